@@ -1,0 +1,103 @@
+"""The package's exceptions.
+
+::
+
+    MtgDbError                 anything expected to go wrong, exit code 1
+    ├── InvalidArguments       what the user typed does not make sense
+    ├── NothingUsable          nothing is left to work on, exit code 2
+    ├── MissingInput           a cache, database or file is not there, exit code 3
+    ├── NetworkError           a server could not be reached or answered wrongly
+    ├── SnapshotError          a bulk snapshot is damaged or implausible
+    ├── ImageError             a picture cannot be opened or is refused
+    ├── EncoderError           an encoder cannot be loaded or used
+    ├── DatabaseError          a database is damaged or does not fit
+    └── StorageError           the disk is full, read-only or held by another process
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class MtgDbError(Exception):
+    """Root of every error this package raises on purpose.
+
+    Parameters
+    ----------
+    message
+        What happened, in one sentence.
+    details
+        What was seen: a path, a status, a number.
+    suggestion
+        What the user can do about it.
+    """
+
+    category: ClassVar[str] = "Error"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, details: str = "", suggestion: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+        self.suggestion = suggestion
+
+
+class InvalidArguments(MtgDbError):
+    """One or more arguments are wrong; `problems` lists all of them."""
+
+    category = "Invalid arguments"
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
+
+
+class NothingUsable(MtgDbError):
+    """Nothing is left to work on: every image failed, or none is valid."""
+
+    category = "Nothing usable"
+    exit_code = 2
+
+
+class MissingInput(MtgDbError):
+    """A cache, a database or a file that is needed does not exist."""
+
+    category = "Missing input"
+    exit_code = 3
+
+
+class NetworkError(MtgDbError):
+    """A server could not be reached, or answered with an error."""
+
+    category = "Network"
+
+
+class SnapshotError(MtgDbError):
+    """A bulk snapshot is damaged or implausible; the old one stays in force."""
+
+    category = "Snapshot"
+
+
+class ImageError(MtgDbError):
+    """A picture cannot be opened, is damaged, or is over a limit."""
+
+    category = "Image"
+
+
+class EncoderError(MtgDbError):
+    """An encoder cannot be loaded, or gave vectors that cannot be used."""
+
+    category = "Encoder"
+
+
+class DatabaseError(MtgDbError):
+    """A database is damaged, of another version, or does not fit the encoder."""
+
+    category = "Database"
+
+
+class StorageError(MtgDbError):
+    """The disk is full or read-only, or another process holds the folder."""
+
+    category = "Storage"

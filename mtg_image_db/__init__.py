@@ -1,3 +1,96 @@
-"""mtg-image-db: which Magic card is this?"""
+"""mtg-image-db says which Magic card a picture shows.
+
+The public names; everything else is private by convention.
+
+Examples
+--------
+>>> import mtg_image_db
+>>> database = mtg_image_db.Database.open("index_out")  # doctest: +SKIP
+>>> [card] = database.query("photo.jpg", k=3)  # doctest: +SKIP
+>>> print(card.matches[0].face.name, card.matches[0].score)  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from mtg_image_db.build.options import BuildOptions, BuildSummary
+    from mtg_image_db.build.run import build_database
+    from mtg_image_db.database import CardAnswer, Database, Match
+    from mtg_image_db.download.options import DownloadOptions, DownloadSummary
+    from mtg_image_db.download.run import download_images
+    from mtg_image_db.encoders import EncoderChoice
+    from mtg_image_db.errors import (
+        DatabaseError,
+        EncoderError,
+        ImageError,
+        InvalidArguments,
+        MissingInput,
+        MtgDbError,
+        NetworkError,
+        NothingUsable,
+        SnapshotError,
+        StorageError,
+    )
+    from mtg_image_db.scryfall.faces import CardFace, FaceFilter
+
+_HOMES = {
+    "mtg_image_db.build.options": ("BuildOptions", "BuildSummary"),
+    "mtg_image_db.build.run": ("build_database",),
+    "mtg_image_db.database": ("CardAnswer", "Database", "Match"),
+    "mtg_image_db.download.options": ("DownloadOptions", "DownloadSummary"),
+    "mtg_image_db.download.run": ("download_images",),
+    "mtg_image_db.encoders": ("EncoderChoice",),
+    "mtg_image_db.errors": (
+        "DatabaseError",
+        "EncoderError",
+        "ImageError",
+        "InvalidArguments",
+        "MissingInput",
+        "MtgDbError",
+        "NetworkError",
+        "NothingUsable",
+        "SnapshotError",
+        "StorageError",
+    ),
+    "mtg_image_db.scryfall.faces": ("CardFace", "FaceFilter"),
+}
+
+__all__ = [
+    "BuildOptions",
+    "BuildSummary",
+    "CardAnswer",
+    "CardFace",
+    "Database",
+    "DatabaseError",
+    "DownloadOptions",
+    "DownloadSummary",
+    "EncoderChoice",
+    "EncoderError",
+    "FaceFilter",
+    "ImageError",
+    "InvalidArguments",
+    "Match",
+    "MissingInput",
+    "MtgDbError",
+    "NetworkError",
+    "NothingUsable",
+    "SnapshotError",
+    "StorageError",
+    "__version__",
+    "build_database",
+    "download_images",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name at its first use, so that importing the package costs nothing."""
+    import importlib
+
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(home), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

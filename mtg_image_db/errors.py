@@ -68,9 +68,18 @@ class MissingInput(MtgDbError):
 
 
 class NetworkError(MtgDbError):
-    """A server could not be reached, or answered with an error."""
+    """A server could not be reached, or answered with an error.
+
+    `reason` is the same in a few words, for grouping many of them.
+    """
 
     category = "Network"
+
+    def __init__(
+        self, message: str, *, details: str = "", suggestion: str = "", reason: str = ""
+    ) -> None:
+        super().__init__(message, details=details, suggestion=suggestion)
+        self.reason = reason or message
 
 
 class SnapshotError(MtgDbError):

@@ -1,0 +1,163 @@
+"""Vectors of an unfinished build, in shards that carry their own keys.
+
+A shard is written once and never again, so a checkpoint costs the same however much is already
+done. Each vector lies beside the digest of the image it was made from: a snapshot in another order
+cannot move it to another card.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+import zipfile
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mtg_image_db.encoders import Fingerprint
+from mtg_image_db.files import atomic_write, make_folder, read_json_object, write_json
+from mtg_image_db.progress import Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Checkpoint:
+    """Vectors by image digest, kept in memory up to `frequency` and on disk beyond.
+
+    Parameters
+    ----------
+    folder
+        Where the shards lie; created with the first one.
+    fingerprint
+        Of the encoder. Shards of another one are set aside, with a note.
+    frequency
+        Vectors a shard; 0 keeps all in memory and writes nothing.
+    resume
+        Use the shards that are there; otherwise they are removed.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        fingerprint: Fingerprint,
+        *,
+        frequency: int,
+        resume: bool,
+        progress: Progress,
+    ) -> None:
+        self._folder = folder
+        self._fingerprint = fingerprint
+        self._frequency = frequency
+        self._progress = progress
+        self._keys: list[str] = []
+        self._vectors: list[NDArray[np.float32]] = []
+        self._done: set[str] = set()
+        self._next = 0
+        if not resume:
+            self.discard()
+        self._resume()
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._done
+
+    def __len__(self) -> int:
+        return len(self._done)
+
+    def add(self, keys: Sequence[str], vectors: NDArray[np.float32]) -> None:
+        """Take in vectors [B, D] of the images with these digests."""
+        self._keys += keys
+        self._vectors.append(vectors)
+        self._done.update(keys)
+        if self._frequency and len(self._keys) >= self._frequency:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is in memory as a shard."""
+        import numpy as np
+
+        if not self._keys or not self._frequency:
+            return
+        if self._next == 0:
+            self._write_meta()
+        path = self._folder / f"shard-{self._next:06d}.npz"
+        with atomic_write(path) as stream:
+            np.savez(
+                stream,
+                keys=np.asarray(self._keys, dtype="S64"),
+                vectors=np.concatenate(self._vectors),
+            )
+        self._next += 1
+        self._keys.clear()
+        self._vectors.clear()
+
+    def batches(self) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
+        """Yield all keys and vectors [B, D], a shard at a time."""
+        for path in sorted(self._folder.glob("shard-*.npz")):
+            shard = _read_shard(path, self._fingerprint.dimension)
+            if shard is not None:
+                yield shard
+        start = 0
+        for vectors in self._vectors:
+            yield self._keys[start : start + len(vectors)], vectors
+            start += len(vectors)
+
+    def discard(self) -> None:
+        """Remove the shards: their vectors are published, or not wanted."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _write_meta(self) -> None:
+        make_folder(self._folder)
+        write_json(
+            self._folder / "checkpoint_meta.json",
+            {
+                "version": 1,
+                "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                "fingerprint": self._fingerprint.to_json(),
+                "fingerprint_digest": self._fingerprint.digest,
+            },
+        )
+
+    def _resume(self) -> None:
+        shards = sorted(self._folder.glob("shard-*.npz"))
+        if not shards:
+            self.discard()
+            return
+        meta = read_json_object(self._folder / "checkpoint_meta.json") or {}
+        if meta.get("fingerprint_digest") != self._fingerprint.digest:
+            aside = self._folder.with_name(f"{self._folder.name}-{time.time_ns():x}")
+            self._folder.replace(aside)
+            self._progress.note(
+                "The checkpoint was made with another encoder or other preprocessing; it is set "
+                f"aside in {aside}. Remove that folder if you do not need it."
+            )
+            return
+        for path in shards:
+            shard = _read_shard(path, self._fingerprint.dimension)
+            if shard is None:
+                self._progress.note(f"A checkpoint file is damaged and is not used: {path}")
+                path.unlink(missing_ok=True)
+            else:
+                self._done.update(shard[0])
+        self._next = 1 + int(shards[-1].stem.removeprefix("shard-"))
+        if self._done:
+            self._progress.note(f"Resuming: {len(self._done)} images are already encoded.")
+
+
+def _read_shard(path: Path, dimension: int) -> tuple[list[str], NDArray[np.float32]] | None:
+    """A shard's keys and vectors; None where it is damaged."""
+    import numpy as np
+
+    try:
+        with np.load(path, allow_pickle=False) as shard:
+            keys, vectors = shard["keys"], shard["vectors"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    fits = vectors.dtype == np.float32 and vectors.shape == (len(keys), dimension)
+    if not fits or keys.dtype != np.dtype("S64"):
+        return None
+    if not np.allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-4):
+        return None
+    return [key.decode("ascii", "replace") for key in keys], vectors

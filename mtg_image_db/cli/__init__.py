@@ -1,0 +1,74 @@
+"""The command line: it parses, calls the library, and prints. Nothing heavy is imported here."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Sequence
+from types import FrameType
+
+from mtg_image_db.cli.arguments import parse_arguments
+from mtg_image_db.cli.console import print_error
+from mtg_image_db.errors import MtgDbError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns
+    -------
+    The exit code: see docs/cli.md.
+    """
+    argv = sys.argv[1:] if argv is None else list(argv)
+    debug = "--debug" in argv or os.environ.get("MTG_DB_DEBUG") == "1"
+    interruption = _catch_signals()
+    # Third parties' warnings are for developers; ours are printed as messages.
+    if not debug:
+        warnings.simplefilter("ignore")
+    try:
+        arguments = parse_arguments(argv)
+        code: int = arguments.run(arguments)
+    except MtgDbError as error:
+        if debug:
+            raise
+        print_error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        if not interruption:
+            interruption.append(signal.SIGINT)
+        print("Interrupted.", file=sys.stderr)
+        code = 0
+    except BrokenPipeError:
+        # Whoever read our output has enough (`| head`).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if debug:
+            raise
+        print_error(
+            MtgDbError(
+                "Something went wrong that should not",
+                details=f"{type(error).__name__}: {error}",
+                suggestion="Run the command again with --debug and report what it prints.",
+            )
+        )
+        return 1
+    return 128 + interruption[0] if interruption else code
+
+
+def _catch_signals() -> list[int]:
+    """Make SIGTERM end work as Ctrl-C does; return a list that tells which signal came."""
+    caught: list[int] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        caught.append(number)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            signal.signal(number, handle)
+        except ValueError:  # not the main thread: the program around us decides
+            break
+    return caught

@@ -1,0 +1,167 @@
+"""Build the database from the cached images, without a network.
+
+An interrupted build continues where it stopped. The old database stays in force until the new one
+is complete.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from mtg_image_db.build.options import BuildOptions, BuildSummary
+from mtg_image_db.cli.arguments import choice, folder, image_size, integer
+from mtg_image_db.cli.console import Bars, counted, say
+from mtg_image_db.cli.download import add_cache, add_filters, add_limit, add_strict
+from mtg_image_db.encoders import DEFAULT_MODEL, DEFAULT_PRETRAINED, EncoderChoice
+from mtg_image_db.scryfall.faces import FaceFilter
+from mtg_image_db.scryfall.kinds import KINDS
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add = parser.add_argument
+    add_cache(parser)
+    add_out(parser)
+    add(
+        "--kind",
+        type=choice("--kind", KINDS),
+        metavar="KIND",
+        help="only faces of this snapshot: " + ", ".join(KINDS) + " (all in the cache)",
+    )
+    add_limit(parser)
+    add_filters(parser)
+    add("--model", default=DEFAULT_MODEL, help="an open_clip model (%(default)s)")
+    add(
+        "--pretrained",
+        default=DEFAULT_PRETRAINED,
+        metavar="TAG|FILE",
+        help="its weights: a tag that open_clip fetches once, or a file (%(default)s)",
+    )
+    add(
+        "--size",
+        type=image_size("--size"),
+        metavar="N|HxW",
+        help="input size in pixels, at least 64 (the encoder's own)",
+    )
+    add(
+        "--fit",
+        type=choice("--fit", ("pad", "squash")),
+        default="pad",
+        metavar="pad|squash",
+        help="keep the card's shape and fill up, or fill the input (%(default)s)",
+    )
+    add_device(parser)
+    add(
+        "--batch",
+        type=integer("--batch", 1, 4096),
+        metavar="N",
+        help="images encoded at once (32)",
+    )
+    add(
+        "--hnsw-m",
+        type=integer("--hnsw-m", 4, 128),
+        default=32,
+        metavar="M",
+        help="links of a node in the index, 4 to 128 (%(default)s)",
+    )
+    add(
+        "--hnsw-ef-construction",
+        type=integer("--hnsw-ef-construction", 4, 2000),
+        default=200,
+        metavar="N",
+        help="candidates looked at for each link, M to 2000 (%(default)s)",
+    )
+    add(
+        "--checkpoint-frequency",
+        type=integer("--checkpoint-frequency", 0),
+        default=500,
+        metavar="N",
+        help="images between checkpoints, at least 100; 0 writes none (%(default)s)",
+    )
+    add("--no-resume", action="store_true", help="do not use what an interrupted build left")
+    add_strict(parser, "some images were invalid")
+
+
+def add_out(parser: argparse.ArgumentParser) -> None:
+    """Declare --out."""
+    parser.add_argument(
+        "--out",
+        type=folder("--out"),
+        default="index_out",
+        metavar="FOLDER",
+        help="the database (%(default)s)",
+    )
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Declare --device."""
+    parser.add_argument(
+        "--device",
+        type=choice("--device", DEVICES),
+        default="auto",
+        metavar="DEVICE",
+        help="where the encoder runs: " + ", ".join(DEVICES) + " (%(default)s)",
+    )
+
+
+def check(arguments: argparse.Namespace) -> list[str]:
+    """Check what depends on two arguments."""
+    problems = []
+    if arguments.hnsw_ef_construction < arguments.hnsw_m:
+        problems.append(f"--hnsw-ef-construction must be between {arguments.hnsw_m} and 2000")
+    if 0 < arguments.checkpoint_frequency < 100:
+        problems.append("--checkpoint-frequency must be 0 or at least 100")
+    return problems
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Build."""
+    from mtg_image_db.build.run import build_database
+
+    options = BuildOptions(
+        cache=arguments.cache,
+        out=arguments.out,
+        kind=arguments.kind,
+        wanted=FaceFilter(arguments.set, arguments.lang, include_digital=True),
+        limit=arguments.limit,
+        encoder=EncoderChoice(
+            model=arguments.model,
+            pretrained=arguments.pretrained,
+            size=arguments.size,
+            fit=arguments.fit,
+            device=arguments.device,
+        ),
+        batch=arguments.batch,
+        hnsw_m=arguments.hnsw_m,
+        hnsw_ef_construction=arguments.hnsw_ef_construction,
+        checkpoint_frequency=arguments.checkpoint_frequency,
+        resume=not arguments.no_resume,
+    )
+    summary = build_database(options, Bars())
+    print_summary(summary)
+    return 4 if arguments.strict and summary.invalid else 0
+
+
+def print_summary(summary: BuildSummary) -> None:
+    """Print what the database covers, what it leaves out and why, and what to do next."""
+    left_out = summary.known - summary.faces
+    say(
+        f"The snapshots know {counted(summary.known, 'face')}: {summary.faces:,} in the database, "
+        f"{left_out:,} left out."
+    )
+    for why, count in summary.left_out.most_common():
+        say(f"  left out {count:>7,}  {why}")
+    for label, why in summary.invalid[:10]:
+        say(f"  - {label}: {why}")
+    if len(summary.invalid) > 10:
+        say(f"  - and {len(summary.invalid) - 10:,} more")
+    if summary.invalid:
+        say("Invalid images are fetched again by `mtg-db download`.")
+    say(
+        f"{counted(summary.encoded, 'image')} encoded, {summary.reused:,} taken from a checkpoint; "
+        f"{counted(summary.entries, 'distinct vector')} indexed."
+    )
+    out = "" if str(summary.out) == "index_out" else f" --db {summary.out}"
+    say(f"Next: mtg-db query PHOTO{out}")

@@ -1,0 +1,143 @@
+"""What a person sees: errors, notes, progress bars and tables. Answers alone go to stdout."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mtg_image_db.errors import InvalidArguments, MtgDbError
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+
+def say(text: str = "") -> None:
+    """Tell a person something, on standard error."""
+    print(_printable(text), file=sys.stderr, flush=True)
+
+
+def answer(text: str) -> None:
+    """Give an answer, on standard output."""
+    print(_printable(text), flush=True)
+
+
+def print_error(error: MtgDbError) -> None:
+    """Say what happened, what was seen, and what to do."""
+    if isinstance(error, InvalidArguments):
+        say("ERROR: Invalid arguments:")
+        for problem in error.problems:
+            say(f"  - {problem}")
+        return
+    say(f"ERROR: {error.category}: {error.message}")
+    if error.details:
+        say(f"  Details: {error.details}")
+    if error.suggestion:
+        say(f"  Suggestion: {error.suggestion}")
+
+
+class Bars:
+    """Progress as tqdm bars on standard error; without a terminal, notes only."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[Any] | None = None
+        self._shown = sys.stderr.isatty()
+
+    def start(self, stage: str, total: int | None, unit: str) -> None:
+        """See `Progress`."""
+        if not self._shown:
+            return
+        from tqdm import tqdm
+
+        scaled = unit == "B"
+        self._bar = tqdm(
+            desc=stage,
+            total=total,
+            unit=unit if scaled else f" {unit}",
+            unit_scale=scaled,
+            unit_divisor=1000,
+            smoothing=0.05,
+            dynamic_ncols=True,
+            leave=False,
+        )
+
+    def advance(self, count: int = 1) -> None:
+        """See `Progress`."""
+        if self._bar is not None:
+            self._bar.update(count)
+
+    def finish(self) -> None:
+        """See `Progress`."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def note(self, message: str) -> None:
+        """See `Progress`."""
+        if self._bar is not None:
+            self._bar.clear()
+        say(message)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> str:
+    """Lay out rows in columns; the last column is not padded.
+
+    The widest of the other columns is cut where the terminal is too narrow.
+
+    Parameters
+    ----------
+    right
+        Columns aligned to the right.
+    """
+    cells = [[_printable(cell) for cell in row] for row in [header, *rows]]
+    aligned_right = frozenset(right)
+    widths = [max(_width(row[i]) for row in cells) for i in range(len(header))]
+    room = shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 10_000
+    excess = sum(widths) + 2 * (len(widths) - 1) - room
+    if excess > 0 and len(widths) > 1:
+        widest = max(range(len(widths) - 1), key=widths.__getitem__)
+        widths[widest] = max(12, widths[widest] - excess)
+    lines = []
+    for row in cells:
+        parts = [
+            _fit(cell, width, right=i in aligned_right)
+            for i, (cell, width) in enumerate(zip(row[:-1], widths, strict=False))
+        ]
+        lines.append("  ".join([*parts, row[-1]]).rstrip())
+    return "\n".join(lines)
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 image``, ``2,000 images``."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def size_text(count: float) -> str:
+    """A number of bytes, as people read it."""
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+def _fit(text: str, width: int, *, right: bool) -> str:
+    while _width(text) > width:
+        text = text[:-2] + "…"
+    padding = " " * (width - _width(text))
+    return padding + text if right else text + padding
+
+
+def _width(text: str) -> int:
+    """Columns a terminal uses (East Asian characters use two, combining ones none)."""
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
+
+
+def _printable(text: str) -> str:
+    """Replace what a terminal would act on, or cannot show."""
+    safe = "".join(c if c == "\n" or c.isprintable() else "�" for c in text)
+    encoding = sys.stdout.encoding or "utf-8"
+    return safe.encode(encoding, "replace").decode(encoding)

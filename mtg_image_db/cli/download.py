@@ -1,0 +1,204 @@
+"""Download card images and Scryfall's data about them.
+
+Run it again to continue, or to fetch what is new: what is there and valid is not fetched again.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from mtg_image_db.cli.arguments import Problem, choice, codes, environment, folder, integer, url
+from mtg_image_db.cli.console import Bars, counted, say, size_text
+from mtg_image_db.download.options import DEFAULT_API_URL, DownloadOptions, DownloadSummary
+from mtg_image_db.scryfall.faces import IMAGE_SIZES, FaceFilter
+from mtg_image_db.scryfall.kinds import KINDS
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add = parser.add_argument
+    add(
+        "--kind",
+        type=choice("--kind", KINDS),
+        default="unique_artwork",
+        metavar="KIND",
+        help="which bulk snapshot chooses the images: " + ", ".join(KINDS) + " (%(default)s)",
+    )
+    add_cache(parser)
+    add_limit(parser)
+    add_filters(parser)
+    add("--include-digital", action="store_true", help="also cards that exist on screens only")
+    add(
+        "--image",
+        type=choice("--image", IMAGE_SIZES),
+        default="normal",
+        metavar="SIZE",
+        help="image size: " + ", ".join(IMAGE_SIZES) + " (%(default)s)",
+    )
+    add(
+        "--workers",
+        type=integer("--workers", 1, 128),
+        default=16,
+        metavar="N",
+        help="images fetched at once, 1 to 128 (%(default)s)",
+    )
+    add(
+        "--timeout-connect",
+        type=integer("--timeout-connect", 1),
+        default=5,
+        metavar="SECONDS",
+        help="to reach a server (%(default)s)",
+    )
+    add(
+        "--timeout-read",
+        type=integer("--timeout-read", 5),
+        default=30,
+        metavar="SECONDS",
+        help="between two pieces of an answer (%(default)s)",
+    )
+    add(
+        "--max-retries",
+        type=integer("--max-retries", 0),
+        default=5,
+        metavar="N",
+        help="further tries of each image, whatever went wrong (%(default)s)",
+    )
+    add(
+        "--refresh",
+        action="store_true",
+        help="ask for a new snapshot even if the cached one is less than a day old",
+    )
+    add("--dry-run", action="store_true", help="only count, and estimate the bytes")
+    add_strict(parser, "some images failed")
+    add(
+        "--api-url",
+        type=url("--api-url"),
+        default=environment("MTG_DB_API_URL", DEFAULT_API_URL),
+        metavar="URL",
+        help=f"another Scryfall-compatible server ({DEFAULT_API_URL}; MTG_DB_API_URL)",
+    )
+
+
+def add_cache(parser: argparse.ArgumentParser) -> None:
+    """Declare --cache."""
+    parser.add_argument(
+        "--cache",
+        type=folder("--cache"),
+        default="image_cache",
+        metavar="FOLDER",
+        help="the image cache (%(default)s)",
+    )
+
+
+def add_limit(parser: argparse.ArgumentParser) -> None:
+    """Declare --limit."""
+    parser.add_argument(
+        "--limit",
+        type=integer("--limit", 0),
+        metavar="N",
+        help="at most N faces (all)",
+    )
+
+
+def add_filters(parser: argparse.ArgumentParser) -> None:
+    """Declare --set and --lang."""
+    parser.add_argument(
+        "--set",
+        type=codes("--set"),
+        default=frozenset(),
+        metavar="CODE,CODE",
+        help="only cards of these sets (all)",
+    )
+    parser.add_argument(
+        "--lang",
+        type=codes("--lang"),
+        default=frozenset(),
+        metavar="CODE,CODE",
+        help="only cards in these languages (all)",
+    )
+
+
+def add_strict(parser: argparse.ArgumentParser, event: str) -> None:
+    """Declare --strict."""
+    parser.add_argument("--strict", action="store_true", help=f"exit with code 4 if {event}")
+
+
+def check(arguments: argparse.Namespace) -> list[str]:
+    """Check what comes from the environment, which no `type` has seen."""
+    return [arguments.api_url.text] if isinstance(arguments.api_url, Problem) else []
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Download."""
+    from mtg_image_db.download.run import download_images
+
+    options = DownloadOptions(
+        cache=arguments.cache,
+        kind=arguments.kind,
+        limit=arguments.limit,
+        workers=arguments.workers,
+        timeout_connect=arguments.timeout_connect,
+        timeout_read=arguments.timeout_read,
+        max_retries=arguments.max_retries,
+        image=arguments.image,
+        wanted=FaceFilter(arguments.set, arguments.lang, arguments.include_digital),
+        api_url=arguments.api_url,
+        refresh=arguments.refresh,
+        dry_run=arguments.dry_run,
+    )
+    summary = download_images(options, Bars())
+    print_summary(summary, options)
+    if summary.failed and summary.cached + summary.downloaded == 0:
+        return 2
+    return 4 if arguments.strict and summary.failed else 0
+
+
+def print_summary(summary: DownloadSummary, options: DownloadOptions) -> None:
+    """Print counts that add up, the failures by reason, and what to do next."""
+    rows = summary.rows
+    if rows.broken or rows.blank:
+        first = f" ({'; '.join(rows.first_broken)})" if rows.first_broken else ""
+        say(f"Snapshot: {rows.broken} broken and {rows.blank} blank lines left out{first}.")
+    parts = [
+        f"{summary.cached:,} cached",
+        f"{summary.downloaded:,} downloaded",
+        f"{summary.failed:,} failed",
+        f"{sum(summary.skipped.values()):,} skipped",
+    ]
+    if options.dry_run:
+        parts.append(f"{summary.unfinished:,} to download")
+    elif summary.unfinished:
+        parts.append(f"{summary.unfinished:,} not tried")
+    say(f"Requested {counted(summary.requested, 'face')}: {', '.join(parts)}.")
+    if summary.downloaded:
+        rate = summary.downloaded / summary.seconds if summary.seconds else 0.0
+        say(
+            f"Fetched {size_text(summary.bytes)} in {summary.seconds:.1f} s "
+            f"({rate:.1f} images/s) with {counted(options.workers, 'worker')}."
+        )
+    for why, count in summary.skipped.most_common():
+        say(f"  skipped {count:>7,}  {why}")
+    for why, count in summary.failed_by_reason.most_common():
+        say(f"  failed  {count:>7,}  {why}")
+    for failure in summary.failures[:10]:
+        say(f"  - {failure.label}: {failure.reason}")
+    if summary.failed > 10:
+        say(f"  - and {summary.failed - 10:,} more")
+    say(_next_step(summary, options))
+
+
+def _next_step(summary: DownloadSummary, options: DownloadOptions) -> str:
+    cache = "" if str(options.cache) == "image_cache" else f" --cache {options.cache}"
+    if options.dry_run:
+        return f"Dry run: about {size_text(summary.estimated_bytes)} would be fetched."
+    if summary.interrupted:
+        return "Interrupted. Everything fetched is kept: run the same command to continue."
+    if summary.requested == sum(summary.skipped.values()):
+        return "Nothing was asked for (--limit 0)."
+    if summary.cached + summary.downloaded == 0:
+        return (
+            "No image could be had. Check the connection and run the same command again; "
+            "what failed is tried again."
+        )
+    again = "Failed images are tried again by the same command. " if summary.failed else ""
+    return f"{again}Next: mtg-db build{cache}"

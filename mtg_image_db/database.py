@@ -1,0 +1,342 @@
+"""The database: vectors, index, metadata and manifest, published and opened as one unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mtg_image_db.encoders import Encoder, EncoderChoice, Fingerprint, load_encoder
+from mtg_image_db.errors import DatabaseError
+from mtg_image_db.files import read_json_object
+from mtg_image_db.images import open_picture, prepare
+from mtg_image_db.index.hnsw import Index
+from mtg_image_db.publication import open_current
+from mtg_image_db.records import Records
+from mtg_image_db.scryfall.faces import CardFace
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
+
+MANIFEST_VERSION = "1.0.0"
+
+EMBEDDINGS = "mtg_embeddings.npy"
+METADATA = "mtg_meta.jsonl"
+INDEX = "mtg_cards.faiss"
+SAME = "mtg_same.npy"
+"""int64 [N]: the next row with the same vector, -1 after the last."""
+PRINTINGS = "mtg_printings.jsonl"
+"""One line an artwork, sorted by illustration_id: all printings that share it."""
+MANIFEST = "build_manifest.json"
+
+
+@dataclass(frozen=True)
+class Match:
+    """A face that a picture resembles.
+
+    Parameters
+    ----------
+    rank
+        From 1, best first. Faces with the same vector follow each other.
+    score
+        Cosine similarity, -1 to 1.
+    face
+        What is known about it.
+    printings
+        All printings known to share its artwork, itself included: an image proves an artwork,
+        often not a printing. Each has scryfall_id, set, collector_number, lang and more.
+    """
+
+    rank: int
+    score: float
+    face: CardFace
+    printings: tuple[dict[str, Any], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The match as JSON types."""
+        record = self.face.record()
+        return {
+            "rank": self.rank,
+            "score": round(self.score, 6),
+            **record,
+            "printings": list(self.printings),
+        }
+
+
+@dataclass(frozen=True)
+class CardAnswer:
+    """What one card in a picture was taken for, best match first."""
+
+    matches: tuple[Match, ...]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What `build_manifest.json` says of a database, as far as opening it needs.
+
+    Parameters
+    ----------
+    faces, entries
+        N rows, U distinct vectors.
+    outputs
+        Size in bytes and SHA-256 of each part, by file name.
+    raw
+        The whole manifest.
+    """
+
+    fingerprint: Fingerprint
+    choice: EncoderChoice
+    faces: int
+    entries: int
+    ef_search: int
+    outputs: dict[str, tuple[int, str]]
+    raw: dict[str, Any] = field(repr=False)
+
+    @classmethod
+    def read(cls, path: Path) -> Manifest:
+        """Read a manifest; raises DatabaseError where it is damaged or of a newer version."""
+        raw = read_json_object(path)
+        if raw is None:
+            raise _damaged(path, "it is missing or no valid JSON")
+        version = raw.get("version")
+        if (
+            not isinstance(version, str)
+            or version.split(".")[0] != MANIFEST_VERSION.split(".", maxsplit=1)[0]
+        ):
+            raise DatabaseError(
+                "The database was made by another version of mtg-db",
+                details=f"{path}: version {version}, this one reads {MANIFEST_VERSION}",
+                suggestion="Update the package, or build the database again.",
+            )
+        try:
+            chosen = raw["encoder"]["choice"]
+            size = chosen["size"]
+            return cls(
+                fingerprint=Fingerprint.from_json(raw["encoder"]["fingerprint"]),
+                choice=EncoderChoice(**{**chosen, "size": tuple(size) if size else None}),
+                faces=int(raw["statistics"]["faces"]),
+                entries=int(raw["statistics"]["entries"]),
+                ef_search=int(raw["parameters"]["hnsw_ef_search"]),
+                outputs={
+                    str(name): (int(part["bytes"]), str(part["sha256"]))
+                    for name, part in raw["outputs"].items()
+                },
+                raw=raw,
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise _damaged(path, f"{type(error).__name__}: {error}") from error
+
+
+class Database:
+    """An open database. It stays usable while a newer one is published in its place.
+
+    Examples
+    --------
+    >>> from mtg_image_db import Database
+    >>> database = Database.open("index_out")  # doctest: +SKIP
+    >>> [card] = database.query("photo.jpg")  # doctest: +SKIP
+    >>> card.matches[0].face.name  # doctest: +SKIP
+    'Lightning Bolt'
+    """
+
+    def __init__(self, folder: Path) -> None:
+        import numpy as np
+
+        self.folder = folder
+        self.manifest = Manifest.read(folder / MANIFEST)
+        for name, (size, _) in self.manifest.outputs.items():
+            try:
+                found = (folder / name).stat().st_size
+            except FileNotFoundError:
+                raise _damaged(folder / name, "it is missing") from None
+            if found != size:
+                raise _damaged(folder / name, f"{found} bytes, where the manifest says {size}")
+        self._records = Records(folder / METADATA)
+        self._printings = Records(folder / PRINTINGS)
+        try:
+            self.embeddings: NDArray[np.float32] = np.load(folder / EMBEDDINGS, mmap_mode="r")
+            self._same: NDArray[np.int64] = np.load(folder / SAME, mmap_mode="r")
+        except ValueError as error:
+            raise _damaged(folder, str(error)) from error
+        self._index = Index(folder / INDEX, self.manifest.ef_search)
+        self._encoder: Encoder | None = None
+        self._check()
+
+    @classmethod
+    def open(cls, path: str | Path = "index_out") -> Database:
+        """Open the database published in a folder.
+
+        Raises
+        ------
+        MissingInput
+            There is none.
+        DatabaseError
+            A part is missing or damaged, or another version made it.
+        """
+        return open_current(Path(path), cls)
+
+    def __len__(self) -> int:
+        """How many faces it knows."""
+        return self.manifest.faces
+
+    def face(self, row: int) -> CardFace:
+        """The face that row `row` of the embeddings belongs to."""
+        return CardFace.from_record(self._records[row])
+
+    def faces(self) -> Iterator[CardFace]:
+        """All faces, in the order of the rows."""
+        return (self.face(row) for row in range(len(self)))
+
+    def use_encoder(self, encoder: Encoder) -> None:
+        """Encode queries with `encoder`.
+
+        Raises
+        ------
+        DatabaseError
+            Its fingerprint is not the database's: its vectors would compare with nothing.
+        """
+        theirs, ours = encoder.fingerprint, self.manifest.fingerprint
+        if theirs.digest != ours.digest:
+            before, now = ours.to_json(), theirs.to_json()
+            differing = [name for name in before if before[name] != now[name]]
+            raise DatabaseError(
+                "The encoder is not the one this database was built with",
+                details=f"they differ in {', '.join(differing)}",
+                suggestion="Name the weights it was built with, or build the database again.",
+            )
+        self._encoder = encoder
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder the manifest names, loaded at first use."""
+        if self._encoder is None:
+            self.use_encoder(load_encoder(self.manifest.choice))
+        if self._encoder is None:
+            raise AssertionError
+        return self._encoder
+
+    def query(
+        self, image: str | Path | bytes | Image.Image, k: int = 5, *, min_score: float = -1.0
+    ) -> tuple[CardAnswer, ...]:
+        """Name the card in a picture.
+
+        Parameters
+        ----------
+        image
+            A path, the bytes of a file, or an open picture.
+        k
+            How many distinct vectors to answer with; all faces that share one are listed.
+        min_score
+            Leave out matches below this cosine similarity.
+
+        Returns
+        -------
+        One answer for each card in the picture.
+
+        Raises
+        ------
+        ImageError
+            The picture cannot be read.
+        EncoderError, DatabaseError
+            The encoder cannot be loaded, or does not fit.
+        """
+        import numpy as np
+
+        if isinstance(image, (str, Path)):
+            picture = open_picture(Path(image))
+        elif isinstance(image, bytes):
+            picture = open_picture(image)
+        else:
+            picture = image.convert("RGB")
+        pixels = prepare(picture, self.encoder.fingerprint.preprocessing)
+        vectors = self.encoder.encode(np.expand_dims(pixels, 0))
+        [matches] = self.search(vectors, k, min_score=min_score)
+        return (CardAnswer(matches),)
+
+    def search(
+        self, vectors: NDArray[np.float32], k: int = 5, *, min_score: float = -1.0
+    ) -> list[tuple[Match, ...]]:
+        """Find the faces most similar to each of some vectors.
+
+        Parameters
+        ----------
+        vectors
+            float32 [Q, D], L2-normalised, by an encoder of the database's fingerprint.
+        k, min_score
+            See `query`.
+        """
+        return [
+            tuple(self._match(rank, score, row) for rank, (score, row) in enumerate(hits, start=1))
+            for hits in self.search_rows(vectors, k, min_score=min_score)
+        ]
+
+    def search_rows(
+        self, vectors: NDArray[np.float32], k: int, *, min_score: float = -1.0
+    ) -> list[list[tuple[float, int]]]:
+        """Like `search`, giving (score, row) pairs."""
+        if len(self) == 0:
+            return [[] for _ in vectors]
+        scores, ids = self._index.search(vectors, k)
+        return [
+            [
+                (float(score), row)
+                for score, first in zip(some_scores, some_ids, strict=True)
+                if first >= 0 and score >= min_score
+                for row in self._rows_from(int(first))
+            ]
+            for some_scores, some_ids in zip(scores, ids, strict=True)
+        ]
+
+    def printings(self, illustration_id: str) -> tuple[dict[str, Any], ...]:
+        """All printings known to share an artwork, oldest first."""
+        if not illustration_id:
+            return ()
+        record = self._printings.find("illustration_id", illustration_id)
+        found: Sequence[dict[str, Any]] = record["printings"] if record else ()
+        return tuple(found)
+
+    def _match(self, rank: int, score: float, row: int) -> Match:
+        face = self.face(row)
+        return Match(rank, score, face, self.printings(face.illustration_id))
+
+    def _rows_from(self, row: int) -> Iterator[int]:
+        """Rows that share a vector, from the first on."""
+        while row >= 0:
+            yield row
+            following = int(self._same[row])
+            # Ascending, so a damaged file cannot make a circle.
+            row = following if following > row else -1
+
+    def _check(self) -> None:
+        """Cheap checks that the parts belong together."""
+        faces, entries = self.manifest.faces, self.manifest.entries
+        dimension = self.manifest.fingerprint.dimension
+        counts = {
+            EMBEDDINGS: self.embeddings.shape == (faces, dimension),
+            SAME: self._same.shape == (faces,),
+            METADATA: len(self._records) == faces,
+            INDEX: len(self._index) == entries and self._index.dimension == dimension,
+        }
+        for name, fits in counts.items():
+            if not fits:
+                raise _damaged(self.folder / name, "its count differs from the manifest's")
+
+
+def manifest_choice(choice: EncoderChoice) -> dict[str, Any]:
+    """How an encoder is named in a manifest: a local file by its full path, any device."""
+    values = asdict(choice)
+    if Path(choice.pretrained).is_file():
+        values["pretrained"] = str(Path(choice.pretrained).resolve())
+    values["device"] = "auto"
+    return values
+
+
+def _damaged(path: Path, why: str) -> DatabaseError:
+    return DatabaseError(
+        f"The database is damaged: {path.name}",
+        details=f"{path}: {why}",
+        suggestion="Build it again with `mtg-db build`; valid images are not fetched again.",
+    )

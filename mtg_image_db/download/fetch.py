@@ -1,0 +1,68 @@
+"""One image: fetched, checked whole, stored."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import requests
+
+from mtg_image_db.download.ledger import Outcome, Planned
+from mtg_image_db.errors import ImageError, NetworkError
+from mtg_image_db.files import atomic_write, make_folder
+from mtg_image_db.images import MOST_BYTES, check_bytes
+from mtg_image_db.session import DamagedBody, PoliteSession, read_body
+
+
+def fetch_image(session: PoliteSession, cache: Path, face: Planned) -> Outcome:
+    """Fetch one image into the cache; a failed request is an outcome, not an exception.
+
+    The picture is decoded before anything is written, so no file under a final name is invalid.
+    The folder is not fsynced: whoever records the outcome does that first (`sync_folder`).
+
+    Raises
+    ------
+    StorageError
+        The disk is full or refuses.
+    Cancelled
+        The run was stopped.
+    """
+    try:
+        data = session.fetch(face.url, _checked)
+    except NetworkError as error:
+        text = f"{error.message}; {error.details}"
+        return Outcome(face.face_id, face.url, reason=error.reason, error=text)
+    path = cache / face.path
+    make_folder(path.parent)
+    with atomic_write(path, durable_name=False) as stream:
+        stream.write(data)
+    return _valid(face, data)
+
+
+def adopt_image(cache: Path, face: Planned) -> Outcome | None:
+    """Recognise a file that an earlier run stored but could not record any more.
+
+    Returns
+    -------
+    The outcome; None where the file is not a whole picture.
+    """
+    try:
+        data = (cache / face.path).read_bytes()
+        check_bytes(data)
+    except (OSError, ImageError):
+        return None
+    return _valid(face, data)
+
+
+def _checked(response: requests.Response) -> bytes:
+    data = read_body(response, MOST_BYTES)
+    try:
+        check_bytes(data)
+    except ImageError as error:
+        raise DamagedBody(error.message) from error
+    return data
+
+
+def _valid(face: Planned, data: bytes) -> Outcome:
+    digest = hashlib.sha256(data).hexdigest()
+    return Outcome(face.face_id, face.url, face.path, len(data), digest)

@@ -1,0 +1,216 @@
+"""The ledger: what became of each face's image, in one SQLite file.
+
+It is what makes a second run cheap (nothing is decoded again) and a build trust the cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from urllib.parse import urlsplit
+
+from mtg_image_db.errors import MissingInput, StorageError
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS image (
+    face_id  TEXT PRIMARY KEY,
+    url      TEXT NOT NULL,
+    path     TEXT NOT NULL,      -- relative to the cache; '' where there is no file
+    bytes    INTEGER NOT NULL,
+    sha256   TEXT NOT NULL,
+    outcome  TEXT NOT NULL,      -- 'valid' or 'failed'
+    reason   TEXT NOT NULL,      -- of a failure, in few words
+    error    TEXT NOT NULL,      -- of a failure, in full
+    at       TEXT NOT NULL       -- UTC, ISO 8601
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one face's image. A failure may keep the path of an older valid file."""
+
+    face_id: str
+    url: str
+    path: str = ""
+    bytes: int = 0
+    sha256: str = ""
+    reason: str = ""
+    error: str = ""
+
+    @property
+    def valid(self) -> bool:
+        """Whether the image is in the cache."""
+        return not self.reason
+
+    @property
+    def outcome(self) -> str:
+        """In one word."""
+        return "valid" if self.valid else "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One face of a run's plan, with the outcome of an earlier run if there was one."""
+
+    face_id: str
+    url: str
+    label: str
+    last: Outcome | None
+
+    @property
+    def path(self) -> str:
+        """Where its image belongs in the cache."""
+        return image_path(self.face_id, self.url)
+
+
+def image_path(face_id: str, url: str) -> str:
+    """Where an image lies in the cache, relative to it: ``images/<ab>/<face>.<hash>.<ext>``.
+
+    Only the id (checked to be a UUID) and a hash of the URL enter, so no name in the data can
+    leave the folder, and a new epoch is a new file.
+    """
+    suffix = PurePosixPath(urlsplit(url).path).suffix.lower()
+    if suffix not in (".jpg", ".png", ".webp"):
+        suffix = ".img"
+    digest = hashlib.sha256(url.encode("utf-8", "backslashreplace")).hexdigest()[:10]
+    return f"images/{face_id[:2]}/{face_id.replace(':', '-')}.{digest}{suffix}"
+
+
+class Ledger:
+    """The table of outcomes of one cache. Used from one thread.
+
+    Raises
+    ------
+    MissingInput
+        There is no ledger and `create` is false.
+    StorageError
+        The file is damaged or cannot be written.
+    """
+
+    def __init__(self, cache: Path, *, create: bool = False) -> None:
+        self.path = cache / "ledger.sqlite"
+        if not create and not self.path.is_file():
+            raise MissingInput(
+                f"There is no image cache in {cache}",
+                details="a cache is made by `mtg-db download`",
+                suggestion="Run `mtg-db download` first, or name the right folder with --cache.",
+            )
+        try:
+            self._db = sqlite3.connect(self.path, timeout=60.0, isolation_level=None)
+            self._db.execute("PRAGMA synchronous = FULL")
+            if create:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.executescript(_SCHEMA)
+            # Survives anything a crash can do; what it does not survive is another program.
+            self._db.execute("SELECT face_id FROM image LIMIT 1").fetchall()
+        except sqlite3.Error as error:
+            raise self._storage_error(error) from error
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._db.close()
+
+    def _storage_error(self, error: sqlite3.Error) -> StorageError:
+        return StorageError(
+            "The ledger of the image cache cannot be used",
+            details=f"{self.path}: {error}",
+            suggestion="If the disk is full, free some space. If the file is damaged, move it away "
+            "and run `mtg-db download`: valid images are recognised, not fetched again.",
+        )
+
+    def record(self, outcomes: Iterable[Outcome], at: str) -> None:
+        """Write outcomes in one transaction. A failure leaves an earlier valid file in force."""
+        rows = [
+            (o.face_id, o.url, o.path, o.bytes, o.sha256, o.outcome, o.reason, o.error[:500], at)
+            for o in outcomes
+        ]
+        if not rows:
+            return
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                self._db.executemany(
+                    "INSERT INTO image VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (face_id) DO UPDATE "
+                    "SET url=excluded.url, outcome=excluded.outcome, reason=excluded.reason, "
+                    "error=excluded.error, at=excluded.at, "
+                    "path=iif(excluded.path='', path, excluded.path), "
+                    "bytes=iif(excluded.path='', bytes, excluded.bytes), "
+                    "sha256=iif(excluded.path='', sha256, excluded.sha256)",
+                    rows,
+                )
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise self._storage_error(error) from error
+
+    def get(self, face_id: str) -> Outcome | None:
+        """The last outcome of one face."""
+        row = self._db.execute(
+            "SELECT face_id, url, path, bytes, sha256, reason, error FROM image WHERE face_id = ?",
+            (face_id,),
+        ).fetchone()
+        return None if row is None else Outcome(*row)
+
+    # The plan of a run lives in a temporary table: SQLite keeps it on disk, so 540,000 faces
+    # cost no memory, and it joins with the outcomes.
+
+    def plan(self, wanted: Iterable[tuple[str, str, str]]) -> int:
+        """Set the plan to (face id, URL, label) rows; return how many ids came twice."""
+        given = 0
+
+        def counted() -> Iterator[tuple[str, str, str]]:
+            nonlocal given
+            for row in wanted:
+                given += 1
+                yield row
+
+        try:
+            self._db.execute("CREATE TEMP TABLE plan (face_id TEXT PRIMARY KEY, url, label)")
+            self._db.execute("BEGIN")
+            self._db.executemany("INSERT OR IGNORE INTO temp.plan VALUES (?, ?, ?)", counted())
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise self._storage_error(error) from error
+        return given - self.plan_size()
+
+    def plan_size(self) -> int:
+        """How many faces the plan has."""
+        (size,) = self._db.execute("SELECT count(*) FROM temp.plan").fetchone()
+        return int(size)
+
+    def planned(self) -> Iterator[Planned]:
+        """Yield the plan ordered by face id, page by page, so that it may change meanwhile."""
+        after = ""
+        while page := self._db.execute(
+            "SELECT p.face_id, p.url, p.label, i.url, i.path, i.bytes, i.sha256, i.reason, i.error "
+            "FROM temp.plan p LEFT JOIN image i USING (face_id) "
+            "WHERE p.face_id > ? ORDER BY p.face_id LIMIT 2000",
+            (after,),
+        ).fetchall():
+            for face_id, url, label, *last in page:
+                outcome = None if last[0] is None else Outcome(face_id, *last)
+                yield Planned(face_id, url, label, outcome)
+            after = page[-1][0]
+
+    def drop_from_plan(self, face_ids: Iterable[str]) -> None:
+        """Take faces out of the plan: there is nothing to do for them."""
+        self._db.execute("BEGIN")
+        self._db.executemany(
+            "DELETE FROM temp.plan WHERE face_id = ?", ((face_id,) for face_id in face_ids)
+        )
+        self._db.execute("COMMIT")

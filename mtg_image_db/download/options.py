@@ -1,0 +1,104 @@
+"""What a download is asked for, and what came of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mtg_image_db.scryfall.faces import FaceFilter
+from mtg_image_db.scryfall.rows import RowCount
+
+if TYPE_CHECKING:
+    from mtg_image_db.scryfall.snapshot import Snapshot
+
+DEFAULT_API_URL = "https://api.scryfall.com"
+
+RATE_LIMIT_FLOOR = 30.0
+"""Seconds that Scryfall locks a client out after a 429 (https://scryfall.com/docs/api/rate-limits)."""
+
+
+@dataclass(frozen=True)
+class DownloadOptions:
+    """What to download, and how.
+
+    Parameters
+    ----------
+    kind
+        The snapshot that chooses the images: one of `scryfall.snapshot.KINDS`.
+    limit
+        At most this many faces; None for all.
+    image
+        One of Scryfall's image sizes.
+    timeout_connect, timeout_read
+        In seconds.
+    max_retries
+        Further tries each image has in all.
+    backoff_factor
+        Seconds before the first retry, doubled for each further one.
+    rate_limit_floor
+        The least seconds that a 429 stops its host.
+    """
+
+    cache: Path = Path("image_cache")
+    kind: str = "unique_artwork"
+    limit: int | None = None
+    workers: int = 16
+    timeout_connect: float = 5.0
+    timeout_read: float = 30.0
+    max_retries: int = 5
+    image: str = "normal"
+    wanted: FaceFilter = field(default_factory=FaceFilter)
+    api_url: str = DEFAULT_API_URL
+    refresh: bool = False
+    dry_run: bool = False
+    backoff_factor: float = 1.0
+    rate_limit_floor: float = RATE_LIMIT_FLOOR
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An image that could not be had."""
+
+    label: str
+    face_id: str
+    url: str
+    reason: str
+
+
+@dataclass
+class DownloadSummary:
+    """What came of a download. ``requested == cached + downloaded + failed + skipped``.
+
+    After an interruption, and in a dry run, `unfinished` faces were not tried, and add to the
+    right side.
+    """
+
+    snapshot: Snapshot
+    rows: RowCount
+    cached: int = 0
+    downloaded: int = 0
+    unfinished: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    bytes: int = 0
+    seconds: float = 0.0
+    estimated_bytes: int = 0
+    interrupted: bool = False
+
+    @property
+    def failed(self) -> int:
+        """How many images could not be had."""
+        return len(self.failures)
+
+    @property
+    def requested(self) -> int:
+        """How many faces the snapshot offered."""
+        skipped = sum(self.skipped.values())
+        return self.cached + self.downloaded + self.failed + skipped + self.unfinished
+
+    @property
+    def failed_by_reason(self) -> Counter[str]:
+        """How many failures have each reason."""
+        return Counter(failure.reason for failure in self.failures)

@@ -1,0 +1,268 @@
+"""A download: from a snapshot to a cache that has every image it can have."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from itertools import islice
+from pathlib import Path
+from queue import SimpleQueue
+
+from mtg_image_db.download.fetch import adopt_image, fetch_image
+from mtg_image_db.download.ledger import Ledger, Outcome, Planned
+from mtg_image_db.download.options import DownloadOptions, DownloadSummary, Failure
+from mtg_image_db.errors import NothingUsable, StorageError
+from mtg_image_db.files import exclusive, make_folder, sync_folder
+from mtg_image_db.progress import Progress, Silent
+from mtg_image_db.scryfall.faces import MEAN_IMAGE_BYTES, faces_of
+from mtg_image_db.scryfall.rows import RowCount, read_rows
+from mtg_image_db.scryfall.snapshot import Snapshot, refresh_snapshot
+from mtg_image_db.session import Cancelled, HostGate, PoliteSession
+
+_FLUSH_SECONDS = 1.0
+_FLUSH_COUNT = 128
+
+
+def download_images(options: DownloadOptions, progress: Progress | None = None) -> DownloadSummary:
+    """Bring the cache up to date with a snapshot.
+
+    An interruption (`KeyboardInterrupt`) ends the run in order: images in flight are finished or
+    dropped, everything done is recorded, and the summary says so.
+
+    Raises
+    ------
+    NetworkError, SnapshotError
+        The snapshot could not be had.
+    NothingUsable
+        No face passes the filter.
+    StorageError
+        The disk is too full, or refuses.
+    """
+    progress = Silent() if progress is None else progress
+    cache = make_folder(options.cache)
+    stop = threading.Event()
+
+    def paused(host: str, seconds: float) -> None:
+        progress.note(
+            f"{host} asks to slow down (HTTP 429): nothing is fetched from it for {seconds:.0f} s."
+        )
+
+    def waiting(holder: str) -> None:
+        progress.note(f"Waiting for another process that holds {cache}: {holder}")
+
+    gate = HostGate(floor=options.rate_limit_floor, stop=stop, on_pause=paused)
+    session = PoliteSession(
+        api_url=options.api_url,
+        gate=gate,
+        stop=stop,
+        workers=options.workers,
+        timeout=(options.timeout_connect, options.timeout_read),
+        max_retries=options.max_retries,
+        backoff_factor=options.backoff_factor,
+    )
+    try:
+        with exclusive(cache, "download", on_wait=waiting):
+            snapshot = _refresh_snapshots(session, options, progress)
+            with Ledger(cache, create=True) as ledger:
+                run = _Run(options, session, ledger, progress, stop)
+                return run.execute(snapshot)
+    finally:
+        session.close()
+
+
+def _refresh_snapshots(
+    session: PoliteSession, options: DownloadOptions, progress: Progress
+) -> Snapshot:
+    """Refresh the snapshot that chooses the images, and the one that lists all printings."""
+    kinds = dict.fromkeys([options.kind, "default_cards"])
+    found = [
+        refresh_snapshot(
+            session,
+            options.cache,
+            kind,
+            api_url=options.api_url,
+            force=options.refresh,
+            progress=progress,
+        )
+        for kind in kinds
+    ]
+    return found[0]
+
+
+class _Run:
+    """One run over a plan; all its methods but `_work` are called from one thread."""
+
+    def __init__(
+        self,
+        options: DownloadOptions,
+        session: PoliteSession,
+        ledger: Ledger,
+        progress: Progress,
+        stop: threading.Event,
+    ) -> None:
+        self.options = options
+        self.cache = options.cache
+        self.session = session
+        self.ledger = ledger
+        self.progress = progress
+        self.stop = stop
+        self.results: SimpleQueue[tuple[Planned, Outcome | BaseException]] = SimpleQueue()
+        self.unrecorded: list[tuple[Planned, Outcome]] = []
+        self.flushed_at = time.monotonic()
+
+    def execute(self, snapshot: Snapshot) -> DownloadSummary:
+        summary = DownloadSummary(snapshot, RowCount())
+        self.progress.start("reading the snapshot", snapshot.rows, "cards")
+        wanted = islice(self._wanted(summary), self.options.limit)
+        summary.skipped["listed twice"] += self.ledger.plan(wanted)
+        self.progress.finish()
+        summary.skipped += Counter()  # drops reasons that count nothing
+        if self.ledger.plan_size() == 0 and self.options.limit != 0:
+            raise NothingUsable(
+                "No face in the snapshot is wanted",
+                details=", ".join(f"{n} {why}" for why, n in summary.skipped.most_common())
+                or f"{snapshot.rows} rows, none with a card",
+                suggestion="Check --set, --lang and --image.",
+            )
+        self._take_out_cached(summary)
+        missing = self.ledger.plan_size()
+        summary.unfinished = missing
+        summary.estimated_bytes = missing * MEAN_IMAGE_BYTES[self.options.image]
+        if not self.options.dry_run and missing:
+            self._check_space(summary.estimated_bytes)
+            self._fetch_all(summary)
+        return summary
+
+    def _wanted(self, summary: DownloadSummary) -> Iterator[tuple[str, str, str]]:
+        for card in read_rows(summary.snapshot.path, summary.rows):
+            self.progress.advance()
+            for face in faces_of(card, self.options.image):
+                reason = self.options.wanted.exclusion(face) or face.imageless
+                if not reason and self.session.allowed.refusal(face.image_url):
+                    reason = "refused URL"
+                if reason:
+                    summary.skipped[reason] += 1
+                else:
+                    label = f"{face.name} ({face.set.upper()} {face.collector_number})"
+                    yield face.face_id, face.image_url, label
+
+    def _take_out_cached(self, summary: DownloadSummary) -> None:
+        """Take what is there and valid out of the plan; each folder is listed once."""
+        folder, names = "", frozenset[str]()
+        cached: list[str] = []
+        adopted: list[tuple[Planned, Outcome]] = []
+        self.progress.start("checking the cache", self.ledger.plan_size(), "images")
+        for face in self.ledger.planned():
+            self.progress.advance()
+            here, _, name = face.path.rpartition("/")
+            if here != folder:
+                folder, names = here, _names_in(self.cache / here)
+            if name not in names:
+                continue
+            if face.last is not None and face.last.valid and face.last.path == face.path:
+                cached.append(face.face_id)
+            elif (outcome := adopt_image(self.cache, face)) is not None:
+                adopted.append((face, outcome))
+        self.progress.finish()
+        self.unrecorded += adopted
+        self._flush()
+        self.ledger.drop_from_plan([*cached, *(face.face_id for face, _ in adopted)])
+        summary.cached = len(cached) + len(adopted)
+
+    def _check_space(self, needed: int) -> None:
+        free = shutil.disk_usage(self.cache).free
+        if free < needed:
+            raise StorageError(
+                "Not enough free disk space for the images",
+                details=f"about {needed / 1e9:.1f} GB needed, {free / 1e9:.1f} GB free "
+                f"at {self.cache}",
+                suggestion="Free some space, choose another --cache, a smaller --image "
+                "(grid has the size of normal at half the bytes), or narrow with --set or --limit.",
+            )
+
+    def _fetch_all(self, summary: DownloadSummary) -> None:
+        began = time.monotonic()
+        self.progress.start("downloading", summary.unfinished, "images")
+        pool = ThreadPoolExecutor(self.options.workers, thread_name_prefix="download")
+        in_flight = 0
+        try:
+            for face in self.ledger.planned():
+                # Bounded: a future each for 540,000 faces would fill the memory.
+                if in_flight == 2 * self.options.workers:
+                    self._settle(summary)
+                    in_flight -= 1
+                pool.submit(self._work, face)
+                in_flight += 1
+            while in_flight:
+                self._settle(summary)
+                in_flight -= 1
+        except KeyboardInterrupt:
+            summary.interrupted = True
+        finally:
+            self.stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            while not self.results.empty():
+                face, outcome = self.results.get()
+                if isinstance(outcome, Outcome):
+                    self._count(summary, face, outcome)
+            self._flush()
+            self.progress.finish()
+            summary.seconds = time.monotonic() - began
+
+    def _work(self, face: Planned) -> None:
+        outcome: Outcome | BaseException
+        try:
+            outcome = fetch_image(self.session, self.cache, face)
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits for it
+            outcome = error
+        self.results.put((face, outcome))
+
+    def _settle(self, summary: DownloadSummary) -> None:
+        """Take one result; whatever is no outcome of an image ends the run."""
+        face, outcome = self.results.get()
+        if isinstance(outcome, Cancelled):
+            return
+        if isinstance(outcome, BaseException):
+            raise outcome
+        self._count(summary, face, outcome)
+        self.progress.advance()
+        since = time.monotonic() - self.flushed_at
+        if len(self.unrecorded) >= _FLUSH_COUNT or since > _FLUSH_SECONDS:
+            self._flush()
+
+    def _count(self, summary: DownloadSummary, face: Planned, outcome: Outcome) -> None:
+        summary.unfinished -= 1
+        if outcome.valid:
+            summary.downloaded += 1
+            summary.bytes += outcome.bytes
+        else:
+            summary.failures.append(
+                Failure(face.label, face.face_id, face.url, outcome.reason),
+            )
+        self.unrecorded.append((face, outcome))
+
+    def _flush(self) -> None:
+        """Record outcomes: first the files' names are durable, then the rows, then old files go."""
+        folders = {(self.cache / o.path).parent for _, o in self.unrecorded if o.valid}
+        for folder in folders:
+            sync_folder(folder)
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        self.ledger.record((o for _, o in self.unrecorded), now)
+        for face, outcome in self.unrecorded:
+            replaced = outcome.valid and face.last is not None and face.last.path != outcome.path
+            if replaced and face.last is not None and face.last.path:
+                (self.cache / face.last.path).unlink(missing_ok=True)
+        self.unrecorded.clear()
+        self.flushed_at = time.monotonic()
+
+
+def _names_in(folder: Path) -> frozenset[str]:
+    try:
+        return frozenset(entry.name for entry in folder.iterdir())
+    except FileNotFoundError:
+        return frozenset()

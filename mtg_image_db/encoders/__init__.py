@@ -1,0 +1,161 @@
+"""Encoders: pictures to unit vectors, and the fingerprint that says which vectors compare."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mtg_image_db.errors import EncoderError
+from mtg_image_db.images import Fit, Preprocessing
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+DEFAULT_MODEL = "ViT-B-32"
+DEFAULT_PRETRAINED = "laion2b_s34b_b79k"
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What makes two vectors comparable: model, weights and preprocessing.
+
+    Parameters
+    ----------
+    model
+        Name in open_clip's terms.
+    weights_sha256
+        Digest of the image tower's parameters.
+    dimension
+        Of the vectors.
+    """
+
+    model: str
+    weights_sha256: str
+    dimension: int
+    preprocessing: Preprocessing
+
+    @cached_property
+    def digest(self) -> str:
+        """The fingerprint as one hexadecimal number."""
+        text = json.dumps(self.to_json(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        """The values as JSON types."""
+        return {
+            "model": self.model,
+            "weights_sha256": self.weights_sha256,
+            "dimension": self.dimension,
+            "preprocessing": self.preprocessing.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Fingerprint:
+        """The reverse of `to_json`; raises KeyError, TypeError or ValueError on anything else."""
+        dimension = values["dimension"]
+        if not isinstance(dimension, int) or dimension < 1:
+            raise ValueError("not a dimension")
+        return cls(
+            model=str(values["model"]),
+            weights_sha256=str(values["weights_sha256"]),
+            dimension=dimension,
+            preprocessing=Preprocessing.from_json(values["preprocessing"]),
+        )
+
+
+@dataclass(frozen=True)
+class EncoderChoice:
+    """Which encoder to load, as a user names it.
+
+    Parameters
+    ----------
+    model
+        An open_clip model name (also ``hf-hub:…`` and ``local-dir:…``).
+    pretrained
+        A tag that open_clip knows, or a file of weights.
+    size
+        Height and width of the input; None for the encoder's own.
+    fit
+        See `Preprocessing`.
+    device
+        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    """
+
+    model: str = DEFAULT_MODEL
+    pretrained: str = DEFAULT_PRETRAINED
+    size: tuple[int, int] | None = None
+    fit: Fit = "pad"
+    device: str = "auto"
+
+    def to_json(self) -> dict[str, Any]:
+        """The values as JSON types, for the manifest."""
+        return asdict(self)
+
+
+class Encoder(Protocol):
+    """Turns pictures into vectors."""
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Which vectors its vectors can be compared with."""
+
+    def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Encode pictures that `images.prepare` has brought into shape.
+
+        Parameters
+        ----------
+        pixels
+            uint8 [B, height, width, 3].
+
+        Returns
+        -------
+        float32 [B, dimension]
+            L2-normalised to 1e-5.
+
+        Raises
+        ------
+        EncoderError
+            A vector is not finite or cannot be normalised.
+        """
+
+
+def load_encoder(choice: EncoderChoice) -> Encoder:
+    """Load an encoder; it takes seconds (`import torch`).
+
+    Raises
+    ------
+    EncoderError
+        The model is unknown, or its weights cannot be had. Never random weights.
+    """
+    from mtg_image_db.encoders.openclip import OpenClipEncoder
+
+    return OpenClipEncoder.load(choice)
+
+
+def normalised(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale vectors [B, D] to length 1, checked to 1e-5.
+
+    Raises
+    ------
+    EncoderError
+        A value is NaN or infinite, or a vector is zero.
+    """
+    import numpy as np
+
+    vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not np.isfinite(lengths).all() or not (lengths > 0).all():
+        raise EncoderError(
+            "The encoder gave a vector that cannot be used",
+            details="a value is not finite, or all are zero",
+            suggestion="The weights may be damaged: check the file given with --pretrained.",
+        )
+    vectors = vectors / lengths
+    worst = float(np.abs(np.linalg.norm(vectors, axis=1) - 1.0).max(initial=0.0))
+    if worst > 1e-5:
+        raise EncoderError("The encoder's vectors cannot be normalised", details=f"off by {worst}")
+    return vectors

@@ -1,0 +1,177 @@
+"""Any open_clip model as an encoder, run by torch."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mtg_image_db.encoders import EncoderChoice, Fingerprint, normalised
+from mtg_image_db.errors import EncoderError
+from mtg_image_db.images import Preprocessing
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+_CONFIGS = Path(__file__).parent / "configs"
+
+
+class OpenClipEncoder:
+    """The image tower of an open_clip model."""
+
+    def __init__(
+        self, tower: Callable[[Any], Any], fingerprint: Fingerprint, device: torch.device
+    ) -> None:
+        import torch
+
+        self._tower = tower
+        self._fingerprint = fingerprint
+        self._device = device
+        how = fingerprint.preprocessing
+        self._mean = torch.tensor(how.mean, device=device).view(1, 3, 1, 1) * 255
+        self._std = torch.tensor(how.std, device=device).view(1, 3, 1, 1) * 255
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """See `Encoder.fingerprint`."""
+        return self._fingerprint
+
+    @classmethod
+    def load(cls, choice: EncoderChoice) -> OpenClipEncoder:
+        """Load a model; see `load_encoder`."""
+        import open_clip
+        import torch
+
+        open_clip.add_model_config(_CONFIGS)
+        device = _device(choice.device)
+        weights, facts = _resolve(choice)
+        try:
+            model = open_clip.create_model(
+                choice.model,
+                pretrained=weights,
+                force_image_size=choice.size,
+                force_quick_gelu=bool(facts.get("quick_gelu")),
+                require_pretrained=True,
+                device="cpu",
+            )
+        # open_clip raises whatever its parts raise; all of it means the same to a user.
+        except Exception as error:
+            raise EncoderError(
+                f"The model {choice.model} cannot be loaded with these weights",
+                details=_first_line(error),
+                suggestion="Check that --model names the architecture that --pretrained was made "
+                "for, and that the model accepts --size.",
+            ) from error
+        visual = model.visual.eval().to(device)
+        height, width = choice.size or _pair(visual.image_size)
+        own = getattr(visual, "preprocess_cfg", {})
+        preprocessing = Preprocessing(
+            height,
+            width,
+            choice.fit,
+            _triple(facts.get("mean") or own.get("mean") or open_clip.OPENAI_DATASET_MEAN),
+            _triple(facts.get("std") or own.get("std") or open_clip.OPENAI_DATASET_STD),
+        )
+        with torch.inference_mode():
+            probe = visual(torch.zeros(1, 3, height, width, device=device))
+        digest = _digest(visual)
+        fingerprint = Fingerprint(choice.model, digest, int(probe.shape[-1]), preprocessing)
+        return cls(visual, fingerprint, device)
+
+    def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """See `Encoder.encode`."""
+        import torch
+
+        with torch.inference_mode():
+            # torch wants a writable array; pictures decoded by Pillow are not.
+            batch = torch.from_numpy(pixels.copy()).to(self._device)
+            batch = batch.permute(0, 3, 1, 2).float().sub_(self._mean).div_(self._std)
+            vectors = self._tower(batch).float().cpu().numpy()
+        return normalised(vectors)
+
+
+def _resolve(choice: EncoderChoice) -> tuple[str | None, dict[str, Any]]:
+    """Find the weights: a file's path, and what open_clip knows about a tag."""
+    import open_clip
+
+    if choice.model.startswith(("hf-hub:", "local-dir:")):
+        return None, {}
+    known = open_clip.list_models()
+    if choice.model.replace("/", "-") not in known:
+        near = difflib.get_close_matches(choice.model, known, 3)
+        raise EncoderError(
+            f"open_clip has no model {choice.model}",
+            details="names are case-sensitive",
+            suggestion=f"Did you mean {', '.join(near)}?"
+            if near
+            else "See `open_clip.list_models()`.",
+        )
+    if Path(choice.pretrained).is_file():
+        return choice.pretrained, {}
+    tags = open_clip.list_pretrained_tags_by_model(choice.model)
+    facts = open_clip.get_pretrained_cfg(choice.model, choice.pretrained)
+    if not facts:
+        offer = f"Tags of {choice.model}: {', '.join(tags)}." if tags else "It has no tags."
+        raise EncoderError(
+            f"--pretrained {choice.pretrained} is neither a file nor a tag of {choice.model}",
+            details="weights are never made up",
+            suggestion=offer,
+        )
+    try:
+        path = open_clip.download_pretrained(facts)
+    except Exception as error:
+        raise EncoderError(
+            f"The weights {choice.pretrained} of {choice.model} cannot be fetched",
+            details=_first_line(error),
+            suggestion="Run once with a network: they are cached from then on. Or, offline, copy a "
+            "weights file from another machine and name it with --pretrained FILE.",
+        ) from error
+    return str(path), dict(facts)
+
+
+def _device(name: str) -> torch.device:
+    import torch
+
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        name = next(device for device, there in available.items() if there)
+    if not available[name]:
+        there = ", ".join(device for device, there in available.items() if there)
+        raise EncoderError(
+            f"There is no {name} device",
+            details=f"torch sees: {there}",
+            suggestion="Use --device auto.",
+        )
+    return torch.device(name)
+
+
+def _digest(module: torch.nn.Module) -> str:
+    """SHA-256 over names, shapes and values: the same whatever file the weights came from."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        values = tensor.detach().cpu().contiguous()
+        digest.update(f"{name} {tuple(values.shape)} {values.dtype};".encode())
+        digest.update(memoryview(values.numpy()).cast("B") if values.numel() else b"")
+    return digest.hexdigest()
+
+
+def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
+
+
+def _triple(values: Any) -> tuple[float, float, float]:
+    first, second, third = (float(v) for v in values)
+    return first, second, third
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:300] if lines else ''}"

@@ -1,0 +1,208 @@
+"""Pictures: opened safely, checked whole, and brought into an encoder's shape.
+
+The same `prepare` serves build and query: two different preprocessings would be two different
+encoders.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from mtg_image_db.errors import ImageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
+
+Fit = Literal["pad", "squash"]
+
+MOST_PIXELS = 60_000_000
+MOST_BYTES = 32 << 20
+"""Largest file a download accepts."""
+
+_SERVED_FORMATS = ("JPEG", "PNG", "WEBP")
+_READ_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "PPM", "TGA")
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a picture becomes an encoder's input. Part of the encoder's fingerprint.
+
+    Parameters
+    ----------
+    height, width
+        Of the input, in pixels.
+    fit
+        ``pad`` keeps the shape of the card and fills the rest with the mean colour; ``squash``
+        fills the whole input. Neither cuts anything off: CLIP's own centre crop would lose the
+        title and the collector line.
+    mean, std
+        Of the three channels, on a scale of 0 to 1.
+    """
+
+    height: int
+    width: int
+    fit: Fit
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    interpolation: str = "bicubic"
+
+    def to_json(self) -> dict[str, Any]:
+        """The values as JSON types."""
+        return {**asdict(self), "mean": list(self.mean), "std": list(self.std)}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Preprocessing:
+        """The reverse of `to_json`; raises KeyError, TypeError or ValueError on anything else."""
+        mean = tuple(float(v) for v in values["mean"])
+        std = tuple(float(v) for v in values["std"])
+        height, width, fit = values["height"], values["width"], values["fit"]
+        if len(mean) != 3 or len(std) != 3 or fit not in ("pad", "squash"):
+            raise ValueError("not a preprocessing")
+        if not (isinstance(height, int) and isinstance(width, int) and min(height, width) > 0):
+            raise ValueError("not a size")
+        return cls(height, width, fit, mean, std, str(values["interpolation"]))
+
+
+def check_bytes(data: bytes) -> tuple[int, int]:
+    """Make sure that `data` is one whole, decodable picture of a format Scryfall serves.
+
+    `Image.verify` alone decodes nothing of a JPEG, so the picture is decoded as well.
+
+    Returns
+    -------
+    width, height
+        In pixels.
+
+    Raises
+    ------
+    ImageError
+        With a reason in few words, the same for the same kind of damage.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data), formats=_SERVED_FORMATS) as picture:
+            _check_size(picture)
+            picture.verify()
+        with Image.open(io.BytesIO(data), formats=_SERVED_FORMATS) as picture:
+            picture.load()
+            return picture.width, picture.height
+    except ImageError:
+        raise
+    except Exception as error:
+        raise ImageError(_what_is_wrong(data, error)) from error
+
+
+def open_picture(source: Path | bytes) -> Image.Image:
+    """Open any picture as upright RGB, whatever its mode.
+
+    EXIF orientation is applied, transparency laid on white, 16 bits scaled to 8; the first frame
+    of an animation is taken.
+
+    Raises
+    ------
+    ImageError
+        Not a picture, damaged, or over 60 megapixels.
+    """
+    from PIL import Image, ImageOps
+
+    stream = io.BytesIO(source) if isinstance(source, bytes) else source
+    try:
+        with Image.open(stream, formats=_known_formats()) as picture:
+            _check_size(picture)
+            picture.load()
+            return _to_rgb(ImageOps.exif_transpose(picture))
+    except ImageError:
+        raise
+    except FileNotFoundError as error:
+        raise ImageError("there is no such file") from error
+    except PermissionError as error:
+        raise ImageError("permission denied") from error
+    except IsADirectoryError as error:
+        raise ImageError("it is a folder") from error
+    # Pillow's decoders raise nearly everything on hostile files.
+    except Exception as error:
+        data = source if isinstance(source, bytes) else _head(source)
+        raise ImageError(_what_is_wrong(data, error)) from error
+
+
+def prepare(picture: Image.Image, how: Preprocessing) -> NDArray[np.uint8]:
+    """Bring an RGB picture into an encoder's shape.
+
+    Returns
+    -------
+    uint8 [height, width, 3]
+        Not yet normalised: that is the encoder's, in batches.
+    """
+    import numpy as np
+    from PIL import Image
+
+    filter_ = Image.Resampling[how.interpolation.upper()]
+    if how.fit == "squash" or picture.width * how.height == picture.height * how.width:
+        return np.asarray(picture.resize((how.width, how.height), filter_, reducing_gap=3.0))
+    scale = min(how.width / picture.width, how.height / picture.height)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    # The mean colour is zero after normalisation.
+    fill = tuple(round(255 * m) for m in how.mean)
+    canvas = Image.new("RGB", (how.width, how.height), fill)
+    corner = ((how.width - size[0]) // 2, (how.height - size[1]) // 2)
+    canvas.paste(picture.resize(size, filter_, reducing_gap=3.0), corner)
+    return np.asarray(canvas)
+
+
+def _check_size(picture: Image.Image) -> None:
+    if picture.width * picture.height > MOST_PIXELS:
+        raise ImageError("image over 60 megapixels")
+
+
+def _known_formats() -> list[str]:
+    from PIL import Image
+
+    Image.init()
+    return [name for name in _READ_FORMATS if name in Image.OPEN]
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    from PIL import Image
+
+    if picture.mode.startswith(("I", "F")):
+        # 16-bit and floating point: bring the range that is used to 0..255.
+        low, high = picture.getextrema()
+        scale = 255.0 / (high - low) if high > low else 0.0  # type: ignore[operator]
+        picture = picture.convert("F").point(lambda v: (v - low) * scale).convert("L")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        return Image.alpha_composite(white, picture).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(64)
+    except OSError:
+        return b""
+
+
+def _what_is_wrong(data: bytes, error: Exception) -> str:
+    """Name the damage in few words."""
+    from PIL import Image, UnidentifiedImageError
+
+    start = data[:64].lstrip().lower()
+    if not data:
+        return "empty file"
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "a web page instead of an image"
+    if isinstance(error, Image.DecompressionBombError):
+        return "image over 60 megapixels"
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image"
+    if "truncated" in str(error).lower():
+        return "truncated image"
+    return "damaged image"

@@ -1,0 +1,1 @@
+"""Searching unit vectors by inner product."""

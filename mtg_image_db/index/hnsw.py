@@ -1,0 +1,131 @@
+"""An HNSW graph over unit vectors, by FAISS.
+
+Inner product equals cosine similarity only on unit vectors, and identical vectors wreck the graph
+for their neighbours: callers pass distinct unit vectors (`normalised`, `database`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mtg_image_db.errors import DatabaseError
+from mtg_image_db.progress import Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_ADD_BATCH = 4096
+
+
+def build_index(
+    vectors: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    *,
+    m: int,
+    ef_construction: int,
+    path: Path,
+    progress: Progress,
+) -> None:
+    """Build an index over ``vectors[rows]``, whose ids are `rows`, and write it to `path`.
+
+    Parameters
+    ----------
+    vectors
+        float32 [N, D], L2-normalised; may be memory-mapped.
+    rows
+        int64 [U], ascending: the rows to index.
+    m
+        Links of a node on each level (Malkov and Yashunin, https://arxiv.org/abs/1603.09320).
+    ef_construction
+        Candidates looked at while a node is linked.
+    """
+    import faiss
+
+    graph = faiss.IndexHNSWFlat(vectors.shape[1], m, faiss.METRIC_INNER_PRODUCT)
+    graph.hnsw.efConstruction = ef_construction
+    index = faiss.IndexIDMap(graph)
+    progress.start("indexing", len(rows), "vectors")
+    for start in range(0, len(rows), _ADD_BATCH):
+        batch = rows[start : start + _ADD_BATCH]
+        index.add_with_ids(vectors[batch], batch)
+        progress.advance(len(batch))
+    progress.finish()
+    faiss.write_index(index, str(path))
+
+
+class Index:
+    """An index opened for searching.
+
+    Parameters
+    ----------
+    path
+        A file `build_index` wrote.
+    ef_search
+        Candidates looked at in a search; FAISS's own default of 16 misses too many.
+
+    Raises
+    ------
+    DatabaseError
+        The file is not such an index.
+    """
+
+    def __init__(self, path: Path, ef_search: int) -> None:
+        import faiss
+
+        self._ef_search = ef_search
+        try:
+            self._index = _read(path)
+        except (RuntimeError, MemoryError) as error:
+            raise DatabaseError(
+                "The index cannot be read",
+                details=f"{path}: {str(error).splitlines()[-1][:200]}",
+                suggestion="Build the database again with `mtg-db build`.",
+            ) from error
+        if self._index.metric_type != faiss.METRIC_INNER_PRODUCT:
+            raise DatabaseError(
+                "The index does not search by inner product",
+                details=str(path),
+                suggestion="Build the database again with `mtg-db build`.",
+            )
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    @property
+    def dimension(self) -> int:
+        """Of the vectors."""
+        return int(self._index.d)
+
+    def search(
+        self, vectors: NDArray[np.float32], k: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Find the `k` most similar indexed vectors of each query.
+
+        Parameters
+        ----------
+        vectors
+            float32 [Q, D], L2-normalised.
+
+        Returns
+        -------
+        scores, ids
+            [Q, min(k, U)], best first; an id is -1 where the graph reached fewer.
+        """
+        import faiss
+
+        k = min(k, len(self))
+        parameters = faiss.SearchParametersHNSW(  # type: ignore[attr-defined]
+            efSearch=max(self._ef_search, k)
+        )
+        scores, ids = self._index.search(vectors, k, params=parameters)
+        return scores, ids
+
+
+def _read(path: Path) -> Any:
+    import faiss
+
+    # Memory-mapped where this FAISS can: a query touches a few pages of a file of hundreds of MB.
+    flags = getattr(faiss, "IO_FLAG_MMAP_IFC", 0)
+    return faiss.read_index(str(path), flags)

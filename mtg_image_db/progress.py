@@ -1,0 +1,37 @@
+"""How long work tells that it advances, without knowing who listens."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """A listener. The command line draws bars; a program may pass its own, or nothing."""
+
+    def start(self, stage: str, total: int | None, unit: str) -> None:
+        """A stage begins: `total` units of work, None where that is not known."""
+
+    def advance(self, count: int = 1) -> None:
+        """`count` more units are done."""
+
+    def finish(self) -> None:
+        """The stage has ended."""
+
+    def note(self, message: str) -> None:
+        """Something a person should know now: a pause, a warning."""
+
+
+class Silent:
+    """A listener that ignores everything."""
+
+    def start(self, stage: str, total: int | None, unit: str) -> None:
+        """Ignore it."""
+
+    def advance(self, count: int = 1) -> None:
+        """Ignore it."""
+
+    def finish(self) -> None:
+        """Ignore it."""
+
+    def note(self, message: str) -> None:
+        """Ignore it."""

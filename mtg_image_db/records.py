@@ -1,0 +1,107 @@
+"""Records in a JSON Lines file, reached by number without parsing the others."""
+
+from __future__ import annotations
+
+import json
+import mmap
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mtg_image_db.errors import DatabaseError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def write_records(path: Path, lines: Iterable[bytes]) -> int:
+    """Write lines (without breaks) to ``<path>``, and where each begins to ``<path>.offsets.npy``.
+
+    Returns
+    -------
+    How many.
+    """
+    import numpy as np
+
+    offsets = [0]
+    with path.open("wb") as stream:
+        for line in lines:
+            stream.write(line + b"\n")
+            offsets.append(offsets[-1] + len(line) + 1)
+    np.save(offsets_path(path), np.asarray(offsets, dtype=np.int64))
+    return len(offsets) - 1
+
+
+def offsets_path(path: Path) -> Path:
+    """The file of offsets that belongs to a file of records."""
+    return path.with_name(f"{path.name}.offsets.npy")
+
+
+class Records:
+    """A file of records, memory-mapped.
+
+    Raises
+    ------
+    DatabaseError
+        The offsets do not fit the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        import numpy as np
+
+        self._path = path
+        try:
+            self._offsets: NDArray[np.int64] = np.load(offsets_path(path), mmap_mode="r")
+            with path.open("rb") as stream:
+                size = stream.seek(0, 2)
+                # An empty file cannot be mapped.
+                self._data: mmap.mmap | bytes = (
+                    mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+                )
+        except ValueError as error:
+            raise _damaged(path, str(error)) from error
+        whole = self._offsets.dtype == np.int64 and self._offsets.ndim == 1 and len(self._offsets)
+        if not whole or self._offsets[0] != 0 or self._offsets[-1] != size:
+            raise _damaged(path, "its offsets do not fit")
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    def line(self, number: int) -> bytes:
+        """The text of one record."""
+        start, end = int(self._offsets[number]), int(self._offsets[number + 1])
+        if not 0 <= start < end <= len(self._data):
+            raise _damaged(self._path, f"line {number + 1} has no place")
+        return bytes(self._data[start:end])
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        try:
+            record = json.loads(self.line(number))
+        except (ValueError, RecursionError) as error:
+            raise _damaged(self._path, f"line {number + 1} is no valid JSON") from error
+        if not isinstance(record, dict):
+            raise _damaged(self._path, f"line {number + 1} is no record")
+        return record
+
+    def find(self, key: str, value: str) -> dict[str, Any] | None:
+        """The record whose `key` is `value`, in a file sorted by that key."""
+        low, high = 0, len(self)
+        while low < high:
+            middle = (low + high) // 2
+            record = self[middle]
+            if record.get(key) == value:
+                return record
+            if str(record.get(key)) < value:
+                low = middle + 1
+            else:
+                high = middle
+        return None
+
+
+def _damaged(path: Path, why: str) -> DatabaseError:
+    return DatabaseError(
+        f"{path.name} is damaged",
+        details=f"{path}: {why}",
+        suggestion="Build the database again with `mtg-db build`.",
+    )

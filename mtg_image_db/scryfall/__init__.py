@@ -1,0 +1,1 @@
+"""Scryfall's bulk data: descriptor, snapshot, rows, faces."""

@@ -1,0 +1,233 @@
+"""Card objects to faces: one record for each picture a card has.
+
+The rule is Scryfall's own (https://scryfall.com/docs/api/layouts): a card with `image_uris` has
+one picture; otherwise each of its `card_faces` with `image_uris` has one. Layout names are never
+looked at, so a layout invented tomorrow works. Keys that do not apply are absent on the wire.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args
+from urllib.parse import urlsplit, urlunsplit
+
+ImageSize = Literal["small", "normal", "large", "png", "grid", "display"]
+IMAGE_SIZES: tuple[str, ...] = get_args(ImageSize)
+
+MEAN_IMAGE_BYTES: dict[str, int] = {
+    "small": 15_000,
+    "normal": 111_000,
+    "large": 181_000,
+    "png": 1_360_000,
+    "grid": 62_000,
+    "display": 93_000,
+}
+"""Mean size of a picture, measured over Scryfall's images in 2026."""
+
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class CardFace:
+    """One picture of one printing, with what is known about it.
+
+    `name` is the whole card's ("A // B"), `face_name` this side's. `image_url` is empty where
+    the face has no picture that may be used; `imageless` then says why.
+    """
+
+    face_id: str
+    scryfall_id: str
+    name: str
+    face_name: str
+    printed_name: str
+    oracle_id: str
+    illustration_id: str
+    set: str
+    set_name: str
+    collector_number: str
+    rarity: str
+    lang: str
+    layout: str
+    frame: str
+    border_color: str
+    full_art: bool
+    finishes: tuple[str, ...]
+    promo_types: tuple[str, ...]
+    released_at: str
+    colors: tuple[str, ...]
+    artist: str
+    digital: bool
+    image_status: str
+    image_url: str
+    card_url: str
+    scryfall_uri: str
+    imageless: str = ""
+
+    def record(self) -> dict[str, Any]:
+        """The face as one line of metadata."""
+        values = asdict(self)
+        del values["imageless"]
+        return values
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> CardFace:
+        """The reverse of `record`; keys that are missing are empty, others are ignored."""
+        values: dict[str, Any] = {}
+        for entry in fields(cls):
+            value = record.get(entry.name)
+            if entry.type == "bool":
+                values[entry.name] = value is True
+            elif entry.type == "str":
+                values[entry.name] = value if isinstance(value, str) else ""
+            else:
+                values[entry.name] = _texts(value)
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class FaceFilter:
+    """Which faces are wanted. Empty sets and languages mean all.
+
+    Parameters
+    ----------
+    sets, langs
+        Codes, in lower case.
+    include_digital
+        Also cards that exist on screens only.
+    """
+
+    sets: frozenset[str] = frozenset()
+    langs: frozenset[str] = frozenset()
+    include_digital: bool = False
+
+    def exclusion(self, face: CardFace) -> str | None:
+        """Why a face is not wanted, in words for a summary; None where it is."""
+        if self.sets and face.set not in self.sets:
+            return "other set"
+        if self.langs and face.lang not in self.langs:
+            return "other language"
+        if face.digital and not self.include_digital:
+            return "digital only"
+        return None
+
+
+def is_card_id(value: object) -> bool:
+    """Whether `value` is an id as Scryfall gives them (a UUID, so safe in a file name)."""
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
+def faces_of(card: Mapping[str, Any], size: str = "normal") -> Iterator[CardFace]:
+    """Yield each face of a card object; a card without any picture yields itself, imageless.
+
+    Parameters
+    ----------
+    card
+        A card object whose `id` is a card id (see `is_card_id`).
+    size
+        Which of Scryfall's image sizes `image_url` shall be.
+    """
+    sides = [face for face in _list(card, "card_faces") if isinstance(face, Mapping)]
+    if _mapping(card, "image_uris") or not any(_mapping(s, "image_uris") for s in sides):
+        # The front face carries what the card itself leaves out (reversible cards).
+        yield _face(card, sides[0] if sides else {}, None, _mapping(card, "image_uris"), size)
+        return
+    for position, side in enumerate(sides):
+        yield _face(card, side, position, _mapping(side, "image_uris"), size)
+
+
+def _face(
+    card: Mapping[str, Any],
+    side: Mapping[str, Any],
+    position: int | None,
+    uris: Mapping[str, Any],
+    size: str,
+) -> CardFace:
+    """Build one face; `position` is None where the picture shows the whole card."""
+    own = card if position is None else side
+
+    def either(key: str) -> str:
+        return _text(own, key) or _text(card, key) or _text(side, key)
+
+    url = _text(uris, size)
+    status = _text(card, "image_status")
+    imageless = _why_imageless(uris, url, status, size)
+    card_id = card["id"]
+    colors = own.get("colors", card.get("colors", side.get("colors")))
+    return CardFace(
+        face_id=card_id if position is None else f"{card_id}:face:{position}",
+        scryfall_id=card_id,
+        name=_text(card, "name"),
+        face_name=_text(own, "name"),
+        printed_name=_text(own, "printed_name") or _text(card, "printed_name"),
+        oracle_id=either("oracle_id"),
+        illustration_id=either("illustration_id"),
+        set=_text(card, "set").lower(),
+        set_name=_text(card, "set_name"),
+        collector_number=_text(card, "collector_number"),
+        rarity=_text(card, "rarity"),
+        lang=_text(card, "lang").lower(),
+        layout=_text(card, "layout"),
+        frame=_text(card, "frame"),
+        border_color=_text(card, "border_color"),
+        full_art=card.get("full_art") is True,
+        finishes=_texts(card.get("finishes")),
+        promo_types=_texts(card.get("promo_types")),
+        released_at=_text(card, "released_at"),
+        colors=_texts(colors),
+        artist=either("artist"),
+        digital=card.get("digital") is True,
+        image_status=status,
+        image_url="" if imageless else url,
+        card_url=_without_query(_text(card, "scryfall_uri")),
+        scryfall_uri=_text(card, "scryfall_uri"),
+        imageless=imageless,
+    )
+
+
+def _why_imageless(uris: Mapping[str, Any], url: str, status: str, size: str) -> str:
+    if not uris:
+        return "no image"
+    if status in ("missing", "placeholder"):
+        return f"image {status}"
+    if not url:
+        return f"no image of size {size}"
+    # "Coming soon" pictures are served from here under every key.
+    if "//errors.scryfall.com/" in url:
+        return "image placeholder"
+    return ""
+
+
+def _text(values: Mapping[str, Any], key: str) -> str:
+    value = values.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _mapping(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = values.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(values: Mapping[str, Any], key: str) -> list[Any]:
+    value = values.get(key)
+    return value if isinstance(value, list) else []
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(v for v in value if isinstance(v, str)) if isinstance(value, list) else ()
+
+
+def _without_query(url: str) -> str:
+    try:
+        return urlunsplit(urlsplit(url)._replace(query="", fragment=""))
+    except ValueError:
+        return ""
+
+
+def to_line(record: Mapping[str, Any]) -> bytes:
+    """One record as a line of JSON Lines, without the line break."""
+    # A lone surrogate (a broken escape in a card's text) cannot be UTF-8: escape it again.
+    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "backslashreplace")

@@ -230,11 +230,11 @@ class PoliteSession:
         adapter = HTTPAdapter(pool_connections=8, pool_maxsize=workers, max_retries=0)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
-        if api_host := parse_url(api_url).host:
-            # https://scryfall.com/docs/api/rate-limits; a double on loopback serves files from
-            # the same host, and needs no protection.
-            if not _is_loopback(api_host):
-                gate.pace(api_host, 10.0)
+        # https://scryfall.com/docs/api/rate-limits; a double on loopback serves files from the
+        # same host, and needs no protection.
+        api_host = parse_url(api_url).host
+        if api_host and not _is_loopback(api_host):
+            gate.pace(api_host, 10.0)
 
     def close(self) -> None:
         """Close all idle connections."""

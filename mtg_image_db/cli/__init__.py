@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from mtg_image_db.cli.arguments import parse_arguments
-from mtg_image_db.cli.console import print_error
+from mtg_image_db.cli.console import print_error, say
 from mtg_image_db.errors import MtgDbError
 
 
@@ -27,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Third parties' warnings are for developers; ours are printed as messages.
     if not debug:
         warnings.simplefilter("ignore")
+        logging.disable(logging.CRITICAL)
     try:
         arguments = parse_arguments(argv)
         code: int = arguments.run(arguments)
@@ -38,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         if not interruption:
             interruption.append(signal.SIGINT)
-        print("Interrupted.", file=sys.stderr)
+        say("Interrupted.")
         code = 0
     except BrokenPipeError:
         # Whoever read our output has enough (`| head`).

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 def say(text: str = "") -> None:
     """Tell a person something, on standard error."""
-    print(_printable(text), file=sys.stderr, flush=True)
+    print(_printable(text), file=sys.stderr, flush=True)  # noqa: T201 - this is the place
 
 
 def answer(text: str) -> None:
     """Give an answer, on standard output."""
-    print(_printable(text), flush=True)
+    print(_printable(text), flush=True)  # noqa: T201 - this is the place
 
 
 def print_error(error: MtgDbError) -> None:

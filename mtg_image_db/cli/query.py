@@ -131,4 +131,4 @@ def _shared_artwork(match: Match) -> str:
 
 def _print_json(value: dict[str, Any]) -> None:
     # A file name may hold bytes that are no text: ASCII output can carry them.
-    print(json.dumps(value), flush=True)
+    answer(json.dumps(value))

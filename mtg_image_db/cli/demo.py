@@ -1,0 +1,56 @@
+"""Show the whole way offline: draw cards, download, build, query.
+
+The cards are invented and drawn on the spot. A stand-in for Scryfall serves them on this machine,
+and misbehaves on purpose. The folder stays for you to look at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from mtg_image_db.cli.arguments import folder
+from mtg_image_db.cli.build import print_summary as print_build
+from mtg_image_db.cli.console import Bars, say
+from mtg_image_db.cli.download import print_summary as print_download
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "--folder",
+        type=folder("--folder"),
+        default="mtg-db-demo",
+        metavar="FOLDER",
+        help="where the demo's files go (%(default)s)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the demo."""
+    began = time.monotonic()
+    say("Drawing invented sample cards …")
+    from mtg_image_db.build.run import build_database
+    from mtg_image_db.database import Database
+    from mtg_image_db.demo.run import ask, demo_stage
+    from mtg_image_db.download.run import download_images
+
+    with demo_stage(arguments.folder) as stage:
+        say(f"{len(stage.pictures)} card images drawn. A stand-in for Scryfall serves them here;")
+        say("it answers once with 429, once with half an image, once with a web page, and one")
+        say("image is missing for good (404).")
+        say("\n$ mtg-db download")
+        options = stage.download_options()
+        print_download(download_images(options, Bars()), options)
+        say("\n$ mtg-db build")
+        say("(The demo's encoder has fixed random weights: enough for a few dozen clean cards.)")
+        print_build(build_database(stage.build_options(), Bars()))
+        say("\n$ mtg-db query (a distorted copy of every card)")
+        database = Database.open(arguments.folder / "index_out")
+        result = ask(stage, database)
+    say(f"{result.right} of {result.asked} distorted copies were named correctly.")
+    say(f"\nLook at {result.sheet}")
+    photos, index = arguments.folder / "photos", arguments.folder / "index_out"
+    say(f"Ask yourself: mtg-db query {photos}/*.jpg --db {index}")
+    say(f"The demo took {time.monotonic() - began:.0f} s.")
+    return 0 if result.right >= 0.9 * result.asked else 1

@@ -1,0 +1,144 @@
+"""The demo's stage: invented cards, a Scryfall double that misbehaves, and weights."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from mtg_image_db.build.options import BuildOptions
+from mtg_image_db.database import Database
+from mtg_image_db.demo import faults
+from mtg_image_db.demo.cards import SampleCard, sample_cards
+from mtg_image_db.demo.distort import as_photographed
+from mtg_image_db.demo.double import ScryfallDouble
+from mtg_image_db.demo.weights import MODEL, write_weights
+from mtg_image_db.download.options import DownloadOptions
+from mtg_image_db.encoders import EncoderChoice
+from mtg_image_db.errors import StorageError
+from mtg_image_db.files import make_folder
+from mtg_image_db.scryfall.faces import FaceFilter
+from mtg_image_db.sheet import SheetEntry, contact_sheet
+
+_MARK = ".mtg-db-demo"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Everything a demo needs, inside one folder."""
+
+    folder: Path
+    pictures: dict[str, Image.Image]
+    double: ScryfallDouble
+
+    def download_options(self) -> DownloadOptions:
+        """A real download, from the double. Its waits are short: it is not Scryfall."""
+        return DownloadOptions(
+            cache=self.folder / "image_cache",
+            kind="default_cards",
+            api_url=self.double.url,
+            wanted=FaceFilter(),
+            backoff_factor=0.2,
+            rate_limit_floor=1.0,
+            refresh=True,
+        )
+
+    def build_options(self) -> BuildOptions:
+        """A real build, with the demo's weights."""
+        weights = self.folder / "mtg-demo.safetensors"
+        if not weights.exists():
+            write_weights(weights)
+        return BuildOptions(
+            cache=self.folder / "image_cache",
+            out=self.folder / "index_out",
+            encoder=EncoderChoice(MODEL, str(weights), fit="squash"),
+        )
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What came of asking about a distorted copy of each card."""
+
+    asked: int
+    right: int
+    sheet: Path
+
+
+@contextmanager
+def demo_stage(folder: Path, count: int = 64) -> Iterator[Stage]:
+    """Draw cards and start a double that serves them, with one fault of each common kind.
+
+    Raises
+    ------
+    StorageError
+        The folder holds something that is not a demo.
+    """
+    if folder.exists() and any(folder.iterdir()) and not (folder / _MARK).exists():
+        raise StorageError(
+            f"{folder} is not empty, and no demo made it",
+            suggestion="Name another folder with --folder.",
+        )
+    make_folder(folder)
+    (folder / _MARK).touch()
+    cards = sample_cards(count)
+    pictures = _pictures(cards)
+    images = {key: _jpeg(picture) for key, picture in pictures.items()}
+    with ScryfallDouble([sample.card for sample in cards], images, retry_after=1) as double:
+        plain = [s.card["id"] for s in cards if len(s.faces) == 1 and not s.card.get("digital")]
+        double.inject(plain[3], faults.too_many_requests(1))
+        double.inject(plain[8], faults.truncated(0.5))
+        double.inject(plain[13], faults.html_page())
+        double.inject(plain[18], faults.not_found(times=None))
+        yield Stage(folder, pictures, double)
+
+
+def ask(stage: Stage, database: Database) -> Questions:
+    """Query a distorted copy of every card the database knows, and draw the contact sheet."""
+    photos = make_folder(stage.folder / "photos")
+    entries: list[SheetEntry] = []
+    for number, face in enumerate(database.faces()):
+        photo = as_photographed(stage.pictures[picture_key(face.face_id)], seed=number)
+        path = photos / f"{face.set}-{number:03d}.jpg"
+        photo.save(path, quality=90)
+        [answer] = database.query(path, k=1)
+        best = answer.matches[0]
+        entries.append(
+            SheetEntry(
+                query=photo,
+                match=stage.pictures[picture_key(best.face.face_id)],
+                title=best.face.name,
+                subtitle=f"{best.face.set.upper()} {best.face.collector_number}   "
+                f"score {best.score:.3f}",
+                # The same artwork in two sets is one card: a picture cannot always tell which.
+                right=best.face.illustration_id == face.illustration_id,
+            )
+        )
+    right = sum(entry.right for entry in entries)
+    heading = f"mtg-db demo: {right} of {len(entries)} distorted copies named (left: asked)"
+    sheet = stage.folder / "contact_sheet.png"
+    contact_sheet(entries, heading).save(sheet)
+    return Questions(len(entries), right, sheet)
+
+
+def picture_key(face_id: str) -> str:
+    """The double's name of a face's picture: ``<id>/front`` or ``<id>/back``."""
+    card_id, _, position = face_id.partition(":face:")
+    return f"{card_id}/{'back' if position == '1' else 'front'}"
+
+
+def _pictures(cards: Sequence[SampleCard]) -> dict[str, Image.Image]:
+    return {
+        f"{sample.card['id']}/{side}": picture
+        for sample in cards
+        for side, picture in zip(("front", "back"), sample.faces, strict=False)
+    }
+
+
+def _jpeg(picture: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=90)
+    return stream.getvalue()

@@ -1,0 +1,156 @@
+"""What the tests share: a Scryfall double with small cards, a cache, a small encoder."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, ImageDraw
+
+from mtg_image_db.demo.double import ScryfallDouble
+from mtg_image_db.download.options import DownloadOptions
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+"""Real data for developing; tests that use it skip where it is absent."""
+
+needs_shared = pytest.mark.skipif(
+    not (SHARED / "scryfall" / "sample").is_dir(), reason="the shared real data are not here"
+)
+
+
+def card_id(number: int) -> str:
+    return f"{number:08x}-0000-4000-8000-{number:012x}"
+
+
+def make_card(number: int, **changes: Any) -> dict[str, Any]:
+    """A plain card object; a key changed to None is left out."""
+    identity = card_id(number)
+    uris = {
+        size: f"https://cards.scryfall.io/{size}/front/{identity[0]}/{identity[1]}/{identity}.{ext}?17"
+        for size, ext in (
+            ("small", "jpg"),
+            ("normal", "jpg"),
+            ("large", "jpg"),
+            ("png", "png"),
+            ("grid", "webp"),
+            ("display", "webp"),
+        )
+    }
+    card: dict[str, Any] = {
+        "object": "card",
+        "id": identity,
+        "oracle_id": card_id(number + 0x10000000),
+        "name": f"Card {number}",
+        "lang": "en",
+        "released_at": "2026-01-01",
+        "scryfall_uri": f"https://scryfall.com/card/tst/{number}/card-{number}?utm_source=api",
+        "layout": "normal",
+        "image_status": "highres_scan",
+        "image_uris": uris,
+        "colors": ["R"],
+        "finishes": ["nonfoil"],
+        "digital": False,
+        "set": "tst",
+        "set_name": "Test Set",
+        "collector_number": str(number),
+        "rarity": "common",
+        "illustration_id": card_id(number + 0x20000000),
+        "artist": "Nobody",
+        "border_color": "black",
+        "frame": "2015",
+        "full_art": False,
+    }
+    card.update(changes)
+    return {key: value for key, value in card.items() if value is not None}
+
+
+def make_picture(number: int, size: tuple[int, int] = (488, 680)) -> Image.Image:
+    """A picture unlike that of any other number: a few coloured blocks."""
+    rng = random.Random(number)
+    picture = Image.new("RGB", size, tuple(rng.randrange(256) for _ in range(3)))
+    draw = ImageDraw.Draw(picture)
+    for _ in range(12):
+        x, y = rng.randrange(size[0]), rng.randrange(size[1])
+        box = (x, y, x + rng.randrange(20, size[0]), y + rng.randrange(20, size[1]))
+        draw.rectangle(box, fill=tuple(rng.randrange(256) for _ in range(3)))
+    return picture
+
+
+def jpeg(picture: Image.Image, quality: int = 90) -> bytes:
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=quality)
+    return stream.getvalue()
+
+
+def make_images(count: int) -> dict[str, bytes]:
+    return {f"{card_id(n)}/front": jpeg(make_picture(n)) for n in range(count)}
+
+
+@pytest.fixture
+def double() -> Iterator[ScryfallDouble]:
+    """Twelve plain cards."""
+    with ScryfallDouble([make_card(n) for n in range(12)], make_images(12)) as double:
+        yield double
+
+
+def download_options(double: ScryfallDouble, cache: Path, **changes: Any) -> DownloadOptions:
+    """Options for the double, with waits of milliseconds."""
+    values: dict[str, Any] = {
+        "cache": cache,
+        "api_url": double.url,
+        "kind": "default_cards",
+        "backoff_factor": 0.001,
+        "rate_limit_floor": 0.05,
+        "refresh": True,
+        "timeout_read": 5,
+        **changes,
+    }
+    return DownloadOptions(**values)
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's weights."""
+    from mtg_image_db.demo.weights import write_weights
+
+    path = tmp_path_factory.mktemp("weights") / "demo.safetensors"
+    write_weights(path)
+    return path
+
+
+def mtg_db(
+    *arguments: str | Path,
+    cwd: Path,
+    stdin: bytes | None = None,
+    environment: Mapping[str, str] | None = None,
+    timeout: float = 120,
+) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does, in a process of its own."""
+    import os
+
+    finished = subprocess.run(
+        [sys.executable, "-m", "mtg_image_db", *map(str, arguments)],
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        timeout=timeout,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", **(environment or {})},
+    )
+    return subprocess.CompletedProcess(
+        finished.args,
+        finished.returncode,
+        finished.stdout.decode("utf-8"),
+        finished.stderr.decode("utf-8"),
+    )
+
+
+def json_lines(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]

@@ -1,0 +1,92 @@
+"""The invented sample cards of the demo."""
+
+from __future__ import annotations
+
+from itertools import combinations, islice
+
+import numpy as np
+import pytest
+
+from mtg_image_db.demo.cards import SampleCard, iter_sample_cards, sample_cards
+
+
+@pytest.fixture(scope="module")
+def cards() -> list[SampleCard]:
+    return sample_cards()
+
+
+def test_there_are_as_many_cards_as_asked_for_and_more_begin_with_the_same_ones(
+    cards: list[SampleCard],
+) -> None:
+    assert len(cards) == 64
+    fewer = sample_cards(12)
+    assert len(fewer) == 12
+    for again, card in zip(fewer, cards, strict=False):
+        assert again.card == card.card
+        assert [face.tobytes() for face in again.faces] == [face.tobytes() for face in card.faces]
+
+
+def test_another_seed_gives_other_cards(cards: list[SampleCard]) -> None:
+    other = sample_cards(6, seed=7)
+    assert {c.card["id"] for c in other}.isdisjoint(c.card["id"] for c in cards)
+    assert {c.card["name"] for c in other}.isdisjoint(c.card["name"] for c in cards)
+
+
+def test_only_reprints_share_a_name_and_they_share_the_art_too() -> None:
+    cards = [sample.card for sample in islice(iter_sample_cards(), 150)]
+    firsts = {card["name"]: card for card in reversed(cards) if not card["reprint"]}
+    reprints = [card for card in cards if card["reprint"]]
+    assert len(firsts) == len(cards) - len(reprints)
+    assert len(reprints) == 8
+    for card in reprints:
+        first = firsts[card["name"]]
+        assert card["oracle_id"] == first["oracle_id"]
+        assert card["illustration_id"] == first["illustration_id"]
+        assert card["id"] != first["id"]
+        assert card["set"] != first["set"]
+        assert card["collector_number"] != first["collector_number"]
+
+
+def test_every_layout_of_the_mixture_is_there(cards: list[SampleCard]) -> None:
+    layouts = [sample.card["layout"] for sample in cards]
+    assert layouts.count("transform") == 3
+    assert layouts.count("split") == layouts.count("adventure") == layouts.count("saga") == 2
+    assert layouts.count("planar") == 1
+    assert layouts.count("token") >= 3
+    assert {sample.card["lang"] for sample in cards} == {"en", "ja", "de"}
+    assert [sample.card["games"] for sample in cards if sample.card["digital"]] == [["arena"]] * 2
+
+
+def test_two_sided_cards_have_two_pictures_and_no_image_uris_of_their_own(
+    cards: list[SampleCard],
+) -> None:
+    for sample in cards:
+        if sample.card["layout"] == "transform":
+            assert len(sample.faces) == 2
+            assert "image_uris" not in sample.card
+            assert "card_back_id" not in sample.card
+            sides = [face["image_uris"]["normal"] for face in sample.card["card_faces"]]
+            assert "/normal/front/" in sides[0]
+            assert "/normal/back/" in sides[1]
+        else:
+            assert len(sample.faces) == 1
+            assert len(sample.card["image_uris"]) == 11
+            assert all("image_uris" not in face for face in sample.card.get("card_faces", []))
+
+
+def test_keys_that_do_not_apply_are_absent(cards: list[SampleCard]) -> None:
+    for sample in cards:
+        assert None not in sample.card.values()
+        assert ("printed_name" in sample.card) == (sample.card["lang"] != "en")
+
+
+def test_all_pictures_are_card_sized_and_differ_from_each_other(cards: list[SampleCard]) -> None:
+    faces = [face for sample in cards for face in sample.faces]
+    assert {face.mode for face in faces} == {"RGB"}
+    assert {face.size for face in faces} == {(488, 680)}
+    small = [np.asarray(face.resize((61, 85)), dtype=np.float32) for face in faces]
+    closest = min(float(np.abs(a - b).mean()) for a, b in combinations(small, 2))
+    # Even the reprint in the same frame has another set symbol and collector number.
+    assert closest > 0.05
+    alike = sum(float(np.abs(a - b).mean()) < 4 for a, b in combinations(small, 2))
+    assert alike <= 1

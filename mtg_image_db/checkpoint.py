@@ -151,7 +151,7 @@ def _read_shard(path: Path, dimension: int) -> tuple[list[str], NDArray[np.float
     import numpy as np
 
     try:
-        with np.load(path, allow_pickle=False) as shard:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as shard:
             keys, vectors = shard["keys"], shard["vectors"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None

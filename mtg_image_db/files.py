@@ -48,8 +48,15 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 def make_folder(path: Path) -> Path:
     """Create `path` and its parents; a `StorageError` says why where that fails."""
-    with storage_errors(path):
-        path.mkdir(parents=True, exist_ok=True)
+    try:
+        with storage_errors(path):
+            path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"Cannot create the folder {path}",
+            details=error.strerror or str(error),
+            suggestion="Choose another folder.",
+        ) from error
     return path
 
 

@@ -281,8 +281,10 @@ def test_a_signal_ends_the_run_in_order_and_the_next_one_completes(
 ) -> None:
     double.inject("/cards/", *(faults.slow(0.2, times=1) for _ in range(12)))
     process = subprocess.Popen(
-        [sys.executable, "-m", "mtg_image_db", "download", "--kind", "default_cards"]
-        + ["--workers", "1", "--api-url", double.url, "--cache", str(tmp_path)],
+        [
+            *(sys.executable, "-m", "mtg_image_db", "download", "--kind", "default_cards"),
+            *("--workers", "1", "--api-url", double.url, "--cache", str(tmp_path)),
+        ],
         stderr=subprocess.PIPE,
         text=True,
     )

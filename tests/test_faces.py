@@ -111,7 +111,7 @@ json_values = st.recursive(
 )
 
 
-@given(st.dictionaries(st.sampled_from(list(make_card(1)) + ["card_faces"]), json_values))
+@given(st.dictionaries(st.sampled_from([*make_card(1), "card_faces"]), json_values))
 def test_whatever_a_card_object_holds_it_becomes_faces_that_can_be_written(
     changes: dict[str, Any],
 ) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import io
 from pathlib import Path
 
@@ -60,10 +61,8 @@ def test_a_damaged_picture_is_a_picture_or_an_image_error(place: int, noise: byt
     place %= len(whole)
     damaged = whole[:place] + noise + whole[place + len(noise) :]
     for read in (check_bytes, open_picture):
-        try:
+        with contextlib.suppress(ImageError):
             read(damaged)
-        except ImageError as error:
-            assert error.message
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "PA", "RGBA", "CMYK", "I", "I;16", "F", "1"])
@@ -121,7 +120,7 @@ def test_nothing_of_the_card_is_cut_off() -> None:
     card.paste("white", (0, 0, 488, 40))
     card.paste("white", (0, 640, 488, 680))
     for fit in ("pad", "squash"):
-        pixels = prepare(card, how(224, 224, fit))  # type: ignore[arg-type]
+        pixels = prepare(card, how(224, 224, fit))
         assert pixels[2, 112].min() > 200
         assert pixels[-3, 112].min() > 200
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ def images() -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Iterator[Database]:
+def database(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Database:
     folder = tmp_path_factory.mktemp("sample")
     cards, images = _sample()
     with ScryfallDouble(cards, images) as double:
@@ -49,7 +49,7 @@ def database(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Iterato
             encoder=EncoderChoice("mtg-demo", str(weights), fit="squash"),
         )
     )
-    yield Database.open(folder / "out")
+    return Database.open(folder / "out")
 
 
 def _smaller(picture: Image.Image) -> Image.Image:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 import requests
-from urllib3.exceptions import HTTPError
 from conftest import card_id, make_card, make_images
+from urllib3.exceptions import HTTPError
 
 from mtg_image_db.demo import faults
 from mtg_image_db.demo.double import ScryfallDouble

@@ -121,9 +121,7 @@ class Index:
         import faiss
 
         k = min(k, len(self))
-        parameters = faiss.SearchParametersHNSW(  # type: ignore[attr-defined]
-            efSearch=max(self._ef_search, k)
-        )
+        parameters = faiss.SearchParametersHNSW(efSearch=max(self._ef_search, k))
         scores, ids = self._index.search(vectors, k, params=parameters)
         return scores, ids
 

@@ -60,7 +60,7 @@ def _spread(
 
     reached[frontier] = True
     while len(frontier):
-        following = np.unique(neighbors[slots[frontier]])
+        following = np.unique(neighbors[slots[frontier]]).astype(np.int64)
         following = following[following >= 0]
         frontier = following[~reached[following]]
         reached[frontier] = True

@@ -1,0 +1,263 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import (
+    PixelEncoder,
+    card_id,
+    download_options,
+    fill_cache,
+    jpeg,
+    make_card,
+    make_images,
+    make_picture,
+)
+
+from mtg_image_db import (
+    BuildOptions,
+    BuildSummary,
+    Database,
+    FaceFilter,
+    MissingInput,
+    NothingUsable,
+    build_database,
+    download_images,
+)
+from mtg_image_db.demo import faults
+from mtg_image_db.demo.double import ScryfallDouble
+
+COUNT = 300
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Three hundred cards; nothing changes it."""
+    images = {f"{card_id(n)}/front": jpeg(make_picture(n, (120, 168))) for n in range(COUNT)}
+    with ScryfallDouble([make_card(n) for n in range(COUNT)], images) as double:
+        yield fill_cache(double, tmp_path_factory.mktemp("cache"))
+
+
+def build(
+    cache: Path, out: Path, encoder: PixelEncoder | None = None, **changes: Any
+) -> BuildSummary:
+    options = BuildOptions(cache=cache, out=out, **{"checkpoint_frequency": 100, **changes})
+    return build_database(options, encoder=encoder or PixelEncoder())
+
+
+def manifest(out: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(
+        (out / (out / "CURRENT").read_text().strip() / "build_manifest.json").read_text()
+    )
+    return found
+
+
+def test_every_cached_image_becomes_a_row_that_finds_itself(cache: Path, tmp_path: Path) -> None:
+    encoder = PixelEncoder()
+    summary = build(cache, tmp_path, encoder)
+    assert (summary.known, summary.faces, summary.entries) == (COUNT, COUNT, COUNT)
+    database = Database.open(tmp_path)
+    database.use_encoder(encoder)
+    for number in range(0, COUNT, 17):
+        [card] = database.query(jpeg(make_picture(number, (120, 168))), k=3)
+        assert card.matches[0].face.name == f"Card {number}"
+        assert card.matches[0].score > 0.999
+        assert [match.rank for match in card.matches] == [1, 2, 3]
+
+
+def test_the_artefacts_are_what_they_are_called(cache: Path, tmp_path: Path) -> None:
+    import faiss
+
+    build(cache, tmp_path)
+    folder = Database.open(tmp_path).folder
+    vectors = np.load(folder / "mtg_embeddings.npy")
+    lines = (folder / "mtg_meta.jsonl").read_text().splitlines()
+    index = faiss.read_index(str(folder / "mtg_cards.faiss"))
+    assert vectors.dtype == np.float32
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert len(vectors) == len(lines) == index.ntotal == COUNT
+    _, rows = index.search(vectors[:5], 1)
+    assert rows[:, 0].tolist() == [0, 1, 2, 3, 4]
+    keys = (
+        "name printed_name scryfall_id face_id oracle_id illustration_id set set_name "
+        "collector_number rarity lang layout frame border_color full_art finishes promo_types "
+        "released_at colors image_url card_url scryfall_uri"
+    )
+    assert set(keys.split()) <= set(json.loads(lines[0]))
+
+
+def test_the_manifests_counts_add_up_and_its_digests_are_right(cache: Path, tmp_path: Path) -> None:
+    from mtg_image_db.files import sha256_file
+
+    build(cache, tmp_path, limit=250)
+    said = manifest(tmp_path)
+    statistics = said["statistics"]
+    assert said["version"] == "1.0.0"
+    assert said["timestamp"].endswith("+00:00")
+    assert statistics["known"] == statistics["faces"] + sum(statistics["left_out"].values())
+    assert statistics["left_out"] == {"over --limit": 50}
+    folder = Database.open(tmp_path).folder
+    for name, part in said["outputs"].items():
+        assert (folder / name).stat().st_size == part["bytes"]
+        assert sha256_file(folder / name) == part["sha256"]
+
+
+def test_faces_with_the_same_image_share_an_entry_and_all_come_back(tmp_path: Path) -> None:
+    images = make_images(3)
+    images |= {f"{card_id(n)}/front": images[f"{card_id(0)}/front"] for n in range(3, 8)}
+    with ScryfallDouble([make_card(n) for n in range(8)], images) as double:
+        fill_cache(double, tmp_path / "cache")
+    encoder = PixelEncoder()
+    summary = build(tmp_path / "cache", tmp_path / "out", encoder)
+    assert (summary.faces, summary.entries, encoder.encoded) == (8, 3, 3)
+    database = Database.open(tmp_path / "out")
+    database.use_encoder(encoder)
+    [card] = database.query(make_picture(0), k=1)
+    assert {match.face.name for match in card.matches} == {f"Card {n}" for n in (0, 3, 4, 5, 6, 7)}
+
+
+def test_an_answer_lists_the_printings_that_share_its_artwork(tmp_path: Path) -> None:
+    shared = card_id(0xA)
+    cards = [
+        make_card(0, illustration_id=shared),
+        make_card(1, illustration_id=shared, set="old", released_at="2001-01-01"),
+        make_card(2),
+    ]
+    kinds = {"unique_artwork": [cards[0], cards[2]], "default_cards": cards}
+    with ScryfallDouble(cards, make_images(3), kinds=kinds) as double:
+        download_images(download_options(double, tmp_path / "cache", kind="unique_artwork"))
+    encoder = PixelEncoder()
+    summary = build(tmp_path / "cache", tmp_path / "out", encoder)
+    assert (summary.faces, summary.left_out["not in the cache"]) == (2, 1)
+    database = Database.open(tmp_path / "out")
+    database.use_encoder(encoder)
+    [card] = database.query(make_picture(0), k=1)
+    assert [p["set"] for p in card.matches[0].printings] == ["old", "tst"]
+
+
+def test_narrowing_is_counted_by_reason(cache: Path, tmp_path: Path) -> None:
+    with pytest.raises(NothingUsable) as caught:
+        build(cache, tmp_path, wanted=FaceFilter(sets=frozenset({"nope"})))
+    assert f"{COUNT} other set" in caught.value.details
+    with pytest.raises(NothingUsable):
+        build(cache, tmp_path, limit=0)
+
+
+def test_without_a_cache_there_is_nothing_to_build(tmp_path: Path) -> None:
+    with pytest.raises(MissingInput):
+        build(tmp_path / "nowhere", tmp_path / "out")
+
+
+def test_damaged_and_missing_files_are_left_out_by_reason(
+    double: ScryfallDouble, tmp_path: Path
+) -> None:
+    cache = fill_cache(double, tmp_path / "cache")
+    paths = sorted((cache / "images").rglob("*.jpg"))
+    paths[0].unlink()
+    paths[1].write_bytes(paths[1].read_bytes()[:-100])
+    flipped = bytearray(paths[2].read_bytes())
+    flipped[300] ^= 0xFF
+    paths[2].write_bytes(flipped)
+    summary = build(cache, tmp_path / "out")
+    assert summary.faces == 9
+    assert summary.left_out == {"image file missing": 1, "image file changed": 2}
+    assert len(summary.invalid) == 3
+
+
+def test_a_cache_of_corrupt_files_gives_no_database(double: ScryfallDouble, tmp_path: Path) -> None:
+    cache = fill_cache(double, tmp_path / "cache")
+    for path in (cache / "images").rglob("*.jpg"):
+        path.write_bytes(b"x" * path.stat().st_size)
+    with pytest.raises(NothingUsable):
+        build(cache, tmp_path / "out")
+    assert not (tmp_path / "out" / "CURRENT").exists()
+
+
+def test_failed_downloads_are_named_in_the_builds_counts(
+    double: ScryfallDouble, tmp_path: Path
+) -> None:
+    double.inject(card_id(5), faults.not_found(times=None))
+    cache = fill_cache(double, tmp_path / "cache")
+    assert build(cache, tmp_path / "out").left_out == {"HTTP 404": 1}
+
+
+def test_an_interrupted_build_goes_on_where_it_stopped(cache: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        build(cache, tmp_path, PixelEncoder(fail_after=200), batch=20)
+    assert (tmp_path / "checkpoint" / "checkpoint_meta.json").is_file()
+    rest = PixelEncoder()
+    summary = build(cache, tmp_path, rest)
+    assert (rest.encoded, summary.reused) == (COUNT - 200, 200)
+    assert not (tmp_path / "checkpoint").exists()
+    whole = tmp_path / "whole"
+    build(cache, whole)
+    resumed, uninterrupted = Database.open(tmp_path), Database.open(whole)
+    assert np.allclose(resumed.embeddings, uninterrupted.embeddings)
+    assert list(resumed.faces()) == list(uninterrupted.faces())
+
+
+def test_no_resume_encodes_everything_again(cache: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        build(cache, tmp_path, PixelEncoder(fail_after=200), batch=20)
+    encoder = PixelEncoder()
+    build(cache, tmp_path, encoder, resume=False)
+    assert encoder.encoded == COUNT
+
+
+def test_a_checkpoint_of_another_encoder_is_set_aside_and_kept(cache: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        build(cache, tmp_path, PixelEncoder(fail_after=200), batch=20)
+    other = PixelEncoder(salt="other")
+    build(cache, tmp_path, other)
+    assert other.encoded == COUNT
+    [aside] = tmp_path.glob("checkpoint-*")
+    assert list(aside.glob("shard-*.npz"))
+
+
+def test_a_damaged_checkpoint_costs_its_shard_and_nothing_else(cache: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        build(cache, tmp_path, PixelEncoder(fail_after=200), batch=20)
+    shards = sorted((tmp_path / "checkpoint").glob("shard-*.npz"))
+    assert len(shards) == 2
+    shards[0].write_bytes(shards[0].read_bytes()[:1000])
+    encoder = PixelEncoder()
+    build(cache, tmp_path, encoder)
+    assert encoder.encoded == 200
+
+
+def test_a_reordered_snapshot_moves_no_vector_to_another_card(tmp_path: Path) -> None:
+    cards = [make_card(n) for n in range(150)]
+    images = {f"{card_id(n)}/front": jpeg(make_picture(n, (60, 84))) for n in range(150)}
+    with ScryfallDouble(cards, images) as double:
+        cache = fill_cache(double, tmp_path / "cache")
+        with pytest.raises(KeyboardInterrupt):
+            build(cache, tmp_path / "out", PixelEncoder(fail_after=100), batch=20)
+        double.publish([make_card(200), *reversed(cards[10:])])
+        fill_cache(double, cache)
+    encoder = PixelEncoder()
+    build(cache, tmp_path / "out", encoder)
+    database = Database.open(tmp_path / "out")
+    database.use_encoder(encoder)
+    for number in range(10, 150, 13):
+        [card] = database.query(images[f"{card_id(number)}/front"], k=1)
+        assert card.matches[0].face.name == f"Card {number}"
+
+
+def test_without_checkpoints_none_are_written(cache: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        build(cache, tmp_path, PixelEncoder(fail_after=200), batch=20, checkpoint_frequency=0)
+    assert not (tmp_path / "checkpoint").exists()
+    assert build(cache, tmp_path, checkpoint_frequency=0).faces == COUNT
+
+
+def test_two_kinds_and_sets_downloaded_apart_are_covered_together(tmp_path: Path) -> None:
+    cards = [make_card(n, set="aaa" if n < 4 else "bbb") for n in range(8)]
+    with ScryfallDouble(cards, make_images(8)) as double:
+        for code in ("aaa", "bbb"):
+            wanted = FaceFilter(sets=frozenset({code}))
+            download_images(download_options(double, tmp_path / "cache", wanted=wanted))
+    assert build(tmp_path / "cache", tmp_path / "out").faces == 8

@@ -1,0 +1,304 @@
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import card_id, jpeg, json_lines, make_card, make_images, make_picture, mtg_db
+
+from mtg_image_db import __version__
+from mtg_image_db.demo import faults
+from mtg_image_db.demo.double import ScryfallDouble
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Path:
+    """A folder in which the three steps were done, by the commands as users type them."""
+    folder = tmp_path_factory.mktemp("home")
+    with ScryfallDouble([make_card(n) for n in range(12)], make_images(12)) as double:
+        done = mtg_db("download", "--workers", "16", "--api-url", double.url, cwd=folder)
+        assert done.returncode == 0, done.stderr
+    assert "Requested 12 faces: 0 cached, 12 downloaded, 0 failed, 0 skipped." in done.stderr
+    assert "Next: mtg-db build" in done.stderr
+    done = mtg_db(
+        "build", "--hnsw-m", "32", "--model", "mtg-demo", "--pretrained", weights, cwd=folder
+    )
+    assert done.returncode == 0, done.stderr
+    assert "12 faces: 12 in the database, 0 left out" in done.stderr
+    for number in (3, 4):
+        (folder / f"card{number}.jpg").write_bytes(jpeg(make_picture(number), 60))
+    (folder / "broken.jpg").write_bytes(b"not a picture")
+    return folder
+
+
+def test_a_query_answers_in_a_table(home: Path) -> None:
+    done = mtg_db("query", "card3.jpg", "-k", "2", cwd=home)
+    assert (done.returncode, done.stderr) == (0, "")
+    header, best, *_ = done.stdout.splitlines()
+    assert header.split() == ["rank", "name", "set", "number", "score", "URL"]
+    assert best.split()[:5] == ["1", "Card", "3", "TST", "3"]
+    assert best.endswith("https://scryfall.com/card/tst/3/card-3")
+
+
+def test_a_query_answers_programs_in_json_lines(home: Path) -> None:
+    done = mtg_db("query", "card3.jpg", "broken.jpg", "./card4.jpg", "--json", cwd=home)
+    assert done.returncode == 0
+    first, broken, last = json_lines(done.stdout)
+    assert broken == {"query": "broken.jpg", "error": "not an image"}
+    assert (first["query"], last["query"]) == ("card3.jpg", "./card4.jpg")
+    [card] = first["cards"]
+    best = card["matches"][0]
+    assert (best["rank"], best["name"], best["face_id"]) == (1, "Card 3", card_id(3))
+    assert best["score"] > 0.99
+    assert {"scryfall_id", "set", "collector_number", "printings"} <= set(best)
+
+
+def test_a_broken_picture_fails_only_under_strict(home: Path) -> None:
+    assert mtg_db("query", "broken.jpg", cwd=home).returncode == 0
+    done = mtg_db("query", "broken.jpg", "--strict", cwd=home)
+    assert done.returncode == 4
+    assert "broken.jpg: not an image" in done.stderr
+
+
+def test_a_picture_may_come_from_standard_input(home: Path) -> None:
+    done = mtg_db("query", "-", "--json", cwd=home, stdin=(home / "card4.jpg").read_bytes())
+    [answer] = json_lines(done.stdout)
+    assert answer["query"] == "-"
+    assert answer["cards"][0]["matches"][0]["name"] == "Card 4"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX file name")
+def test_a_file_name_that_is_no_text_is_given_back_as_it_came(home: Path) -> None:
+    name = os.fsdecode(b"bad\xff\n.jpg")
+    (home / name).write_bytes((home / "card3.jpg").read_bytes())
+    done = mtg_db("query", name, "--json", cwd=home)
+    (home / name).unlink()
+    [answer] = json_lines(done.stdout)
+    assert answer["query"] == name
+
+
+def test_weights_that_moved_can_be_named(home: Path, weights: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "moved.safetensors"
+    moved.write_bytes(weights.read_bytes())
+    hidden = weights.with_suffix(".hidden")
+    weights.rename(hidden)
+    try:
+        lost = mtg_db("query", "card3.jpg", cwd=home)
+        found = mtg_db("query", "card3.jpg", "--pretrained", moved, cwd=home)
+    finally:
+        hidden.rename(weights)
+    assert lost.returncode == 1
+    assert "ERROR: Encoder: " in lost.stderr
+    assert "Card 3" in found.stdout
+
+
+def test_all_wrong_arguments_are_listed_at_once(tmp_path: Path) -> None:
+    done = mtg_db(
+        *[
+            "download",
+            "--workers",
+            "0",
+            "--timeout-connect",
+            "0",
+            "--timeout-read",
+            "4",
+            "--max-retries",
+            "-1",
+        ],
+        *[
+            "--kind",
+            "nope",
+            "--image",
+            "huge",
+            "--set",
+            "!!",
+            "--limit",
+            "x",
+            "--api-url",
+            "ftp://x",
+            "--nope",
+        ],
+        cwd=tmp_path,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    first, *problems = done.stderr.splitlines()
+    assert first == "ERROR: Invalid arguments:"
+    assert sorted(problems) == [
+        "  - --api-url must be a URL like https://api.scryfall.com",
+        "  - --image must be one of small, normal, large, png, grid, display",
+        "  - --kind must be one of oracle_cards, unique_artwork, default_cards, all_cards",
+        "  - --limit must be a whole number, not 'x'",
+        "  - --max-retries must be at least 0",
+        "  - --set must be codes separated by commas, like fin,fic",
+        "  - --timeout-connect must be at least 1",
+        "  - --timeout-read must be at least 5",
+        "  - --workers must be between 1 and 128",
+        "  - unrecognised argument: --nope",
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ("build --hnsw-m 3", "--hnsw-m must be between 4 and 128"),
+        (
+            "build --hnsw-m 64 --hnsw-ef-construction 32",
+            "--hnsw-ef-construction must be between 64 and 2000",
+        ),
+        ("build --checkpoint-frequency 99", "--checkpoint-frequency must be 0 or at least 100"),
+        ("build --size 63", "--size must be at least 64"),
+        ("build --size 64x", "--size must be a number of pixels, or HEIGHTxWIDTH"),
+        ("build --fit crop", "--fit must be one of pad, squash"),
+        ("build --device tpu", "--device must be one of auto, cpu, cuda, mps"),
+        ("query x.jpg -k 0", "-k must be at least 1"),
+        ("query x.jpg --min-score nan", "--min-score must be between -1 and 1"),
+        ("query", "the following arguments are required: IMAGE"),
+        ("query - -", "- may be given once: standard input can be read once"),
+        ("nonsense", "nonsense"),
+        ("", "the following arguments are required: COMMAND"),
+        ("download --workers", "expected one argument"),
+    ],
+)
+def test_a_wrong_argument_is_named(tmp_path: Path, arguments: str, problem: str) -> None:
+    done = mtg_db(*arguments.split(), cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("ERROR: Invalid arguments:\n  - ")
+    assert problem in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ("build", 3, "ERROR: Missing input: No bulk snapshot in image_cache"),
+        ("query x.jpg", 3, "ERROR: Missing input: There is no database in index_out"),
+        ("download --api-url http://127.0.0.1:9 --max-retries 0", 1, "ERROR: Network: "),
+    ],
+)
+def test_an_expected_failure_says_what_where_and_what_to_do(
+    tmp_path: Path, arguments: str, code: int, message: str
+) -> None:
+    done = mtg_db(*arguments.split(), cwd=tmp_path)
+    assert done.returncode == code
+    error, details, suggestion = done.stderr.splitlines()
+    assert error.startswith(message)
+    assert details.startswith("  Details: ")
+    assert suggestion.startswith("  Suggestion: ")
+
+
+def test_a_traceback_is_shown_on_request_only(tmp_path: Path) -> None:
+    assert "Traceback" not in mtg_db("build", cwd=tmp_path).stderr
+    assert "Traceback" in mtg_db("build", "--debug", cwd=tmp_path).stderr
+    shown = mtg_db("build", cwd=tmp_path, environment={"MTG_DB_DEBUG": "1"})
+    assert "Traceback" in shown.stderr
+
+
+def test_when_every_image_fails_the_exit_code_is_2(double: ScryfallDouble, tmp_path: Path) -> None:
+    double.inject("/cards/", faults.not_found(times=None))
+    command = ("download", "--kind", "default_cards", "--api-url", double.url)
+    done = mtg_db(*command, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "failed       12  HTTP 404" in done.stderr
+    assert "and 2 more" in done.stderr
+    done = mtg_db("build", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "ERROR: Nothing usable: " in done.stderr
+
+
+def test_some_failures_fail_only_under_strict(double: ScryfallDouble, tmp_path: Path) -> None:
+    double.inject(card_id(1), faults.not_found(times=None))
+    command = ("download", "--kind", "default_cards", "--api-url", double.url)
+    assert mtg_db(*command, cwd=tmp_path).returncode == 0
+    done = mtg_db(*command, "--strict", cwd=tmp_path)
+    assert done.returncode == 4
+    assert "Requested 12 faces: 11 cached, 0 downloaded, 1 failed, 0 skipped." in done.stderr
+
+
+def test_the_server_may_be_named_by_the_environment(double: ScryfallDouble, tmp_path: Path) -> None:
+    done = mtg_db(
+        *["download", "--limit", "0"], cwd=tmp_path, environment={"MTG_DB_API_URL": double.url}
+    )
+    assert done.returncode == 0
+    assert "Nothing was asked for" in done.stderr
+    done = mtg_db("download", cwd=tmp_path, environment={"MTG_DB_API_URL": "nonsense"})
+    assert done.returncode == 1
+    assert "--api-url must be a URL" in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no /proc")
+def test_a_folder_that_cannot_be_written_is_a_clear_error(
+    double: ScryfallDouble, tmp_path: Path
+) -> None:
+    # Nobody can make folders there, root included.
+    command = ("download", "--api-url", double.url, "--cache", "/proc/nowhere")
+    done = mtg_db(*command, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("ERROR: Storage: Cannot ")
+    (tmp_path / "file").touch()
+    done = mtg_db("download", "--api-url", double.url, "--cache", "file", cwd=tmp_path)
+    assert "--cache file is a file, not a folder" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--model ViT-B-23", "open_clip has no model ViT-B-23"),
+        ("--pretrained no_such_tag", "is neither a file nor a tag of ViT-B-32"),
+    ],
+)
+def test_an_encoder_that_cannot_be_had_is_never_made_up(
+    home: Path, arguments: str, message: str
+) -> None:
+    done = mtg_db("build", "--out", "other", *arguments.split(), cwd=home)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert not (home / "other" / "CURRENT").exists()
+
+
+def test_a_tag_that_cannot_be_fetched_says_what_to_do_offline(home: Path) -> None:
+    done = mtg_db(
+        "build",
+        *("--out", "other"),
+        cwd=home,
+        environment={"HF_HUB_OFFLINE": "1", "HF_HOME": str(home / "empty")},
+    )
+    assert done.returncode == 1
+    assert "The weights laion2b_s34b_b79k of ViT-B-32 cannot be fetched" in done.stderr
+    assert "--pretrained FILE" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_and_version_import_nothing_heavy() -> None:
+    heavy = ("torch", "open_clip", "faiss", "numpy", "PIL", "requests", "tqdm", "sqlite3")
+    for arguments in ("--help", "--version", "download --help", "build --help", "query --help"):
+        code = (
+            "import sys\nfrom mtg_image_db.cli import main\n"
+            f"try: main({shlex.split(arguments)!r})\nexcept SystemExit: pass\n"
+            f"print([name for name in {heavy!r} if name in sys.modules])"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.splitlines()[-1] == "[]"
+        assert done.stdout
+
+
+def test_the_version_stands_in_one_place(tmp_path: Path) -> None:
+    assert mtg_db("--version", cwd=tmp_path).stdout == f"mtg-db {__version__}\n"
+
+
+def test_a_reader_that_has_enough_is_no_error(home: Path) -> None:
+    command = f"{sys.executable} -m mtg_image_db query card3.jpg card4.jpg --json | head -c 10"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        cwd=home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    assert json.dumps({"query": "card3.jpg"})[:10] == done.stdout

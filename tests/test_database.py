@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import PixelEncoder, fill_cache, make_card, make_images, make_picture
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mtg_image_db import BuildOptions, Database, DatabaseError, MissingInput, build_database
+from mtg_image_db.demo.double import ScryfallDouble
+from mtg_image_db.index.hnsw import Index, build_index
+from mtg_image_db.progress import Silent
+from mtg_image_db.publication import new_generation, open_current
+from mtg_image_db.records import Records, write_records
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("built")
+    with ScryfallDouble([make_card(n) for n in range(20)], make_images(20)) as double:
+        fill_cache(double, folder / "cache")
+    options = BuildOptions(cache=folder / "cache", out=folder / "out")
+    build_database(options, encoder=PixelEncoder())
+    return folder / "out"
+
+
+@pytest.fixture
+def out(built: Path, tmp_path: Path) -> Path:
+    """A database of one's own to damage."""
+    shutil.copytree(built, tmp_path / "out")
+    return tmp_path / "out"
+
+
+def part(out: Path, name: str) -> Path:
+    return out / (out / "CURRENT").read_text().strip() / name
+
+
+def open_with_encoder(out: Path) -> Database:
+    database = Database.open(out)
+    database.use_encoder(PixelEncoder())
+    return database
+
+
+def test_a_picture_may_be_a_path_bytes_or_open(out: Path, tmp_path: Path) -> None:
+    database = open_with_encoder(out)
+    path = tmp_path / "x.png"
+    make_picture(3).save(path)
+    for source in (path, str(path), path.read_bytes(), make_picture(3)):
+        [card] = database.query(source, k=1)
+        assert card.matches[0].face.name == "Card 3"
+
+
+def test_k_beyond_the_number_of_faces_gives_all(out: Path) -> None:
+    [card] = open_with_encoder(out).query(make_picture(3), k=10_000)
+    assert len(card.matches) == 20
+
+
+def test_min_score_leaves_out_the_rest(out: Path) -> None:
+    [card] = open_with_encoder(out).query(make_picture(3), k=20, min_score=0.999)
+    assert [match.face.name for match in card.matches] == ["Card 3"]
+
+
+def test_nothing_published_is_missing_input(tmp_path: Path) -> None:
+    with pytest.raises(MissingInput, match="no database"):
+        Database.open(tmp_path)
+
+
+def test_a_current_that_points_outside_is_not_followed(out: Path) -> None:
+    (out / "CURRENT").write_text("../../etc\n")
+    with pytest.raises(MissingInput):
+        Database.open(out)
+
+
+PARTS = (
+    "mtg_embeddings.npy",
+    "mtg_meta.jsonl",
+    "mtg_meta.jsonl.offsets.npy",
+    "mtg_cards.faiss",
+    "mtg_same.npy",
+    "mtg_printings.jsonl",
+    "build_manifest.json",
+)
+
+
+@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("damage", ["missing", "truncated", "longer", "empty"])
+def test_a_damaged_part_is_refused_by_name(out: Path, name: str, damage: str) -> None:
+    path = part(out, name)
+    whole = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    else:
+        changed = {"truncated": whole[: len(whole) // 2], "longer": whole + b"}", "empty": b""}
+        path.write_bytes(changed[damage])
+    with pytest.raises(DatabaseError) as caught:
+        Database.open(out)
+    assert name in caught.value.details
+    assert "mtg-db build" in caught.value.suggestion
+
+
+@pytest.mark.parametrize("name", ["mtg_embeddings.npy", "mtg_cards.faiss", "mtg_same.npy"])
+def test_a_part_of_the_right_size_and_wrong_content_is_refused(out: Path, name: str) -> None:
+    path = part(out, name)
+    path.write_bytes(b"x" * path.stat().st_size)
+    with pytest.raises(DatabaseError):
+        Database.open(out)
+
+
+def test_nothing_is_ever_unpickled(out: Path, tmp_path: Path) -> None:
+    path = part(out, "mtg_same.npy")
+    np.save(path, np.array([{"a": 1}] * 20, dtype=object), allow_pickle=True)
+    manifest = json.loads(part(out, "build_manifest.json").read_text())
+    manifest["outputs"]["mtg_same.npy"]["bytes"] = path.stat().st_size
+    part(out, "build_manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(DatabaseError):
+        Database.open(out)
+
+
+def test_a_manifest_of_a_newer_version_is_refused(out: Path) -> None:
+    manifest = json.loads(part(out, "build_manifest.json").read_text())
+    manifest["version"] = "2.0.0"
+    part(out, "build_manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(DatabaseError, match="another version"):
+        Database.open(out)
+
+
+def test_metadata_edited_in_place_is_an_error_not_a_wrong_answer(out: Path) -> None:
+    path = part(out, "mtg_meta.jsonl")
+    path.write_bytes(path.read_bytes().replace(b'{"face_id"', b'x"face_id"'))
+    with pytest.raises(DatabaseError, match=r"mtg_meta\.jsonl is damaged"):
+        open_with_encoder(out).query(make_picture(3))
+
+
+def test_another_encoder_is_refused_with_what_differs(out: Path) -> None:
+    with pytest.raises(DatabaseError) as caught:
+        Database.open(out).use_encoder(PixelEncoder(salt="other"))
+    assert "weights_sha256" in caught.value.details
+
+
+def test_an_open_database_goes_on_answering_while_another_is_published(
+    built: Path, out: Path
+) -> None:
+    database = open_with_encoder(out)
+    build_database(
+        BuildOptions(cache=built.parent / "cache", out=out, limit=5), encoder=PixelEncoder()
+    )
+    assert len(Database.open(out)) == 5
+    [card] = database.query(make_picture(19), k=1)
+    assert card.matches[0].face.name == "Card 19"
+
+
+def test_a_failed_publication_leaves_the_old_generation_in_force(tmp_path: Path) -> None:
+    with new_generation(tmp_path) as folder:
+        (folder / "a").write_text("old")
+    with pytest.raises(RuntimeError), new_generation(tmp_path) as folder:
+        (folder / "a").write_text("new")
+        raise RuntimeError
+    assert open_current(tmp_path, lambda path: (path / "a").read_text()) == "old"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_publication_removes_older_generations(tmp_path: Path) -> None:
+    for text in ("one", "two"):
+        with new_generation(tmp_path) as folder:
+            (folder / "a").write_text(text)
+    assert open_current(tmp_path, lambda path: (path / "a").read_text()) == "two"
+    assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 1
+
+
+def test_a_reader_that_loses_the_race_with_a_publisher_opens_the_new_one(tmp_path: Path) -> None:
+    with new_generation(tmp_path) as folder:
+        (folder / "a").write_text("old")
+
+    def slow_reader(path: Path) -> str:
+        if len(opened) == 0:
+            opened.append(path)
+            with new_generation(tmp_path) as folder:
+                (folder / "a").write_text("new")
+        return (path / "a").read_text()
+
+    opened: list[Path] = []
+    assert open_current(tmp_path, slow_reader) == "new"
+
+
+@given(st.lists(st.binary(max_size=30).filter(lambda line: b"\n" not in line), max_size=20))
+def test_records_come_back_by_number(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes]
+) -> None:
+    path = tmp_path_factory.mktemp("records") / "x.jsonl"
+    assert write_records(path, lines) == len(lines)
+    records = Records(path)
+    assert [records.line(number) for number in range(len(records))] == [
+        line + b"\n" for line in lines
+    ]
+
+
+def test_a_sorted_file_of_records_is_searched_by_key(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    keys = [f"{n:03d}" for n in range(0, 200, 2)]
+    write_records(path, (json.dumps({"id": key}).encode() for key in keys))
+    records = Records(path)
+    assert all(records.find("id", key) == {"id": key} for key in keys)
+    assert records.find("id", "003") is None
+    assert records.find("id", "zzz") is None
+
+
+def test_near_twins_all_find_themselves(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    some = rng.standard_normal((400, 64)) + 1.5 * rng.standard_normal((1, 64))
+    twins = np.repeat(some, 3, axis=0) + 0.01 * rng.standard_normal((1200, 64))
+    vectors = (twins / np.linalg.norm(twins, axis=1, keepdims=True)).astype(np.float32)
+    build_index(
+        vectors,
+        np.arange(1200),
+        m=8,
+        ef_construction=40,
+        path=tmp_path / "x",
+        progress=Silent(),
+    )
+    _, found = Index(tmp_path / "x", 128).search(vectors, 1)
+    assert (found[:, 0] == np.arange(1200)).all()
+
+
+def test_no_link_is_missing_to_any_node(tmp_path: Path) -> None:
+    import faiss
+
+    from mtg_image_db.index.reach import connect_unreachable
+
+    rng = np.random.default_rng(2)
+    vectors = rng.standard_normal((500, 16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    graph = faiss.IndexHNSWFlat(16, 4, faiss.METRIC_INNER_PRODUCT)
+    graph.add(vectors)
+    hnsw = graph.hnsw
+    links = faiss.rev_swig_ptr(hnsw.neighbors.data(), hnsw.neighbors.size())
+    lost = [number for number in range(500) if number != hnsw.entry_point][:60]
+    links[np.isin(links, lost)] = hnsw.entry_point
+    _, before = graph.search(vectors[lost], 1)
+    assert (before[:, 0] != lost).any()
+    assert connect_unreachable(graph) >= 1
+    _, after = graph.search(vectors[lost], 1, params=faiss.SearchParametersHNSW(efSearch=500))
+    assert (after[:, 0] == lost).all()
+    assert connect_unreachable(graph) == 0

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from conftest import mtg_db
+from PIL import Image
+
+
+def test_the_demo_goes_the_whole_way_offline(tmp_path: Path) -> None:
+    done = mtg_db("demo", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "asks to slow down (HTTP 429)" in done.stderr
+    assert "failed        1  HTTP 404" in done.stderr
+    folder = tmp_path / "mtg-db-demo"
+    with Image.open(folder / "contact_sheet.png") as sheet:
+        assert sheet.width > 1000
+    photos = sorted((folder / "photos").glob("*.jpg"))
+    assert len(photos) >= 60
+    asked = mtg_db("query", photos[0], "--db", folder / "index_out", cwd=tmp_path)
+    assert asked.stdout.splitlines()[1].split()[0] == "1"
+
+
+def test_the_demo_touches_no_folder_it_did_not_make(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "file").touch()
+    done = mtg_db("demo", "--folder", "mine", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "is not empty, and no demo made it" in done.stderr

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import combinations, islice
+from itertools import combinations
 
 import numpy as np
 import pytest
 
-from mtg_image_db.demo.cards import SampleCard, iter_sample_cards, sample_cards
+from mtg_image_db.demo.cards import SampleCard, sample_cards
 
 
 @pytest.fixture(scope="module")
@@ -15,29 +15,27 @@ def cards() -> list[SampleCard]:
     return sample_cards()
 
 
-def test_there_are_as_many_cards_as_asked_for_and_more_begin_with_the_same_ones(
-    cards: list[SampleCard],
-) -> None:
+def test_fewer_cards_are_the_first_ones_drawn_the_same(cards: list[SampleCard]) -> None:
     assert len(cards) == 64
-    fewer = sample_cards(12)
-    assert len(fewer) == 12
+    fewer = sample_cards(6)
+    assert len(fewer) == 6
     for again, card in zip(fewer, cards, strict=False):
         assert again.card == card.card
         assert [face.tobytes() for face in again.faces] == [face.tobytes() for face in card.faces]
 
 
 def test_another_seed_gives_other_cards(cards: list[SampleCard]) -> None:
-    other = sample_cards(6, seed=7)
-    assert {c.card["id"] for c in other}.isdisjoint(c.card["id"] for c in cards)
-    assert {c.card["name"] for c in other}.isdisjoint(c.card["name"] for c in cards)
+    [other] = sample_cards(1, seed=7)
+    assert other.card["id"] not in {sample.card["id"] for sample in cards}
+    assert other.card["name"] not in {sample.card["name"] for sample in cards}
 
 
-def test_only_reprints_share_a_name_and_they_share_the_art_too() -> None:
-    cards = [sample.card for sample in islice(iter_sample_cards(), 150)]
-    firsts = {card["name"]: card for card in reversed(cards) if not card["reprint"]}
-    reprints = [card for card in cards if card["reprint"]]
-    assert len(firsts) == len(cards) - len(reprints)
-    assert len(reprints) == 8
+def test_only_reprints_share_a_name_and_they_share_the_art_too(cards: list[SampleCard]) -> None:
+    objects = [sample.card for sample in cards]
+    firsts = {card["name"]: card for card in objects if not card["reprint"]}
+    reprints = [card for card in objects if card["reprint"]]
+    assert len(reprints) == 4
+    assert len(firsts) == len(objects) - len(reprints)
     for card in reprints:
         first = firsts[card["name"]]
         assert card["oracle_id"] == first["oracle_id"]
@@ -47,13 +45,16 @@ def test_only_reprints_share_a_name_and_they_share_the_art_too() -> None:
         assert card["collector_number"] != first["collector_number"]
 
 
-def test_every_layout_of_the_mixture_is_there(cards: list[SampleCard]) -> None:
+def test_every_layout_and_frame_of_the_mixture_is_there(cards: list[SampleCard]) -> None:
     layouts = [sample.card["layout"] for sample in cards]
     assert layouts.count("transform") == 3
     assert layouts.count("split") == layouts.count("adventure") == layouts.count("saga") == 2
     assert layouts.count("planar") == 1
     assert layouts.count("token") >= 3
-    assert {sample.card["lang"] for sample in cards} == {"en", "ja", "de"}
+    assert {sample.card["lang"] for sample in cards} == {"en", "it", "de"}
+    assert {sample.card["frame"] for sample in cards} == {"1997", "2015"}
+    assert {sample.card["border_color"] for sample in cards} == {"black", "white", "borderless"}
+    assert any(sample.card["full_art"] for sample in cards)
     assert [sample.card["games"] for sample in cards if sample.card["digital"]] == [["arena"]] * 2
 
 
@@ -85,8 +86,7 @@ def test_all_pictures_are_card_sized_and_differ_from_each_other(cards: list[Samp
     assert {face.mode for face in faces} == {"RGB"}
     assert {face.size for face in faces} == {(488, 680)}
     small = [np.asarray(face.resize((61, 85)), dtype=np.float32) for face in faces]
-    closest = min(float(np.abs(a - b).mean()) for a, b in combinations(small, 2))
+    gaps = sorted(float(np.abs(a - b).mean()) for a, b in combinations(small, 2))
     # Even the reprint in the same frame has another set symbol and collector number.
-    assert closest > 0.05
-    alike = sum(float(np.abs(a - b).mean()) < 4 for a, b in combinations(small, 2))
-    assert alike <= 1
+    assert gaps[0] > 0.02
+    assert gaps[1] > 4

@@ -9,16 +9,9 @@ from functools import lru_cache
 
 from PIL import Image
 
-from mtg_image_db.demo.canvas import BLACK, WHITE, Brush, Point, Scene, hsv, mix, noise, polar, star
+from mtg_image_db.demo.canvas import BLACK, WHITE, Point, Scene, hsv, mix, noise, polar, star
 
 _INK = (14, 10, 20)
-
-
-def _eye(s: Scene, at: Brush, radius: float, slit: float) -> None:
-    at.oval(s.palette.dark, 0, 0, radius * 1.18)
-    at.oval(mix(s.palette.accent, WHITE, 0.35), 0, 0, radius)
-    at.oval(_INK, 0, 0, radius * slit, radius * 0.8)
-    at.oval(WHITE, -radius * 0.3, -radius * 0.35, radius * 0.2)
 
 
 def _tree(s: Scene) -> None:
@@ -65,7 +58,6 @@ def _towers(s: Scene) -> None:
                 if rng.random() < 0.7:
                     t.glow(p.light, 0, y, 1.2, 0.5)
                     t.oval(p.light, 0, y, 0.18, 0.36)
-        s.haze(0.6, p.low, 0.32 * (1 - depth))
     s.land(0.95, 0.06, p.dark)
 
 
@@ -103,10 +95,11 @@ def _aurora(s: Scene) -> None:
         for i, streak in enumerate(noise(rng, (columns, 1), (24, 1)).tobytes()):
             foot = s.level(0.44 + 0.13 * math.sin(wave * i / columns * math.tau + phase))
             left, tall = (i / columns * 2 - 1) * s.wide, s.high * (0.32 + 0.4 * streak / 255)
+            right = left + 0.004
             for k in range(5):
-                curtain = [(left, foot), (left, foot - tall * (1 - k / 5))]
-                (x, low), (_, top) = curtain
-                s.shape(colour, [(x, low), (x, top), (x + 0.004, top), (x + 0.004, low)], 7 + 9 * k)
+                top = foot - tall * (1 - k / 5)
+                curtain = [(left, foot), (left, top), (right, top), (right, foot)]
+                s.shape(colour, curtain, 7 + 9 * k)
     s.land(0.7, 0.16, mix(p.far, p.dark, 0.4))
     s.land(0.86, 0.05, mix(p.light, p.far, 0.35))
     for i in range(15):
@@ -129,19 +122,19 @@ def _owl(s: Scene) -> None:
     owl.oval(feather, 0, 0.15, 0.82, 1.1)
     for row in range(6):
         down = mix(feather, p.light, 0.25 + 0.12 * (row % 3))
-        for i in range(-3, 4):
-            x = i * 0.19 + (row % 2) * 0.095
-            if abs(x) < 0.62 - row * 0.04:
-                owl.at(x, 0.05 + row * 0.17).petal(down, 0.26, 0.09, math.pi / 2)
+        for x in (-0.38, -0.19, 0, 0.19, 0.38):
+            owl.at(x + row % 2 * 0.09, 0.05 + row * 0.17).petal(down, 0.26, 0.09, math.pi / 2)
     slit = rng.choice((0.2, 0.4, 0.65))
     for half in owl.pair():
         half.at(0.72, -0.35).petal(mix(feather, p.dark, 0.45), 1.6, 0.34, 1.73)
         half.oval(mix(feather, p.light, 0.55), 0.36, -0.42, 0.42)
-        _eye(s, half.at(0.34, -0.42), 0.25, slit)
+        half.oval(p.dark, 0.34, -0.42, 0.3)
+        half.oval(mix(p.accent, WHITE, 0.35), 0.34, -0.42, 0.25)
+        half.oval(_INK, 0.34, -0.42, 0.25 * slit, 0.2)
+        half.oval(WHITE, 0.27, -0.5, 0.05)
         for claw in (0.2, 0.3, 0.4):
             half.oval(p.accent, claw, 1.2, 0.07)
     owl.at(0, -0.4).petal(p.accent, 0.42, 0.1, math.pi / 2)
-    s.haze(0.8, p.dark, 0.6)
 
 
 def _moth(s: Scene) -> None:
@@ -199,11 +192,6 @@ def _jelly(s: Scene) -> None:
 def _mushrooms(s: Scene) -> None:
     rng, p = s.rng, s.palette
     s.backdrop(p.dark, mix(p.near, p.far, 0.5))
-    for i in range(12):
-        (x, _), w = s.spot(0, 0, 1, 0), rng.uniform(0.015, 0.05)
-        s.shape(
-            mix(p.near, p.dark, 0.2 + i * 0.05), [(x - w, -1), (x + w, -1), (x + w, 1), (x - w, 1)]
-        )
     s.glow(p.low, 0, 0, 0.7, 0.5)
     s.land(0.9, 0.05, mix(p.dark, p.near, 0.3))
     spots = [(rng.uniform(0.75, 0.95), rng.uniform(0.06, 0.94)) for _ in range(8)]
@@ -219,8 +207,8 @@ def _mushrooms(s: Scene) -> None:
         m.dome(cap, 1, 0.95)
         m.oval(mix(cap, p.light, 0.4), -0.3, -0.5, 0.4, 0.24, 110)
         for _ in range(7):
-            x, y = polar(rng.uniform(0.2, 0.8), rng.uniform(-2.9, -0.25))
-            m.oval(p.light, x, y * 0.88, rng.uniform(0.05, 0.11))
+            across, up = polar(rng.uniform(0.2, 0.8), rng.uniform(-2.9, -0.25))
+            m.oval(p.light, across, up * 0.88, rng.uniform(0.05, 0.11))
     s.sparks(30, p.accent)
 
 
@@ -245,26 +233,6 @@ def _crystals(s: Scene) -> None:
             s.at(lean * 0.28, foot).shape(colour, outline)
     s.land(0.9, 0.08, p.dark)
     s.sparks(22, p.light)
-
-
-def _galaxy(s: Scene) -> None:
-    rng, p = s.rng, s.palette
-    s.backdrop(mix(p.dark, (6, 6, 18), 0.6), mix(p.dark, p.top, 0.25))
-    for colour in (p.accent, p.low, p.far):
-        s.clouds(colour, 120)
-    s.stars(260)
-    g = s.at(*s.spot(0.44, 0.42, 0.56, 0.55), 0.52)
-    arms, wind, tilt = rng.choice((2, 3, 4)), rng.uniform(3.5, 5.8), rng.uniform(0.45, 0.9)
-    ux, uy = polar(1, rng.uniform(-0.7, 0.7))
-    g.glow(p.light, 0, 0, 1, 0.55)
-    for _ in range(1500):
-        t = rng.random() ** 0.7
-        x, y = polar(t, rng.randrange(arms) * math.tau / arms + wind * t + rng.gauss(0, 0.22))
-        colour = mix(p.light, rng.choice((p.accent, p.low)), min(1, t * 1.2))
-        at = (x * ux - y * tilt * uy, x * uy + y * tilt * ux)
-        g.oval(colour, *at, rng.uniform(0.003, 0.011), a=rng.randint(120, 240))
-    g.glow((255, 252, 240), 0, 0, 0.35)
-    s.orb(p.near, *s.spot(0.08, 0.75, 0.92, 0.95), rng.uniform(0.06, 0.2))
 
 
 def _mandala(s: Scene) -> None:
@@ -292,49 +260,11 @@ def _mandala(s: Scene) -> None:
             elif kind == "dots":
                 ring.oval(first, *dot, 0.1)
                 ring.oval(p.dark, *dot, 0.05)
-    s.orb(p.accent, 0, 0, 0.05)
+    s.oval(p.accent, 0, 0, 0.045)
 
 
-def _orrery(s: Scene) -> None:
-    rng, p = s.rng, s.palette
-    s.backdrop(mix(p.dark, (8, 8, 24), 0.5), mix(p.top, p.dark, 0.45))
-    s.stars(200)
-    s.glow(p.low, 0, 0, 0.6, 0.8)
-    tilt, brass, rings = rng.uniform(0.35, 0.95), hsv(0.11, 0.5, 0.85), rng.randint(4, 6)
-    radii = [0.1 + 0.4 * i / rings for i in range(1, rings + 1)]
-    for r in radii:
-        orbit = [(x, y * tilt) for x, y in (polar(r, math.tau * i / 96) for i in range(98))]
-        s.line(brass, 0.006, orbit)
-        for bead in orbit[:96:4]:
-            s.oval(brass, *bead, 0.007)
-    s.shape(mix(p.accent, p.light, 0.4), star(rng.choice((8, 10, 12)), 0.15, 0.07))
-    s.orb(p.accent, 0, 0, 0.075)
-    for radius in radii:
-        x, y = polar(radius, rng.uniform(0, math.tau))
-        r, colour = rng.uniform(0.025, 0.075), rng.choice((p.near, p.far, p.accent, p.low))
-        s.orb(colour, x, y * tilt, r)
-        if rng.random() < 0.4:
-            s.line(
-                p.light,
-                r * 0.3,
-                [(x - r * 1.8, y * tilt + r * 0.3), (x + r * 1.8, y * tilt - r * 0.3)],
-            )
-
-
-MOTIFS: dict[str, Callable[[Scene], None]] = {
-    "tree": _tree,
-    "towers": _towers,
-    "volcano": _volcano,
-    "aurora": _aurora,
-    "owl": _owl,
-    "moth": _moth,
-    "jelly": _jelly,
-    "mushrooms": _mushrooms,
-    "crystals": _crystals,
-    "galaxy": _galaxy,
-    "mandala": _mandala,
-    "orrery": _orrery,
-}
+_ALL = (_tree, _towers, _volcano, _aurora, _owl, _moth, _jelly, _mushrooms, _crystals, _mandala)
+MOTIFS: dict[str, Callable[[Scene], None]] = {each.__name__[1:]: each for each in _ALL}
 
 
 @lru_cache(maxsize=8)

@@ -6,8 +6,6 @@ import colorsys
 import math
 import random
 from collections.abc import Sequence
-from functools import cache
-from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 from PIL import Image, ImageChops, ImageDraw, ImageOps
@@ -78,7 +76,7 @@ def noise(rng: random.Random, size: tuple[int, int], cells: tuple[int, int]) -> 
     for columns, rows in (cells, (cells[0] * 3, cells[1] * 3)):
         blobs = Image.frombytes("L", (columns, rows), rng.randbytes(columns * rows))
         layers.append(blobs.resize(small, Image.Resampling.BICUBIC))
-    return Image.blend(*layers, 0.35).resize(size, Image.Resampling.BILINEAR)
+    return Image.blend(layers[0], layers[1], 0.35).resize(size, Image.Resampling.BILINEAR)
 
 
 def polar(radius: float, angle: float) -> Point:
@@ -89,12 +87,6 @@ def polar(radius: float, angle: float) -> Point:
 def star(n: int, outer: float, inner: float, turn: float = -math.pi / 2) -> list[Point]:
     """Return the corners of a star about the origin."""
     return [polar(inner if i % 2 else outer, turn + math.pi * i / n) for i in range(2 * n)]
-
-
-@cache
-def _halo() -> Image.Image:
-    """Return a soft round spot, white in the middle."""
-    return Image.radial_gradient("L").point([round(255 * (1 - v / 255) ** 2) for v in range(256)])
 
 
 class Brush:
@@ -146,8 +138,8 @@ class Brush:
     def taper(self, colour: RGB, widths: tuple[float, float], *controls: Point) -> None:
         """Draw along a cubic curve with a half-width that goes from one value to another."""
         (ax, ay), (bx, by), (cx, cy), (dx, dy) = controls
-        for i in range(41):
-            t = i / 40
+        for i in range(81):
+            t = i / 80
             a, b, c, d = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3
             spot = (a * ax + b * bx + c * cx + d * dx, a * ay + b * by + c * cy + d * dy)
             self.oval(colour, *spot, widths[0] + (widths[1] - widths[0]) * t)
@@ -155,15 +147,9 @@ class Brush:
     def glow(self, colour: RGB, x: float, y: float, radius: float, strength: float = 1) -> None:
         """Add a soft light."""
         [(px, py)], side = self._pixels([(x, y)]), max(2, round(radius * self.unit * 2))
-        spot = _halo().resize((side, side)).point([round(v * strength) for v in range(256)])
+        curve = [round(strength * 255 * (1 - v / 255) ** 2) for v in range(256)]
+        spot = Image.radial_gradient("L").resize((side, side)).point(curve)
         self.image.paste(colour, (round(px - side / 2), round(py - side / 2)), spot)
-
-    def orb(self, colour: RGB, x: float, y: float, radius: float) -> None:
-        """Draw a ball lit from the upper left."""
-        for i in range(9):
-            shade = mix(mix(colour, BLACK, 0.6), mix(colour, WHITE, 0.45), i / 8)
-            off = radius * 0.3 * i / 8
-            self.oval(shade, x - off * self.side, y - off, radius * (1 - 0.82 * i / 8))
 
 
 class Scene(Brush):
@@ -220,22 +206,13 @@ class Scene(Brush):
             self.oval(mix(colour, WHITE, 0.5), x, y, size)
 
     def land(self, level: float, rugged: float, colour: RGB) -> None:
-        """Fill everything below a skyline, which midpoint displacement makes rugged."""
-        ys, spread = [self.rng.uniform(-0.5, 0.5) * rugged for _ in range(3)], rugged
-        for _ in range(6):
-            finer = ys[:1]
-            for left, right in pairwise(ys):
-                finer += [(left + right) / 2 + self.rng.uniform(-0.5, 0.5) * spread, right]
-            ys, spread = finer, spread * 0.52
-        step = 2 * self.wide / (len(ys) - 1)
-        skyline = [(i * step - self.wide, self.level(level + y)) for i, y in enumerate(ys)]
-        self.shape(colour, [*skyline, (self.wide, self.high), (-self.wide, self.high)])
-
-    def haze(self, level: float, colour: RGB, strength: float) -> None:
-        """Let mist thicken from a height down to the foot."""
-        top = round(2 * self.y * level)
-        ramp = Image.linear_gradient("L").resize((self.image.width, self.image.height - top))
-        self.image.paste(colour, (0, top), ramp.point([round(v * strength) for v in range(256)]))
+        """Fill everything below a rugged skyline."""
+        broad, fine = (noise(self.rng, (240, 1), (cells, 1)).tobytes() for cells in (9, 40))
+        skyline = [(-self.wide, self.high)]
+        for i, (low, high) in enumerate(zip(broad, fine, strict=True)):
+            y = level + rugged * (low + 0.3 * high - 166) / 255
+            skyline.append(((i / 119.5 - 1) * self.wide, self.level(y)))
+        self.shape(colour, [*skyline, (self.wide, self.high)])
 
     def finish(self) -> Image.Image:
         """Add brush texture and darkened edges, and return the picture."""

@@ -1,0 +1,291 @@
+"""The frames of the sample cards: where art, name and text go, and how they are printed."""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from typing import TypeAlias
+
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from mtg_image_db.demo.art import paint
+from mtg_image_db.demo.canvas import BLACK, RGB, WHITE, Brush, mix, noise, star
+
+Box: TypeAlias = Sequence[float]
+
+WIDTH, HEIGHT = 488, 680
+# Cards are drawn at twice their size and reduced at the end, so that edges are smooth.
+_SCALE = 2
+_FLAT, _TALL = (848, 624), (976, 1360)
+
+
+@dataclass(frozen=True)
+class Face:
+    """What is printed on one face (or half) of a card, whatever the frame."""
+
+    name: str
+    cost: str
+    colours: str
+    identity: str
+    type_line: str
+    text: str
+    flavour: str
+    stats: str
+    motif: str
+    art_seed: str
+    tall: bool = False
+
+
+# Left, top, right and bottom of art, title, type line and text; how opaque the panels are.
+_PLAN_LIST = """
+modern     36 70 452 386   28 30 460 70   28 386 460 424  36 424 452 622  1
+old        50 62 438 356   32 28 456 58   36 360 452 392  50 396 438 598  1
+borderless 0 0 488 680     24 26 464 66   24 440 464 478  32 482 456 630  0.76
+full_art   30 30 458 630   40 40 448 78   40 446 448 482  52 486 436 606  0.88
+token      32 32 456 600   104 24 384 62  28 508 460 546  36 548 452 624  1
+saga       246 74 452 592  28 30 460 70   28 594 460 632  36 74 244 592   1
+planar     32 32 648 434   140 26 540 60  170 62 510 90   60 324 620 426  0.9
+left       34 54 324 244   28 26 330 56   28 244 330 274  34 274 324 436  1
+right      356 54 646 244  350 26 652 56  350 244 652 274 356 274 646 436 1
+"""
+_PLANS = {
+    name: [float(edge) for edge in edges]
+    for name, *edges in map(str.split, _PLAN_LIST.strip().splitlines())
+}
+# Frame, bars and text box of each frame colour.
+_COLOURS = {
+    "W": ((222, 214, 188), (250, 246, 232), (247, 244, 234)),
+    "U": ((58, 122, 176), (196, 220, 238), (222, 233, 242)),
+    "B": ((62, 56, 66), (190, 182, 190), (212, 206, 210)),
+    "R": ((186, 76, 54), (240, 196, 174), (243, 222, 210)),
+    "G": ((62, 122, 80), (194, 220, 192), (220, 232, 216)),
+    "M": ((204, 172, 86), (244, 228, 176), (246, 238, 212)),
+    "A": ((138, 148, 158), (214, 222, 228), (226, 230, 234)),
+    "L": ((146, 122, 98), (222, 208, 190), (232, 224, 210)),
+}
+_RARITIES = {"common": (34, 32, 34), "uncommon": (168, 180, 190), "rare": (206, 168, 84)}
+_INK, _PAPER = (24, 20, 18), (248, 246, 240)
+# The sign on the disc of each mana symbol: our own sun, drop, thorn, peak, leaf, lozenge, arrow.
+_SIGNS = {
+    "W": star(8, 0.8, 0.42),
+    "U": [(0, -0.8), (0.45, 0.1), (0.4, 0.5), (0, 0.72), (-0.4, 0.5), (-0.45, 0.1)],
+    "B": star(3, 0.85, 0.22, math.pi / 2),
+    "R": [(-0.7, 0.5), (-0.3, -0.3), (-0.08, 0.06), (0.2, -0.66), (0.7, 0.5)],
+    "G": star(3, 0.85, 0.5),
+    "C": star(2, 0.75, 0.5, 0),
+    "T": [(-0.7, -0.2), (0, -0.2), (0, -0.6), (0.75, 0), (0, 0.6), (0, 0.2), (-0.7, 0.2)],
+}
+
+
+@cache
+def _font(pixels: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size=pixels)
+
+
+def _runs(text: str) -> list[str]:
+    """Cut text into mana symbols and what is between them; the font has no long dash."""
+    return re.findall(r"\{\w+\}|[^{]+", text.replace("—", "-"))
+
+
+@lru_cache(maxsize=20_000)
+def _length(text: str, pixels: int) -> float:
+    widths = (pixels if run[0] == "{" else _font(pixels).getlength(run) for run in _runs(text))
+    return sum(widths)
+
+
+def _wrap(text: str, width: float, pixels: int) -> list[str]:
+    """Break text into lines, with an empty one between paragraphs."""
+    lines: list[str] = []
+    for paragraph in filter(None, text.split("\n")):
+        lines += ["", ""] if lines else [""]
+        for word in paragraph.split():
+            longer = f"{lines[-1]} {word}".strip()
+            if _length(longer, pixels) <= width:
+                lines[-1] = longer
+            else:
+                lines.append(word)
+    return lines
+
+
+@lru_cache(maxsize=64)
+def _stock(colours: str) -> Image.Image:
+    """Return frame stock: softly mottled, from one colour to the next."""
+    size, grain = (318, 318), noise(random.Random(7), (318, 318), (22, 30))
+    tones = [_COLOURS[colour][0] for colour in colours]
+    dyed = [ImageOps.colorize(grain, mix(c, BLACK, 0.24), mix(c, WHITE, 0.24)) for c in tones]
+    return Image.composite(dyed[-1], dyed[0], Image.linear_gradient("L").rotate(90).resize(size))
+
+
+class _Sheet(Brush):
+    """A card being laid out; all measures are those of the finished picture."""
+
+    def __init__(self, width: int, height: int, border: RGB) -> None:
+        super().__init__(Image.new("RGB", (width * _SCALE, height * _SCALE), border), 0, 0, _SCALE)
+
+    def paste(self, picture: Image.Image, box: Box, radius: float, opaque: float = 1) -> None:
+        """Lay a picture over a box, cropped to its shape."""
+        left, top, right, bottom = (round(edge * _SCALE) for edge in box)
+        size = (right - left, bottom - top)
+        mask, corner = Image.new("L", size), radius * _SCALE
+        edge = (0, 0, size[0] - 1, size[1] - 1)
+        ImageDraw.Draw(mask).rounded_rectangle(edge, corner, round(255 * opaque))
+        self.image.paste(ImageOps.fit(picture, size, Image.Resampling.BILINEAR), (left, top), mask)
+
+    def panel(self, box: Box, colour: RGB, radius: float, opaque: float = 1) -> None:
+        """Draw a bar or box with a slight bevel."""
+        ramp = Image.linear_gradient("L")
+        bevel = ImageOps.colorize(ramp, mix(colour, WHITE, 0.3), mix(colour, BLACK, 0.1))
+        self.paste(bevel, box, radius, opaque)
+        self.rim(box, mix(colour, BLACK, 0.62), radius)
+
+    def rim(self, box: Box, colour: RGB, radius: float) -> None:
+        """Outline a box."""
+        left, top, right, bottom = (edge * _SCALE for edge in box)
+        self.draw.rounded_rectangle((left, top, right, bottom), radius * _SCALE, None, colour, 3)
+
+    def mana(self, code: str, x: float, y: float, size: float) -> None:
+        """Draw a mana symbol: a coloured disc with a sign, or a number."""
+        disc = mix(_COLOURS[code if code in "WUBRG" else "A"][0], WHITE, 0.5)
+        symbol = self.at(x, y, size / 2)
+        symbol.oval(BLACK, -0.06, 0.1, 1)
+        symbol.oval(disc, 0, 0, 1)
+        if code in _SIGNS:
+            symbol.shape(_INK, _SIGNS[code])
+        else:
+            self.text(x - size * 0.24, y, code, size * 0.8, _INK)
+
+    def text(self, x: float, y: float, text: str, size: float, ink: RGB, room: float = 0) -> None:
+        """Write a line centred on a height: bold, and smaller where it needs more than `room`."""
+        pixels, bold = round(size * _SCALE), int(room > 0)
+        while bold and _length(text, pixels) > room * _SCALE:
+            pixels -= 1
+        for run in _runs(text):
+            if run[0] == "{":
+                half = pixels / _SCALE / 2
+                self.mana(run[1:-1], x + half, y, half * 1.84)
+            else:
+                at = (x * _SCALE, y * _SCALE + pixels * 0.355)
+                self.draw.text(at, run, ink, _font(pixels), "ls", stroke_width=bold)
+            x += _length(run, pixels) / _SCALE
+
+    def rules(self, box: Box, face: Face, ink: RGB, largest: float = 18) -> None:
+        """Set rules, then fainter the flavour, in the largest size that fits the box."""
+        left, top, right, bottom = box
+        for pixels in range(round(largest * _SCALE), 15, -1):
+            lines = _wrap(face.text, (right - left) * _SCALE, pixels)
+            told = len(lines)
+            lines += ["", *_wrap(face.flavour, (right - left) * _SCALE, pixels)]
+            steps = [pixels * (1.2 if line else 0.45) / _SCALE for line in lines]
+            if sum(steps) <= bottom - top:
+                break
+        y = top + max(0, (bottom - top - sum(steps)) / 2)
+        for i, (line, step) in enumerate(zip(lines, steps, strict=True)):
+            faint = ink if i < told else mix(ink, (128, 120, 112), 0.5)
+            self.text(left, y + step / 2, line, pixels / _SCALE, faint)
+            y += step
+
+    def title(self, box: Box, face: Face, ink: RGB) -> None:
+        """Write a name and, at the right, a mana cost."""
+        left, top, right, bottom = box
+        size, middle, symbols = (
+            (bottom - top) * 0.56,
+            (top + bottom) / 2,
+            face.cost[1:-1].split("}{"),
+        )
+        for i, code in enumerate(reversed(symbols if face.cost else [])):
+            self.mana(code, right - 8 - size * (0.48 + i), middle, size * 0.93)
+        room = right - left - 24 - len(symbols) * size
+        self.text(left + 10, middle, face.name, size, ink, room)
+
+    def type_bar(self, box: Box, line: str, rarity: str, points: int, ink: RGB) -> None:
+        """Write a type line and, at the right, draw the set symbol."""
+        left, top, right, bottom = box
+        middle, high = (top + bottom) / 2, bottom - top
+        self.text(left + 12, middle, line, high * 0.46, ink, right - left - 50)
+        for size, colour in ((0.36, _PAPER), (0.29, _RARITIES.get(rarity, (222, 96, 34)))):
+            symbol = self.at(right - 20, middle, high * size)
+            symbol.shape(colour, star(points, 1, 0.5 + 0.04 * points))
+        self.oval(_PAPER, right - 20, middle, high * 0.08)
+
+    def face(self, face: Face, card: Mapping[str, str], plan: str, back: bool) -> None:
+        """Print a face where a plan says, in the colours of its frame."""
+        *edges, opaque = _PLANS[plan]
+        art, title, kind, text = (edges[i : i + 4] for i in (0, 4, 8, 12))
+        (frame, bar, paper), ink, told = _COLOURS[face.identity], _INK, _INK
+        glass, old = plan == "borderless", plan == "old"
+        if glass or old or back:
+            ink, bar = _PAPER, mix(frame, BLACK, 0.74 if glass else 0.4)
+        if glass:
+            told, paper = ink, bar
+        corner = {"token": 60, "full_art": 14, "planar": 10}.get(plan, 2)
+        size = _TALL if face.tall else _FLAT
+        self.paste(paint(face.motif, face.art_seed, face.identity, size), art, corner)
+        self.rim(art, mix(frame, BLACK, 0.6), corner)
+        self.panel(text, paper, 4, opaque)
+        for box in () if old else (title, kind):
+            self.panel(box, bar, 14, opaque)
+        self.title(title, face, ink)
+        # Every set has a star of its own: its points come from the last letter of its code.
+        self.type_bar(kind, face.type_line, card["rarity"], 3 + ord(card["set"][-1]) % 7, ink)
+        left, top, right, bottom = text
+        if card["layout"] not in ("saga", "adventure"):
+            foot = 22 if face.stats and not old else 8
+            self.rules((left + 12, top + 6, right - 12, bottom - foot), face, told)
+        if face.stats:
+            self.panel((374, 604, 462, 642), bar, 9)
+            self.text(400, 623, face.stats, 23, ink, 60)
+
+    def adventure(self, main: Face, story: Face) -> None:
+        """Print an adventure's small spell on the left page of the text box."""
+        deep = mix(_COLOURS[main.identity][0], BLACK, 0.4)
+        self.panel((40, 428, 240, 456), deep, 4)
+        self.panel((40, 458, 240, 480), deep, 4)
+        self.title((40, 428, 240, 456), story, _PAPER)
+        self.text(48, 469, story.type_line, 13, _PAPER, 180)
+        self.line(deep, 1.5, [(244, 428), (244, 618)])
+        self.rules((48, 484, 234, 616), story, _INK, 15)
+        self.rules((254, 430, 442, 600), main, _INK, 15)
+
+    def chapters(self, face: Face) -> None:
+        """Print the chapters of a saga below each other, each with its number."""
+        for i, chapter in enumerate(face.text.split("\n")):
+            y, (numeral, _, rule) = 160 + i * 172, chapter.partition(" — ")
+            for size, colour in ((21, _INK), (18, _COLOURS[face.identity][1])):
+                self.at(46, y, size).shape(colour, star(3, 1, 1))
+            self.text(47 - 3 * len(numeral), y, numeral, 15, _INK, 30)
+            self.rules((72, y - 78, 236, y + 78), replace(face, text=rule), _INK)
+            if i:
+                self.line(_INK, 0.7, [(36, y - 86), (244, y - 86)])
+
+
+def paint_card(
+    faces: Sequence[Face], card: Mapping[str, str], style: str, *, back: bool = False
+) -> Image.Image:
+    """Paint one side of a card in a style of frame: RGB, 488 x 680 pixels.
+
+    `faces` are those on that side: one, or the two of a split card or an adventure.
+    """
+    white, turned = card["border_color"] == "white", style in ("split", "planar")
+    width, height = (HEIGHT, WIDTH) if turned else (WIDTH, HEIGHT)
+    sheet = _Sheet(width, height, (244, 243, 240) if white else (14, 13, 14))
+    plans = ("left", "right") if style == "split" else (style if style in _PLANS else "modern",)
+    for face, plan in zip(faces, plans, strict=False):
+        left, right = {"left": (20, 338), "right": (342, 660)}.get(plan, (20, width - 20))
+        colours = face.colours if face.identity == "M" else face.identity
+        sheet.paste(_stock(colours or "M"), (left, 20, right, height - 42), 12)
+        sheet.face(face, card, plan, back)
+    if style == "adventure":
+        sheet.adventure(*faces)
+    if style == "saga":
+        sheet.chapters(faces[0])
+    ink, number = _INK if white else (226, 226, 226), card["collector_number"].zfill(4)
+    line = f"{number} {card['rarity'][0]}  {card['set']} · {card['lang']}".upper()
+    sheet.text(28, height - 30, line, 9.5, ink)
+    sheet.text(28, height - 18, f"* {card['artist']}", 9.5, ink)
+    sheet.text(width - 130, height - 18, "© Demo cards, invented", 9, ink)
+    image = sheet.image.reduce(_SCALE)
+    return image.transpose(Image.Transpose.ROTATE_90) if turned else image

@@ -10,19 +10,20 @@ from __future__ import annotations
 
 import ipaddress
 import random
+import re
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 from urllib.parse import urljoin
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from urllib3.util import Retry, parse_url
+from urllib3.util import Retry
 
 from mtg_image_db import __version__
 from mtg_image_db.errors import NetworkError
@@ -36,7 +37,13 @@ _LONGEST_RETRY_AFTER = 300.0
 _MOST_REDIRECTS = 5
 _MOST_RATE_LIMITS = 20
 
+_PLAIN_URL = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[a-z0-9.-]*[a-z0-9])(?::(?P<port>\d{1,5}))?(?=[/?#]|$)",
+    re.IGNORECASE,
+)
+
 _T = TypeVar("_T")
+_Body = TypeVar("_Body")
 
 
 class DamagedBody(Exception):
@@ -78,22 +85,25 @@ class AllowedHosts:
 
     def refusal(self, url: str) -> str | None:
         """Why `url` may not be fetched; None where it may."""
-        try:
-            # The parser that requests itself uses, so both see the same host.
-            parts = parse_url(url)
-            own = parse_url(self.api_url)
-        except urllib3.exceptions.LocationParseError:
-            return "the URL cannot be parsed"
-        if parts.auth is not None or parts.host is None:
-            return "the URL has no plain host"
-        host = parts.host.lower().rstrip(".")
-        if (parts.scheme, host, parts.port) == (own.scheme, (own.host or "").lower(), own.port):
+        # Stricter than any URL parser, so that none can see another host than this does.
+        match = _PLAIN_URL.match(url)
+        if match is None:
+            return "not a plain http or https URL"
+        own = _PLAIN_URL.match(self.api_url)
+        if own is not None and match[0].lower() == own[0].lower():
             return None
-        if parts.scheme != "https":
+        host, port = match["host"].lower(), match["port"]
+        if match["scheme"].lower() != "https":
             return "not https"
         if any(host == d or host.endswith("." + d) for d in ("scryfall.com", "scryfall.io")):
-            return None if parts.port in (None, 443) else "an unusual port"
+            return None if port in (None, "443") else "an unusual port"
         return "a host that is not Scryfall's"
+
+
+def host_of(url: str) -> str:
+    """The host of a URL that is not refused."""
+    match = _PLAIN_URL.match(url)
+    return match["host"].lower() if match else ""
 
 
 class HostGate:
@@ -215,6 +225,7 @@ class PoliteSession:
         self._gate = gate
         self._stop = stop
         self._timeout = timeout
+        self._connections = threading.BoundedSemaphore(workers)
         self._budget = Backoff(
             total=max_retries,
             redirect=False,
@@ -223,31 +234,56 @@ class PoliteSession:
             backoff_max=60.0,
         )
         self._session = requests.Session()
-        self._session.headers.update(
-            {"User-Agent": USER_AGENT, "Accept": ACCEPT, "Accept-Encoding": "identity"}
-        )
         # Retries are this module's: the adapter must not add its own.
         adapter = HTTPAdapter(pool_connections=8, pool_maxsize=workers, max_retries=0)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
+        self._template = self._session.prepare_request(
+            requests.Request(
+                "GET",
+                api_url,
+                {"User-Agent": USER_AGENT, "Accept": ACCEPT, "Accept-Encoding": "identity"},
+            )
+        )
+        self._settings: dict[str, Mapping[str, Any]] = {}
         # https://scryfall.com/docs/api/rate-limits; a double on loopback serves files from the
         # same host, and needs no protection.
-        api_host = parse_url(api_url).host
-        if api_host and not _is_loopback(api_host):
+        api_host = host_of(api_url)
+        if not _is_loopback(api_host):
             gate.pace(api_host, 10.0)
 
     def close(self) -> None:
         """Close all idle connections."""
         self._session.close()
 
+    @overload
     def fetch(
         self,
         url: str,
         consume: Callable[[requests.Response], _T],
         *,
+        headers: Mapping[str, str] | None = ...,
+        accept: frozenset[int] = ...,
+    ) -> _T: ...
+
+    @overload
+    def fetch(
+        self,
+        url: str,
+        consume: Callable[[requests.Response], _Body],
+        *,
+        check: Callable[[_Body], _T],
+    ) -> _T: ...
+
+    def fetch(
+        self,
+        url: str,
+        consume: Callable[[requests.Response], Any],
+        *,
         headers: Mapping[str, str] | None = None,
         accept: frozenset[int] = frozenset({200}),
-    ) -> _T:
+        check: Callable[[Any], Any] | None = None,
+    ) -> Any:
         """GET `url` and return what `consume` makes of the response.
 
         Parameters
@@ -261,6 +297,9 @@ class PoliteSession:
             Further request headers.
         accept
             Statuses that are passed to `consume`.
+        check
+            Called with what `consume` returned, while the connection already serves others; its
+            result is returned instead. It too raises `DamagedBody`.
 
         Raises
         ------
@@ -270,25 +309,29 @@ class PoliteSession:
         Cancelled
             The run was stopped.
         """
-        budget: Retry = self._budget
         self._refuse(url)
-        host = parse_url(url).host or ""
+        host = host_of(url)
+        budget: Retry = self._budget
         while True:
             self._gate.wait(host)
             retry_after = None
             cause: BaseException | None = None
             try:
-                with self._open(url, headers) as response:
+                with self._connections, self._open(url, headers) as response:
                     status = response.status_code
-                    retry_after = _retry_after(response)
                     if status in accept:
-                        return consume(response)
-                    if status == 429:
-                        self._gate.close(host, retry_after)
-                        continue
-                    if status not in _RETRIED_STATUSES:
-                        raise self._failure(url, f"HTTP {status}", _problem(response), budget)
+                        body = consume(response)
+                    else:
+                        retry_after = _retry_after(response)
+                        problem = _problem(response)
+                if status in accept:
+                    return body if check is None else check(body)
+                if status == 429:
+                    self._gate.close(host, retry_after)
+                    continue
                 failure = f"HTTP {status}"
+                if status not in _RETRIED_STATUSES:
+                    raise self._failure(url, failure, problem, budget)
             except (requests.exceptions.SSLError, requests.exceptions.InvalidURL) as error:
                 raise self._failure(url, "bad certificate or URL", str(error), budget) from error
             except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
@@ -307,14 +350,32 @@ class PoliteSession:
         """Send one GET, following redirects only to allowed hosts."""
         for _ in range(_MOST_REDIRECTS + 1):
             self._refuse(url)
-            response = self._session.get(
-                url, headers=headers, timeout=self._timeout, stream=True, allow_redirects=False
+            # Preparing a request anew, and looking for proxies and .netrc each time, would cost
+            # half a millisecond of an image's two.
+            request = self._template.copy()
+            request.prepare_url(url, None)
+            if headers:
+                request.headers.update(headers)
+            response = self._session.send(
+                request,
+                timeout=self._timeout,
+                allow_redirects=False,
+                **self._settings_for(url),
             )
             if not response.is_redirect:
                 return response
             response.close()
             url = urljoin(url, response.headers["Location"])
         raise NetworkError("Too many redirects", details=url, reason="too many redirects")
+
+    def _settings_for(self, url: str) -> Mapping[str, Any]:
+        """Proxies and certificates that the environment names for a host, looked up once."""
+        host = host_of(url)
+        if host not in self._settings:
+            self._settings[host] = self._session.merge_environment_settings(
+                url, {}, stream=True, verify=None, cert=None
+            )
+        return self._settings[host]
 
     def _refuse(self, url: str) -> None:
         if reason := self.allowed.refusal(url):

@@ -144,3 +144,27 @@ def test_a_preprocessing_survives_json() -> None:
     import json
 
     assert Preprocessing.from_json(json.loads(json.dumps(how().to_json()))) == how()
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@given(
+    place=st.integers(700, 1_000_000), noise=st.binary(min_size=1, max_size=4), cut=st.booleans()
+)
+def test_the_cheap_check_finds_what_a_full_decode_finds(
+    progressive: bool, place: int, noise: bytes, cut: bool
+) -> None:
+    whole = encoded(make_picture(7, (96, 132)), "JPEG", progressive=progressive)
+    place %= len(whole)
+    damaged = whole[:place] if cut else whole[:place] + noise + whole[place + len(noise) :]
+    try:
+        with Image.open(io.BytesIO(damaged)) as picture:
+            picture.load()
+        whole_picture = True
+    except Exception:
+        whole_picture = False
+    try:
+        check_bytes(damaged)
+    except ImageError:
+        assert not whole_picture
+    else:
+        assert whole_picture

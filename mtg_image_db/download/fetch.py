@@ -28,7 +28,7 @@ def fetch_image(session: PoliteSession, cache: Path, face: Planned) -> Outcome:
         The run was stopped.
     """
     try:
-        data = session.fetch(face.url, _checked)
+        data = session.fetch(face.url, _read, check=_checked)
     except NetworkError as error:
         text = f"{error.message}; {error.details}"
         return Outcome(face.face_id, face.url, reason=error.reason, error=text)
@@ -54,8 +54,11 @@ def adopt_image(cache: Path, face: Planned) -> Outcome | None:
     return _valid(face, data)
 
 
-def _checked(response: requests.Response) -> bytes:
-    data = read_body(response, MOST_BYTES)
+def _read(response: requests.Response) -> bytes:
+    return read_body(response, MOST_BYTES)
+
+
+def _checked(data: bytes) -> bytes:
     try:
         check_bytes(data)
     except ImageError as error:

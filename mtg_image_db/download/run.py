@@ -22,10 +22,13 @@ from mtg_image_db.progress import Progress, Silent
 from mtg_image_db.scryfall.faces import MEAN_IMAGE_BYTES, faces_of
 from mtg_image_db.scryfall.rows import RowCount, read_rows
 from mtg_image_db.scryfall.snapshot import Snapshot, refresh_snapshot
-from mtg_image_db.session import Cancelled, HostGate, PoliteSession
+from mtg_image_db.session import HostGate, PoliteSession
 
 _FLUSH_SECONDS = 1.0
-_FLUSH_COUNT = 128
+_FLUSH_COUNT = 256
+_GATHER_SECONDS = 0.02
+_CHECKERS = 4
+"""Threads beyond the workers, so that no connection is idle while its last image is decoded."""
 
 
 def download_images(options: DownloadOptions, progress: Progress | None = None) -> DownloadSummary:
@@ -112,6 +115,7 @@ class _Run:
         self.progress = progress
         self.stop = stop
         self.results: SimpleQueue[tuple[Planned, Outcome | BaseException]] = SimpleQueue()
+        self.tasks: SimpleQueue[Planned | None] = SimpleQueue()
         self.unrecorded: list[tuple[Planned, Outcome]] = []
         self.flushed_at = time.monotonic()
 
@@ -188,24 +192,27 @@ class _Run:
     def _fetch_all(self, summary: DownloadSummary) -> None:
         began = time.monotonic()
         self.progress.start("downloading", summary.unfinished, "images")
-        pool = ThreadPoolExecutor(self.options.workers, thread_name_prefix="download")
-        in_flight = 0
+        threads = self.options.workers + _CHECKERS
+        pool = ThreadPoolExecutor(threads, thread_name_prefix="download")
+        for _ in range(threads):
+            pool.submit(self._work)
         try:
+            waiting = 0
+            # Bounded: a future each for 540,000 faces would fill the memory.
             for face in self.ledger.planned():
-                # Bounded: a future each for 540,000 faces would fill the memory.
-                if in_flight == 2 * self.options.workers:
-                    self._settle(summary)
-                    in_flight -= 1
-                pool.submit(self._work, face)
-                in_flight += 1
-            while in_flight:
-                self._settle(summary)
-                in_flight -= 1
+                self.tasks.put(face)
+                waiting += 1
+                while waiting >= 4 * threads:
+                    waiting -= self._settle(summary)
+            while waiting:
+                waiting -= self._settle(summary)
         except KeyboardInterrupt:
             summary.interrupted = True
         finally:
             self.stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
+            for _ in range(threads):
+                self.tasks.put(None)
+            pool.shutdown(wait=True)
             while not self.results.empty():
                 face, outcome = self.results.get()
                 if isinstance(outcome, Outcome):
@@ -214,26 +221,38 @@ class _Run:
             self.progress.finish()
             summary.seconds = time.monotonic() - began
 
-    def _work(self, face: Planned) -> None:
-        outcome: Outcome | BaseException
-        try:
-            outcome = fetch_image(self.session, self.cache, face)
-        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits for it
-            outcome = error
-        self.results.put((face, outcome))
+    def _work(self) -> None:
+        """Fetch one image after the other, until there are none or the run is stopped."""
+        while (face := self.tasks.get()) is not None and not self.stop.is_set():
+            outcome: Outcome | BaseException
+            try:
+                outcome = fetch_image(self.session, self.cache, face)
+            except BaseException as error:  # noqa: BLE001 - handed to the thread that waits for it
+                outcome = error
+            self.results.put((face, outcome))
 
-    def _settle(self, summary: DownloadSummary) -> None:
-        """Take one result; whatever is no outcome of an image ends the run."""
+    def _settle(self, summary: DownloadSummary) -> int:
+        """Take what results there are, at least one; return how many.
+
+        Whatever is no outcome of an image ends the run.
+        """
+        taken = 0
         face, outcome = self.results.get()
-        if isinstance(outcome, Cancelled):
-            return
-        if isinstance(outcome, BaseException):
-            raise outcome
-        self._count(summary, face, outcome)
-        self.progress.advance()
+        # A pause lets results gather: waking for each one takes the interpreter from the workers.
+        self.stop.wait(_GATHER_SECONDS)
+        while True:
+            taken += 1
+            if isinstance(outcome, BaseException):
+                raise outcome
+            self._count(summary, face, outcome)
+            if self.results.empty():
+                break
+            face, outcome = self.results.get()
+        self.progress.advance(taken)
         since = time.monotonic() - self.flushed_at
         if len(self.unrecorded) >= _FLUSH_COUNT or since > _FLUSH_SECONDS:
             self._flush()
+        return taken
 
     def _count(self, summary: DownloadSummary, face: Planned, outcome: Outcome) -> None:
         summary.unfinished -= 1

@@ -2,9 +2,10 @@
 
     python benchmarks/download.py [--img2dataset PROGRAM] [--images 2000] [--rounds 3]
 
-Needs nginx with its echo module (Debian: nginx, libnginx-mod-http-echo), curl and aria2c; img2dataset
-from an environment of its own. nginx waits 40 ms before each image, as a distant server would. Each
-program fetches the same list with the same number of connections, in turn; the table has medians.
+Needs nginx with its echo module (Debian: nginx, libnginx-mod-http-echo), curl and aria2c, and
+img2dataset in an environment of its own. nginx waits 40 ms before each image, as a distant server
+would. Each program fetches the same list with the same number of connections, in turn; the table
+has medians.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def main() -> None:
         folder.chmod(0o755)
         urls = make_site(folder, arguments.images)
         programs: dict[str, Callable[[int, Path], Result]] = {
-            "mtg-db": lambda n, out: run_ours(n, out),
+            "mtg-db": run_ours,
             "curl": lambda n, out: run_curl(n, out, urls),
             "aria2c": lambda n, out: run_aria2c(n, out, urls),
         }
@@ -160,7 +161,7 @@ def make_site(folder: Path, count: int) -> list[str]:
 
 @contextmanager
 def nginx(folder: Path) -> Iterator[None]:
-    """nginx in the foreground of a child process."""
+    """Run nginx in the foreground of a child process."""
     modules = "".join(
         f"load_module {path};"
         for path in Path("/usr/lib/nginx/modules").glob("*http_echo_module.so")

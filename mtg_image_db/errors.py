@@ -5,6 +5,7 @@
     MtgDbError                 anything expected to go wrong, exit code 1
     ├── InvalidArguments       what the user typed does not make sense
     ├── NothingUsable          nothing is left to work on, exit code 2
+    │   └── HostDownError      a server answers nothing but errors
     ├── MissingInput           a cache, database or file is not there, exit code 3
     ├── NetworkError           a server could not be reached or answered wrongly
     ├── SnapshotError          a bulk snapshot is damaged or implausible
@@ -58,6 +59,12 @@ class NothingUsable(MtgDbError):
 
     category = "Nothing usable"
     exit_code = 2
+
+
+class HostDownError(NothingUsable):
+    """A server has answered nothing but errors for a while; the run is given up."""
+
+    category = "Network"
 
 
 class MissingInput(MtgDbError):

@@ -18,7 +18,10 @@ class Progress(Protocol):
         """The stage has ended."""
 
     def note(self, message: str) -> None:
-        """Something a person should know now: a pause, a warning."""
+        """Something a person should know now: a warning."""
+
+    def pause(self, message: str, seconds: float) -> None:
+        """Nothing goes on for so long, and `message` says why."""
 
 
 class Silent:
@@ -34,4 +37,7 @@ class Silent:
         """Ignore it."""
 
     def note(self, message: str) -> None:
+        """Ignore it."""
+
+    def pause(self, message: str, seconds: float) -> None:
         """Ignore it."""

@@ -8,14 +8,10 @@ about the host, and stops everyone for a while (`HostGate`).
 
 from __future__ import annotations
 
-import ipaddress
 import random
-import re
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar, overload
 from urllib.parse import urljoin
@@ -27,6 +23,7 @@ from urllib3.util import Retry
 
 from mtg_image_db import __version__
 from mtg_image_db.errors import NetworkError
+from mtg_image_db.hosts import AllowedHosts, Cancelled, HostGate, host_of, is_loopback
 
 USER_AGENT = f"mtg-image-db/{__version__} (offline card recognition)"
 ACCEPT = "application/json;q=0.9,*/*;q=0.8"
@@ -35,12 +32,6 @@ ACCEPT = "application/json;q=0.9,*/*;q=0.8"
 _RETRIED_STATUSES = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 _LONGEST_RETRY_AFTER = 300.0
 _MOST_REDIRECTS = 5
-_MOST_RATE_LIMITS = 20
-
-_PLAIN_URL = re.compile(
-    r"(?P<scheme>https?)://(?P<host>[a-z0-9.-]*[a-z0-9])(?::(?P<port>\d{1,5}))?(?=[/?#]|$)",
-    re.IGNORECASE,
-)
 
 _T = TypeVar("_T")
 _Body = TypeVar("_Body")
@@ -48,10 +39,6 @@ _Body = TypeVar("_Body")
 
 class DamagedBody(Exception):
     """A body that arrived but cannot be used; the request is tried again."""
-
-
-class Cancelled(Exception):
-    """The run was stopped while this request waited."""
 
 
 class Backoff(Retry):
@@ -69,124 +56,6 @@ class Backoff(Retry):
         delay = self.backoff_factor * 2.0 ** (failures - 1)
         jitter = random.random() * self.backoff_jitter * delay
         return float(min(self.backoff_max, delay + jitter))
-
-
-@dataclass(frozen=True)
-class AllowedHosts:
-    """Which URLs may be fetched: https to Scryfall's domains, and the API server in use.
-
-    Parameters
-    ----------
-    api_url
-        Another Scryfall-compatible server; its host is allowed as well, by its own scheme.
-    """
-
-    api_url: str
-
-    def refusal(self, url: str) -> str | None:
-        """Why `url` may not be fetched; None where it may."""
-        # Stricter than any URL parser, so that none can see another host than this does.
-        match = _PLAIN_URL.match(url)
-        if match is None:
-            return "not a plain http or https URL"
-        own = _PLAIN_URL.match(self.api_url)
-        if own is not None and match[0].lower() == own[0].lower():
-            return None
-        host, port = match["host"].lower(), match["port"]
-        if match["scheme"].lower() != "https":
-            return "not https"
-        if any(host == d or host.endswith("." + d) for d in ("scryfall.com", "scryfall.io")):
-            return None if port in (None, "443") else "an unusual port"
-        return "a host that is not Scryfall's"
-
-
-def host_of(url: str) -> str:
-    """The host of a URL that is not refused."""
-    match = _PLAIN_URL.match(url)
-    return match["host"].lower() if match else ""
-
-
-class HostGate:
-    """Lets requests through to each host, or holds all of them after a 429.
-
-    Parameters
-    ----------
-    floor
-        The least seconds a 429 stops its host, whatever Retry-After says.
-    stop
-        Set to end every wait at once.
-    on_pause
-        Told host and seconds once for each pause.
-    """
-
-    def __init__(
-        self,
-        *,
-        floor: float,
-        stop: threading.Event,
-        on_pause: Callable[[str, float], None] | None = None,
-    ) -> None:
-        self.floor = floor
-        self._stop = stop
-        self._on_pause = on_pause
-        self._lock = threading.Lock()
-        self._closed_until: dict[str, float] = {}
-        self._next_slot: dict[str, float] = {}
-        self._spacing: dict[str, float] = {}
-        self._pauses: Counter[str] = Counter()
-
-    def pace(self, host: str, per_second: float) -> None:
-        """Hold `host` to a number of requests a second."""
-        self._spacing[host] = 1.0 / per_second
-
-    def wait(self, host: str) -> None:
-        """Return when a request may go to `host`; raise `Cancelled` when stopped before."""
-        held = False
-        while True:
-            with self._lock:
-                now = time.monotonic()
-                closed = self._closed_until.get(host, 0.0) - now
-                if closed <= 0:
-                    spacing = self._spacing.get(host, 0.0)
-                    slot = max(now, self._next_slot.get(host, 0.0))
-                    self._next_slot[host] = slot + spacing
-                    delay = slot - now
-                    break
-            held = True
-            if self._stop.wait(closed):
-                raise Cancelled
-        if held:
-            # All workers were held: let them go one by one, not as one volley.
-            delay += random.uniform(0.0, 0.5)
-        if self._stop.is_set() or (delay > 0 and self._stop.wait(delay)):
-            raise Cancelled
-
-    def close(self, host: str, retry_after: float | None) -> None:
-        """Stop all requests to `host` for max(Retry-After, floor) seconds.
-
-        Requests that were in flight when the host closed answer 429 as well; they find it closed
-        and add nothing.
-
-        Raises
-        ------
-        NetworkError
-            The host has stopped this run too often.
-        """
-        seconds = max(retry_after or 0.0, self.floor)
-        with self._lock:
-            now = time.monotonic()
-            if self._closed_until.get(host, 0.0) > now:
-                return
-            self._pauses[host] += 1
-            if self._pauses[host] > _MOST_RATE_LIMITS:
-                raise NetworkError(
-                    f"{host} keeps refusing: too many requests (HTTP 429)",
-                    details=f"{_MOST_RATE_LIMITS} pauses in this run did not help",
-                    suggestion="Wait an hour, then run again with fewer --workers.",
-                )
-            self._closed_until[host] = now + seconds
-        if self._on_pause is not None:
-            self._on_pause(host, seconds)
 
 
 class PoliteSession:
@@ -249,7 +118,7 @@ class PoliteSession:
         # https://scryfall.com/docs/api/rate-limits; a double on loopback serves files from the
         # same host, and needs no protection.
         api_host = host_of(api_url)
-        if not _is_loopback(api_host):
+        if not is_loopback(api_host):
             gate.pace(api_host, 10.0)
 
     def close(self) -> None:
@@ -262,7 +131,7 @@ class PoliteSession:
         url: str,
         consume: Callable[[requests.Response], _T],
         *,
-        headers: Mapping[str, str] | None = ...,
+        headers: Callable[[], Mapping[str, str]] | None = ...,
         accept: frozenset[int] = ...,
     ) -> _T: ...
 
@@ -280,7 +149,7 @@ class PoliteSession:
         url: str,
         consume: Callable[[requests.Response], Any],
         *,
-        headers: Mapping[str, str] | None = None,
+        headers: Callable[[], Mapping[str, str]] | None = None,
         accept: frozenset[int] = frozenset({200}),
         check: Callable[[Any], Any] | None = None,
     ) -> Any:
@@ -294,7 +163,7 @@ class PoliteSession:
             Reads the body (the response is a stream); raises `DamagedBody` to have the request
             tried again.
         headers
-            Further request headers.
+            Gives further request headers, for each try anew.
         accept
             Statuses that are passed to `consume`.
         check
@@ -306,6 +175,8 @@ class PoliteSession:
         NetworkError
             Refused, not found, or failed more often than the budget allows; its `reason` is a
             short text for grouping.
+        HostDownError
+            The host answers nothing but errors.
         Cancelled
             The run was stopped.
         """
@@ -317,7 +188,8 @@ class PoliteSession:
             retry_after = None
             cause: BaseException | None = None
             try:
-                with self._connections, self._open(url, headers) as response:
+                more = headers() if headers else {}
+                with self._connections, self._open(url, more) as response:
                     status = response.status_code
                     if status in accept:
                         body = consume(response)
@@ -325,12 +197,15 @@ class PoliteSession:
                         retry_after = _retry_after(response)
                         problem = _problem(response)
                 if status in accept:
-                    return body if check is None else check(body)
+                    result = body if check is None else check(body)
+                    self._gate.succeeded(host)
+                    return result
                 if status == 429:
                     self._gate.close(host, retry_after)
                     continue
                 failure = f"HTTP {status}"
                 if status not in _RETRIED_STATUSES:
+                    self._gate.succeeded(host)
                     raise self._failure(url, failure, problem, budget)
             except (requests.exceptions.SSLError, requests.exceptions.InvalidURL) as error:
                 raise self._failure(url, "bad certificate or URL", str(error), budget) from error
@@ -338,6 +213,7 @@ class PoliteSession:
                 failure, cause = _describe(error), error
             except DamagedBody as error:
                 failure, cause = str(error), error.__cause__
+            self._gate.failed(host, failure)
             try:
                 budget = budget.increment("GET", url, error=urllib3.exceptions.HTTPError(failure))
             except urllib3.exceptions.MaxRetryError:
@@ -346,7 +222,7 @@ class PoliteSession:
             if self._stop.wait(delay):
                 raise Cancelled
 
-    def _open(self, url: str, headers: Mapping[str, str] | None) -> requests.Response:
+    def _open(self, url: str, headers: Mapping[str, str]) -> requests.Response:
         """Send one GET, following redirects only to allowed hosts."""
         for _ in range(_MOST_REDIRECTS + 1):
             self._refuse(url)
@@ -354,8 +230,7 @@ class PoliteSession:
             # half a millisecond of an image's two.
             request = self._template.copy()
             request.prepare_url(url, None)
-            if headers:
-                request.headers.update(headers)
+            request.headers.update(headers)
             response = self._session.send(
                 request,
                 timeout=self._timeout,
@@ -419,13 +294,6 @@ def read_body(response: requests.Response, limit: int) -> bytes:
         details=f"{response.url}: more than {limit} bytes",
         reason="body over the size limit",
     )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _retry_after(response: requests.Response) -> float | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -11,16 +12,9 @@ from urllib3.exceptions import HTTPError
 
 from mtg_image_db.demo import faults
 from mtg_image_db.demo.double import ScryfallDouble
-from mtg_image_db.errors import NetworkError
-from mtg_image_db.session import (
-    AllowedHosts,
-    Backoff,
-    Cancelled,
-    DamagedBody,
-    HostGate,
-    PoliteSession,
-    read_body,
-)
+from mtg_image_db.errors import HostDownError, NetworkError
+from mtg_image_db.hosts import AllowedHosts, Cancelled, HostGate
+from mtg_image_db.session import Backoff, DamagedBody, PoliteSession, read_body
 
 
 class Client:
@@ -160,7 +154,7 @@ def test_a_stop_ends_a_pause_at_once(client: Client) -> None:
 
 def test_a_host_that_pauses_us_for_ever_ends_the_run() -> None:
     gate = HostGate(floor=0.0, stop=threading.Event())
-    with pytest.raises(NetworkError, match="keeps refusing"):
+    with pytest.raises(HostDownError, match="keeps refusing"):
         for _ in range(1000):
             gate.close("x", 0.0)
 
@@ -239,3 +233,32 @@ def test_scryfall_and_the_server_in_use_are_allowed(url: str) -> None:
 @pytest.mark.parametrize("url", REFUSED)
 def test_everything_else_is_refused(url: str) -> None:
     assert AllowedHosts("http://127.0.0.1:8000").refusal(url) is not None
+
+
+def test_a_host_that_answers_nothing_but_errors_ends_the_run(client: Client) -> None:
+    client.double.inject("/cards/", faults.status(500, times=None))
+    client.gate = HostGate(floor=0, stop=client.stop, patience=0.0)
+    client.session._gate = client.gate
+    with pytest.raises(HostDownError, match="nothing but errors") as caught:
+        for _ in range(100):
+            with contextlib.suppress(NetworkError):
+                client.fetch()
+    assert client.tries == 40
+    assert caught.value.exit_code == 2
+
+
+def test_an_answer_now_and_then_keeps_the_run_going(client: Client) -> None:
+    client.session._gate = HostGate(floor=0, stop=client.stop, patience=0.0)
+    for _ in range(5):
+        client.double.inject("/cards/", faults.status(500, times=12))
+        for _ in range(2):
+            with pytest.raises(NetworkError):
+                client.fetch()
+        assert client.fetch()
+
+
+def test_a_pause_of_an_earlier_run_is_honoured(client: Client) -> None:
+    client.gate.close_for("127.0.0.1", 0.4)
+    began = time.monotonic()
+    client.fetch()
+    assert time.monotonic() - began >= 0.4

@@ -12,10 +12,11 @@ from conftest import make_card
 from mtg_image_db.demo import faults
 from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.errors import MtgDbError, NetworkError, SnapshotError
+from mtg_image_db.hosts import HostGate
 from mtg_image_db.progress import Silent
 from mtg_image_db.scryfall.rows import read_rows
 from mtg_image_db.scryfall.snapshot import Snapshot, load_snapshot, refresh_snapshot
-from mtg_image_db.session import HostGate, PoliteSession
+from mtg_image_db.session import PoliteSession
 
 CARDS = [make_card(n) for n in range(30)]
 
@@ -187,3 +188,56 @@ def test_a_snapshot_cut_short_on_disk_is_no_snapshot(
     path.write_bytes(path.read_bytes()[:-1])
     assert load_snapshot(tmp_path, "default_cards") is None
     assert refresh(double, tmp_path, force=False).rows == 30
+
+
+def test_a_broken_off_file_is_continued_not_begun_anew(
+    double: ScryfallDouble, tmp_path: Path
+) -> None:
+    double.inject("/file/", faults.truncated(0.5))
+    assert refresh(double, tmp_path).rows == 30
+    first, second = double.requests_to("/file/")
+    assert "range" not in first.headers
+    assert (second.status, second.headers["range"][:6]) == (206, "bytes=")
+    assert not list((tmp_path / "bulk").glob("*.partial*"))
+
+
+def test_a_killed_run_is_continued_by_the_next(double: ScryfallDouble, tmp_path: Path) -> None:
+    double.inject("/file/", faults.truncated(0.5, times=None))
+    with pytest.raises(NetworkError):
+        refresh(double, tmp_path)
+    double.clear_faults()
+    asked = len(double.requests_to("/file/"))
+    assert refresh(double, tmp_path).rows == 30
+    [rest] = double.requests_to("/file/")[asked:]
+    assert rest.status == 206
+
+
+def test_the_rest_of_another_file_is_never_appended(double: ScryfallDouble, tmp_path: Path) -> None:
+    double.inject("/file/", faults.truncated(0.5, times=None))
+    with pytest.raises(NetworkError):
+        refresh(double, tmp_path)
+    double.clear_faults()
+    [note] = (tmp_path / "bulk").glob("*.partial.json")
+    note.write_text(json.dumps({"etag": '"of an older file"'}))
+    assert refresh(double, tmp_path).rows == 30
+    assert double.requests_to("/file/")[-1].status == 200
+
+
+def test_a_damaged_beginning_is_thrown_away(double: ScryfallDouble, tmp_path: Path) -> None:
+    double.inject("/file/", faults.truncated(0.5, times=None))
+    with pytest.raises(NetworkError):
+        refresh(double, tmp_path)
+    double.clear_faults()
+    [partial] = (tmp_path / "bulk").glob("*.partial")
+    partial.write_bytes(b"x" * partial.stat().st_size)
+    assert refresh(double, tmp_path).rows == 30
+    assert [request.status for request in double.requests_to("/file/")[-2:]] == [206, 200]
+
+
+def test_a_gzip_bomb_is_refused(
+    double: ScryfallDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mtg_image_db.scryfall.bulk_file.LARGEST_UNPACKED", 1000)
+    with pytest.raises(SnapshotError, match="unpacks to more"):
+        refresh(double, tmp_path)
+    assert load_snapshot(tmp_path, "default_cards") is None

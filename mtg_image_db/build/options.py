@@ -27,6 +27,8 @@ class BuildOptions:
         Vectors a checkpoint shard; 0 writes none.
     resume
         Use what an interrupted build left.
+    wait
+        Wait for another process that holds `out`; otherwise that is an error.
     """
 
     cache: Path = Path("image_cache")
@@ -40,6 +42,7 @@ class BuildOptions:
     hnsw_ef_construction: int = 200
     checkpoint_frequency: int = 500
     resume: bool = True
+    wait: bool = True
 
 
 @dataclass

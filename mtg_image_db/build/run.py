@@ -47,7 +47,7 @@ def build_database(
     if not plan:
         raise _nothing_usable(options, summary)
     make_folder(options.out)
-    with exclusive(options.out, "build", on_wait=waiting):
+    with exclusive(options.out, "build", wait=options.wait, on_wait=waiting):
         sweep(options.out)
         if encoder is None:
             progress.start("loading the encoder", None, "")

@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from types import FrameType
+from typing import NoReturn
 
 from mtg_image_db.cli.arguments import parse_arguments
 from mtg_image_db.cli.console import print_error, say
@@ -57,7 +58,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
         )
         return 1
-    return 128 + interruption[0] if interruption else code
+    if interruption:
+        _leave(128 + interruption[0])
+    return code
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process now: all is recorded, and a thread may still wait for a silent server."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _catch_signals() -> list[int]:

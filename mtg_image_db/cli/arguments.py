@@ -56,7 +56,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
 
 def make_parser() -> Parser:
     """The whole command line."""
-    from mtg_image_db.cli import build, demo, download, query
+    from mtg_image_db.cli import build, clean, demo, download, query, verify_cache
 
     parser = Parser(
         prog="mtg-db",
@@ -69,8 +69,8 @@ def make_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"mtg-db {__version__}")
     parser.add_argument("--debug", action="store_true", help="show tracebacks (MTG_DB_DEBUG=1)")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (download, build, query, demo):
-        name = module.__name__.rpartition(".")[2]
+    for module in (download, build, query, verify_cache, clean, demo):
+        name = module.__name__.rpartition(".")[2].replace("_", "-")
         summary = (module.__doc__ or "").strip().splitlines()[0]
         command = commands.add_parser(
             name, help=summary.rstrip("."), description=summary, allow_abbrev=False
@@ -175,6 +175,20 @@ def folder(name: str) -> Value:
             return Problem(f"{name} must name a folder")
         if path.exists() and not path.is_dir():
             return Problem(f"{name} {text} is a file, not a folder")
+        return path
+
+    return convert
+
+
+def file(name: str) -> Value:
+    """A file to write, in a folder that exists."""
+
+    def convert(text: str) -> Path | Problem:
+        path = Path(text)
+        if not text or "\0" in text or path.is_dir():
+            return Problem(f"{name} must name a file")
+        if not path.absolute().parent.is_dir():
+            return Problem(f"{name} {text}: there is no folder {path.parent}")
         return path
 
     return convert

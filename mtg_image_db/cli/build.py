@@ -11,7 +11,7 @@ import argparse
 from mtg_image_db.build.options import BuildOptions, BuildSummary
 from mtg_image_db.cli.arguments import choice, folder, image_size, integer
 from mtg_image_db.cli.console import Bars, counted, say
-from mtg_image_db.cli.download import add_cache, add_filters, add_limit, add_strict
+from mtg_image_db.cli.download import add_cache, add_filters, add_limit, add_no_wait, add_strict
 from mtg_image_db.encoders import DEFAULT_MODEL, DEFAULT_PRETRAINED, EncoderChoice
 from mtg_image_db.scryfall.faces import FaceFilter
 from mtg_image_db.scryfall.kinds import KINDS
@@ -82,6 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--no-resume", action="store_true", help="do not use what an interrupted build left")
     add_strict(parser, "some images were invalid")
+    add_no_wait(parser)
 
 
 def add_out(parser: argparse.ArgumentParser) -> None:
@@ -138,6 +139,7 @@ def run(arguments: argparse.Namespace) -> int:
         hnsw_ef_construction=arguments.hnsw_ef_construction,
         checkpoint_frequency=arguments.checkpoint_frequency,
         resume=not arguments.no_resume,
+        wait=not arguments.no_wait,
     )
     summary = build_database(options, Bars())
     print_summary(summary)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
+import threading
+import time
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -44,6 +46,7 @@ class Bars:
     def __init__(self) -> None:
         self._bar: tqdm[Any] | None = None
         self._shown = sys.stderr.isatty()
+        self._paused_until = 0.0
 
     def start(self, stage: str, total: int | None, unit: str) -> None:
         """See `Progress`."""
@@ -70,9 +73,25 @@ class Bars:
 
     def finish(self) -> None:
         """See `Progress`."""
+        self._paused_until = 0.0
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+    def pause(self, message: str, seconds: float) -> None:
+        """See `Progress`; a bar counts the seconds down."""
+        self.note(message)
+        if self._bar is not None:
+            self._paused_until = time.monotonic() + seconds
+            threading.Thread(target=self._count_down, daemon=True).start()
+
+    def _count_down(self) -> None:
+        while (left := self._paused_until - time.monotonic()) > 0:
+            if (bar := self._bar) is not None:
+                bar.set_postfix_str(f"paused, {left:.0f} s left")
+            time.sleep(min(1.0, left))
+        if (bar := self._bar) is not None:
+            bar.set_postfix_str("")
 
     def note(self, message: str) -> None:
         """See `Progress`."""
@@ -138,6 +157,6 @@ def _width(text: str) -> int:
 
 def _printable(text: str) -> str:
     """Replace what a terminal would act on, or cannot show."""
-    safe = "".join(c if c == "\n" or c.isprintable() else "�" for c in text)
+    safe = "".join(c if c in "\n\t" or c.isprintable() else "�" for c in text)
     encoding = sys.stdout.encoding or "utf-8"
     return safe.encode(encoding, "replace").decode(encoding)

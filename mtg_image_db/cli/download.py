@@ -7,9 +7,19 @@ from __future__ import annotations
 
 import argparse
 
-from mtg_image_db.cli.arguments import Problem, choice, codes, environment, folder, integer, url
-from mtg_image_db.cli.console import Bars, counted, say, size_text
+from mtg_image_db.cli.arguments import (
+    Problem,
+    choice,
+    codes,
+    environment,
+    file,
+    folder,
+    integer,
+    url,
+)
+from mtg_image_db.cli.console import Bars, counted, print_error, say, size_text
 from mtg_image_db.download.options import DEFAULT_API_URL, DownloadOptions, DownloadSummary
+from mtg_image_db.errors import MissingInput
 from mtg_image_db.scryfall.faces import IMAGE_SIZES, FaceFilter
 from mtg_image_db.scryfall.kinds import KINDS
 
@@ -69,7 +79,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="ask for a new snapshot even if the cached one is less than a day old",
     )
     add("--dry-run", action="store_true", help="only count, and estimate the bytes")
+    add(
+        "--verify",
+        action="store_true",
+        help="first decode all cached images again, and fetch what is invalid",
+    )
+    add_report(parser, "every outcome")
     add_strict(parser, "some images failed")
+    add_no_wait(parser)
     add(
         "--api-url",
         type=url("--api-url"),
@@ -118,6 +135,22 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_report(parser: argparse.ArgumentParser, what: str) -> None:
+    """Declare --report."""
+    parser.add_argument(
+        "--report", type=file("--report"), metavar="FILE.json", help=f"write {what} to a file"
+    )
+
+
+def add_no_wait(parser: argparse.ArgumentParser) -> None:
+    """Declare --no-wait."""
+    parser.add_argument(
+        "--no-wait",
+        action="store_true",
+        help="fail if another process holds the folder, instead of waiting",
+    )
+
+
 def add_strict(parser: argparse.ArgumentParser, event: str) -> None:
     """Declare --strict."""
     parser.add_argument("--strict", action="store_true", help=f"exit with code 4 if {event}")
@@ -145,12 +178,32 @@ def run(arguments: argparse.Namespace) -> int:
         api_url=arguments.api_url,
         refresh=arguments.refresh,
         dry_run=arguments.dry_run,
+        wait=not arguments.no_wait,
     )
+    if arguments.verify and not arguments.dry_run:
+        _verify(options)
     summary = download_images(options, Bars())
     print_summary(summary, options)
+    if arguments.report:
+        from mtg_image_db.download.report import write_report
+
+        write_report(arguments.report, summary, options)
+    if summary.stopped is not None:
+        print_error(summary.stopped)
+        return summary.stopped.exit_code
     if summary.failed and summary.cached + summary.downloaded == 0:
         return 2
     return 4 if arguments.strict and summary.failed else 0
+
+
+def _verify(options: DownloadOptions) -> None:
+    from mtg_image_db.download.verify import verify_cache
+
+    try:
+        report = verify_cache(options.cache, fix=True, wait=options.wait, progress=Bars())
+    except MissingInput:
+        return  # a first download
+    say(f"Verified {counted(report.total, 'image')}: {len(report.invalid):,} invalid, removed.")
 
 
 def print_summary(summary: DownloadSummary, options: DownloadOptions) -> None:
@@ -191,6 +244,8 @@ def _next_step(summary: DownloadSummary, options: DownloadOptions) -> str:
     cache = "" if str(options.cache) == "image_cache" else f" --cache {options.cache}"
     if options.dry_run:
         return f"Dry run: about {size_text(summary.estimated_bytes)} would be fetched."
+    if summary.stopped is not None:
+        return "Stopped. Everything fetched is kept: run the same command to continue."
     if summary.interrupted:
         return "Interrupted. Everything fetched is kept: run the same command to continue."
     if summary.requested == sum(summary.skipped.values()):

@@ -24,6 +24,8 @@ def fetch_image(session: PoliteSession, cache: Path, face: Planned) -> Outcome:
     ------
     StorageError
         The disk is full or refuses.
+    HostDownError
+        The server answers nothing but errors.
     Cancelled
         The run was stopped.
     """

@@ -166,6 +166,29 @@ class Ledger:
         ).fetchone()
         return None if row is None else Outcome(*row)
 
+    def outcomes(self) -> Iterator[Outcome]:
+        """Yield all outcomes, ordered by face id; the table may change meanwhile."""
+        after = ""
+        while page := self._db.execute(
+            "SELECT face_id, url, path, bytes, sha256, reason, error FROM image "
+            "WHERE face_id > ? ORDER BY face_id LIMIT 2000",
+            (after,),
+        ).fetchall():
+            for row in page:
+                yield Outcome(*row)
+            after = page[-1][0]
+
+    def forget(self, face_ids: Iterable[str]) -> None:
+        """Remove the rows of some faces."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany(
+                "DELETE FROM image WHERE face_id = ?", ((face_id,) for face_id in face_ids)
+            )
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise self._storage_error(error) from error
+
     # The plan of a run lives in a temporary table: SQLite keeps it on disk, so 540,000 faces
     # cost no memory, and it joins with the outcomes.
 

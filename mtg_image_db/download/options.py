@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtg_image_db.errors import MtgDbError
 from mtg_image_db.scryfall.faces import FaceFilter
 from mtg_image_db.scryfall.rows import RowCount
 
@@ -39,6 +40,10 @@ class DownloadOptions:
         Seconds before the first retry, doubled for each further one.
     rate_limit_floor
         The least seconds that a 429 stops its host.
+    patience
+        Seconds that a host may answer nothing but errors before the run is given up.
+    wait
+        Wait for another process that holds the cache; otherwise that is an error.
     """
 
     cache: Path = Path("image_cache")
@@ -55,6 +60,8 @@ class DownloadOptions:
     dry_run: bool = False
     backoff_factor: float = 1.0
     rate_limit_floor: float = RATE_LIMIT_FLOOR
+    patience: float = 120.0
+    wait: bool = True
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,8 @@ class DownloadSummary:
     """What came of a download. ``requested == cached + downloaded + failed + skipped``.
 
     After an interruption, and in a dry run, `unfinished` faces were not tried, and add to the
-    right side.
+    right side. `stopped` is the error that ended a run in its middle: a full disk, a server that
+    is down; what was done before it is kept and counted.
     """
 
     snapshot: Snapshot
@@ -86,6 +94,7 @@ class DownloadSummary:
     seconds: float = 0.0
     estimated_bytes: int = 0
     interrupted: bool = False
+    stopped: MtgDbError | None = None
 
     @property
     def failed(self) -> int:

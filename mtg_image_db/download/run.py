@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
@@ -16,17 +17,21 @@ from queue import SimpleQueue
 from mtg_image_db.download.fetch import adopt_image, fetch_image
 from mtg_image_db.download.ledger import Ledger, Outcome, Planned
 from mtg_image_db.download.options import DownloadOptions, DownloadSummary, Failure
-from mtg_image_db.errors import NothingUsable, StorageError
+from mtg_image_db.download.pauses import pauses_left, remember_pause
+from mtg_image_db.errors import MtgDbError, NothingUsable, StorageError
 from mtg_image_db.files import exclusive, make_folder, sync_folder
+from mtg_image_db.hosts import HostGate
 from mtg_image_db.progress import Progress, Silent
 from mtg_image_db.scryfall.faces import MEAN_IMAGE_BYTES, faces_of
 from mtg_image_db.scryfall.rows import RowCount, read_rows
 from mtg_image_db.scryfall.snapshot import Snapshot, refresh_snapshot
-from mtg_image_db.session import HostGate, PoliteSession
+from mtg_image_db.session import PoliteSession
 
 _FLUSH_SECONDS = 1.0
 _FLUSH_COUNT = 256
+_PAGE = 5000
 _GATHER_SECONDS = 0.02
+_GRACE_SECONDS = 3.0
 _CHECKERS = 4
 """Threads beyond the workers, so that no connection is idle while its last image is decoded."""
 
@@ -51,14 +56,18 @@ def download_images(options: DownloadOptions, progress: Progress | None = None) 
     stop = threading.Event()
 
     def paused(host: str, seconds: float) -> None:
-        progress.note(
-            f"{host} asks to slow down (HTTP 429): nothing is fetched from it for {seconds:.0f} s."
+        remember_pause(cache, host, seconds)
+        progress.pause(
+            f"{host} asks to slow down (HTTP 429): nothing is fetched from it for {seconds:.0f} s.",
+            seconds,
         )
 
     def waiting(holder: str) -> None:
         progress.note(f"Waiting for another process that holds {cache}: {holder}")
 
-    gate = HostGate(floor=options.rate_limit_floor, stop=stop, on_pause=paused)
+    gate = HostGate(
+        floor=options.rate_limit_floor, stop=stop, patience=options.patience, on_pause=paused
+    )
     session = PoliteSession(
         api_url=options.api_url,
         gate=gate,
@@ -69,7 +78,12 @@ def download_images(options: DownloadOptions, progress: Progress | None = None) 
         backoff_factor=options.backoff_factor,
     )
     try:
-        with exclusive(cache, "download", on_wait=waiting):
+        with exclusive(cache, "download", wait=options.wait, on_wait=waiting):
+            for host, seconds in pauses_left(cache).items():
+                gate.close_for(host, seconds)
+                progress.pause(
+                    f"{host} asked an earlier run to slow down: {seconds:.0f} s are left.", seconds
+                )
             snapshot = _refresh_snapshots(session, options, progress)
             with Ledger(cache, create=True) as ledger:
                 run = _Run(options, session, ledger, progress, stop)
@@ -158,8 +172,7 @@ class _Run:
     def _take_out_cached(self, summary: DownloadSummary) -> None:
         """Take what is there and valid out of the plan; each folder is listed once."""
         folder, names = "", frozenset[str]()
-        cached: list[str] = []
-        adopted: list[tuple[Planned, Outcome]] = []
+        there: list[str] = []
         self.progress.start("checking the cache", self.ledger.plan_size(), "images")
         for face in self.ledger.planned():
             self.progress.advance()
@@ -168,15 +181,21 @@ class _Run:
                 folder, names = here, _names_in(self.cache / here)
             if name not in names:
                 continue
-            if face.last is not None and face.last.valid and face.last.path == face.path:
-                cached.append(face.face_id)
-            elif (outcome := adopt_image(self.cache, face)) is not None:
-                adopted.append((face, outcome))
+            known = face.last is not None and face.last.valid and face.last.path == face.path
+            if not known:
+                outcome = adopt_image(self.cache, face)
+                if outcome is None:
+                    continue
+                self.unrecorded.append((face, outcome))
+            there.append(face.face_id)
+            summary.cached += 1
+            if len(there) == _PAGE:
+                self._flush()
+                self.ledger.drop_from_plan(there)
+                there.clear()
         self.progress.finish()
-        self.unrecorded += adopted
         self._flush()
-        self.ledger.drop_from_plan([*cached, *(face.face_id for face, _ in adopted)])
-        summary.cached = len(cached) + len(adopted)
+        self.ledger.drop_from_plan(there)
 
     def _check_space(self, needed: int) -> None:
         free = shutil.disk_usage(self.cache).free
@@ -194,8 +213,7 @@ class _Run:
         self.progress.start("downloading", summary.unfinished, "images")
         threads = self.options.workers + _CHECKERS
         pool = ThreadPoolExecutor(threads, thread_name_prefix="download")
-        for _ in range(threads):
-            pool.submit(self._work)
+        workers = [pool.submit(self._work) for _ in range(threads)]
         try:
             waiting = 0
             # Bounded: a future each for 540,000 faces would fill the memory.
@@ -208,18 +226,27 @@ class _Run:
                 waiting -= self._settle(summary)
         except KeyboardInterrupt:
             summary.interrupted = True
+        except MtgDbError as error:
+            summary.stopped = error
         finally:
             self.stop.set()
-            for _ in range(threads):
+            for _ in workers:
                 self.tasks.put(None)
-            pool.shutdown(wait=True)
-            while not self.results.empty():
-                face, outcome = self.results.get()
-                if isinstance(outcome, Outcome):
-                    self._count(summary, face, outcome)
-            self._flush()
-            self.progress.finish()
-            summary.seconds = time.monotonic() - began
+            try:
+                # Images in flight are finished, unless their server is silent.
+                wait(workers, timeout=_GRACE_SECONDS)
+            finally:
+                pool.shutdown(wait=False)
+                self._record_the_rest(summary)
+                self.progress.finish()
+                summary.seconds = time.monotonic() - began
+
+    def _record_the_rest(self, summary: DownloadSummary) -> None:
+        while not self.results.empty():
+            face, outcome = self.results.get()
+            if isinstance(outcome, Outcome):
+                self._count(summary, face, outcome)
+        self._flush()
 
     def _work(self) -> None:
         """Fetch one image after the other, until there are none or the run is stopped."""
@@ -281,7 +308,12 @@ class _Run:
 
 
 def _names_in(folder: Path) -> frozenset[str]:
+    """List a folder; what a killed run left half-written is removed on the way."""
     try:
-        return frozenset(entry.name for entry in folder.iterdir())
+        names = frozenset(os.listdir(folder))  # noqa: PTH208 - a Path for each of 540,000 costs
     except FileNotFoundError:
         return frozenset()
+    for name in names:
+        if name.endswith(".part"):
+            (folder / name).unlink(missing_ok=True)
+    return names

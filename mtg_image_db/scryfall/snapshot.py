@@ -7,12 +7,9 @@ Content-Encoding (https://scryfall.com/docs/api/bulk-data). A server that still 
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
 import time
-import zlib
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,19 +17,16 @@ from typing import Any
 import requests
 
 from mtg_image_db.errors import MissingInput, NetworkError, SnapshotError
-from mtg_image_db.files import atomic_write, make_folder, read_json_object, write_json
+from mtg_image_db.files import make_folder, read_json_object, write_json
 from mtg_image_db.progress import Progress
+from mtg_image_db.scryfall.bulk_file import fetch_array, fetch_rows
 from mtg_image_db.scryfall.kinds import KINDS
-from mtg_image_db.scryfall.rows import split_array
 from mtg_image_db.session import DamagedBody, PoliteSession, read_body
 
 FRESH_SECONDS = 24 * 3600
 """Scryfall asks that data be kept for at least a day (https://scryfall.com/docs/api)."""
 
-LARGEST_SNAPSHOT = 4 << 30
-_LARGEST_UNPACKED = 32 << 30
 _LEAST_SHARE = 0.5  # of the previous snapshot's rows: fewer is a broken export
-_CHUNK = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -163,19 +157,28 @@ def _update(
         raise SnapshotError(f"The server has no descriptor for {kind}", details=api_url)
     file = f"{kind}-{_stamp(answer.updated_at)}.jsonl.gz"
 
-    def store(response: requests.Response) -> tuple[int, int]:
-        return _store(response, folder / file, answer, old, progress)
-
     progress.start(f"{kind} snapshot", answer.size, "B")
     try:
-        rows, size = session.fetch(answer.url, store)
+        if answer.legacy:
+            rows = fetch_array(session, answer.url, folder / file, progress)
+        else:
+            rows = fetch_rows(session, answer.url, folder / file, answer.size, progress)
     finally:
         progress.finish()
+    if old is not None and rows < _LEAST_SHARE * old.rows:
+        (folder / file).unlink(missing_ok=True)
+        raise SnapshotError(
+            "The new bulk file is implausibly small",
+            details=f"{rows} rows, where the one in the cache has {old.rows}",
+            suggestion="The old one stays in force. Try again tomorrow; if this is right, "
+            f"remove {folder} first.",
+        )
+    size = (folder / file).stat().st_size
     snapshot = Snapshot(
         kind, file, answer.updated_at, rows, size, time.time(), etag, api_url, folder
     )
     _remember(snapshot)
-    for other in folder.glob(f"{kind}-*.jsonl.gz"):
+    for other in folder.glob(f"{kind}-*.jsonl.gz*"):
         if other.name != file:
             other.unlink(missing_ok=True)
     return snapshot
@@ -198,7 +201,7 @@ def _descriptor(
 ) -> tuple[_Descriptor | None, str]:
     """Ask for the descriptor; None where the server says that it has not changed."""
     url = f"{api_url.rstrip('/')}/bulk-data/{kind}"
-    headers = {"If-None-Match": old.etag} if old is not None and old.etag else {}
+    known = {"If-None-Match": old.etag} if old is not None and old.etag else {}
 
     def consume(response: requests.Response) -> tuple[_Descriptor | None, str]:
         if response.status_code == 304:
@@ -216,102 +219,4 @@ def _descriptor(
         size = size if isinstance(size, int) and size > 0 else None
         return _Descriptor(updated_at, url, size, not new), response.headers.get("ETag", "")
 
-    return session.fetch(url, consume, headers=headers, accept=frozenset({200, 304}))
-
-
-def _store(
-    response: requests.Response,
-    path: Path,
-    descriptor: _Descriptor,
-    old: Snapshot | None,
-    progress: Progress,
-) -> tuple[int, int]:
-    """Write the body under `path` once it is whole; return its rows and its size in bytes."""
-    announced = response.headers.get("Content-Length", "")
-    length = int(announced) if announced.isdecimal() else None
-    if descriptor.size is not None and length not in (None, descriptor.size):
-        raise DamagedBody("length differs from the descriptor's")
-    if (length or 0) > LARGEST_SNAPSHOT:
-        raise SnapshotError("The bulk file is over the size limit", details=f"{length} bytes")
-    received = 0
-
-    def pieces() -> Iterator[bytes]:
-        nonlocal received
-        while piece := response.raw.read(_CHUNK, decode_content=descriptor.legacy):
-            received += len(piece)
-            if received > LARGEST_SNAPSHOT * (8 if descriptor.legacy else 1):
-                raise SnapshotError("The bulk file is over the size limit")
-            progress.advance(len(piece))
-            yield piece
-
-    with atomic_write(path) as stream:
-        if descriptor.legacy:
-            rows = 0
-            with gzip.GzipFile(fileobj=stream, mode="wb", compresslevel=5, mtime=0) as packed:
-                for line in split_array(_unpacked(pieces())):
-                    packed.write(line + b"\n")
-                    rows += 1
-        else:
-            counter = _RowCounter()
-            for piece in pieces():
-                stream.write(piece)
-                counter.feed(piece)
-            # `length` is unknown where the answer is chunked; gzip's own end mark must do then.
-            if length is not None and received != length:
-                raise DamagedBody("truncated body")
-            rows = counter.finish()
-        if rows == 0:
-            raise DamagedBody("the bulk file has no rows")
-        if old is not None and rows < _LEAST_SHARE * old.rows:
-            raise SnapshotError(
-                "The new bulk file is implausibly small",
-                details=f"{rows} rows, where the one in the cache has {old.rows}",
-                suggestion="The old one stays in force. Try again tomorrow; if this is right, "
-                f"remove {path.parent} first.",
-            )
-        return rows, stream.tell()
-
-
-class _RowCounter:
-    """Unpacks a gzip stream piece by piece, counting lines that are not blank."""
-
-    def __init__(self) -> None:
-        self._unpack = zlib.decompressobj(wbits=31)
-        self._unpacked = 0
-        self._rows = 0
-        self._tail_has_text = False
-
-    def feed(self, piece: bytes) -> None:
-        while piece and not self._unpack.eof:
-            try:
-                text = self._unpack.decompress(piece, 4 << 20)
-            except zlib.error:
-                raise DamagedBody("bad gzip data") from None
-            piece = self._unpack.unconsumed_tail
-            self._unpacked += len(text)
-            if self._unpacked > _LARGEST_UNPACKED:
-                raise SnapshotError("The bulk file unpacks to more than 32 GB: refused")
-            lines = text.split(b"\n")
-            for line in lines[:-1]:
-                self._rows += self._tail_has_text or bool(line.strip())
-                self._tail_has_text = False
-            self._tail_has_text |= bool(lines[-1].strip())
-
-    def finish(self) -> int:
-        if not self._unpack.eof:
-            raise DamagedBody("the gzip data end early")
-        return self._rows + self._tail_has_text
-
-
-def _unpacked(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Unpack gzip where the first bytes say so; mirrors send either."""
-    unpack = None
-    for number, piece in enumerate(pieces):
-        if number == 0 and piece[:2] == b"\x1f\x8b":
-            unpack = zlib.decompressobj(wbits=31)
-        try:
-            yield unpack.decompress(piece) if unpack else piece
-        except zlib.error:
-            raise DamagedBody("bad gzip data") from None
-    if unpack and not unpack.eof:
-        raise DamagedBody("the gzip data end early")
+    return session.fetch(url, consume, headers=lambda: known, accept=frozenset({200, 304}))

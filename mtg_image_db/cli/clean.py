@@ -1,0 +1,50 @@
+"""Remove cached files that nothing needs any more.
+
+These are images of cards gone from Scryfall, files without a record, and what killed runs left
+half-written. They are listed first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+
+from mtg_image_db.cli.console import Bars, answer, counted, say, size_text
+from mtg_image_db.cli.download import add_cache, add_no_wait
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_cache(parser)
+    parser.add_argument(
+        "--yes", action="store_true", help="remove without asking (otherwise only on a terminal)"
+    )
+    add_no_wait(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Clean."""
+    from mtg_image_db.download.clean import find_leftovers, remove_leftovers
+
+    found = find_leftovers(arguments.cache, Bars())
+    for leftover in found:
+        answer(f"{leftover.path}\t{leftover.reason}\t{leftover.size}")
+    if not found:
+        say("Nothing to remove.")
+        return 0
+    for reason, count in Counter(leftover.reason for leftover in found).most_common():
+        say(f"  {count:>7,}  {reason}")
+    size = size_text(sum(leftover.size for leftover in found))
+    question = f"Remove {counted(len(found), 'file')} ({size})?"
+    if not arguments.yes:
+        if not sys.stdin.isatty():
+            say(f"{question} Nothing is removed without --yes.")
+            return 0
+        say(f"{question} [y/N]")
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            say("Nothing was removed.")
+            return 0
+    remove_leftovers(arguments.cache, found, wait=not arguments.no_wait)
+    say(f"Removed {counted(len(found), 'file')}, {size}.")
+    return 0

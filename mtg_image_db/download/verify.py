@@ -1,0 +1,153 @@
+"""Verifying a cache: every file read, compared with the ledger and decoded again."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from mtg_image_db.download.ledger import Ledger
+from mtg_image_db.errors import ImageError
+from mtg_image_db.files import exclusive
+from mtg_image_db.images import check_bytes
+from mtg_image_db.progress import Progress, Silent
+
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class InvalidFile:
+    """A file that is not what it should be; `filename` is relative to the cache."""
+
+    filename: str
+    reason: str
+    size_bytes: int
+
+
+@dataclass
+class CacheReport:
+    """What verifying a cache found."""
+
+    cache: Path
+    total: int = 0
+    invalid: list[InvalidFile] = field(default_factory=list)
+    fixed: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as JSON types."""
+        return {
+            "version": 1,
+            "timestamp": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "cache_directory": str(self.cache),
+            "total_files": self.total,
+            "valid_files": self.total - len(self.invalid),
+            "invalid_files": len(self.invalid),
+            "failures": [
+                {"filename": f.filename, "reason": f.reason, "size_bytes": f.size_bytes}
+                for f in self.invalid
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class _Expected:
+    """A file as it should be; `sha256` is empty where the ledger does not know it."""
+
+    path: str
+    sha256: str
+    face_id: str
+
+
+def verify_cache(
+    cache: Path, *, fix: bool = False, wait: bool = True, progress: Progress | None = None
+) -> CacheReport:
+    """Read and decode every image of a cache, in as many processes as there are cores.
+
+    Parameters
+    ----------
+    fix
+        Remove invalid files and their rows, so that the next download fetches them.
+    wait
+        Wait for another process that holds the cache; otherwise that is an error.
+
+    Raises
+    ------
+    MissingInput
+        There is no cache.
+    """
+    progress = Silent() if progress is None else progress
+    report = CacheReport(cache, fixed=fix)
+    with Ledger(cache) as ledger:
+        expected = _expected(cache, ledger)
+        report.total = len(expected)
+        faces: list[str] = []
+        with exclusive(cache, "verify-cache", wait=wait, on_wait=progress.note):
+            progress.start("verifying", len(expected), "images")
+            for done in _in_processes(cache, expected):
+                progress.advance(len(done))
+                for file, reason, size in done:
+                    if reason:
+                        report.invalid.append(InvalidFile(file.path, reason, size))
+                        faces.append(file.face_id)
+            progress.finish()
+            report.invalid.sort(key=lambda bad: bad.filename)
+            if fix:
+                for bad in report.invalid:
+                    (cache / bad.filename).unlink(missing_ok=True)
+                ledger.forget(face for face in faces if face)
+    return report
+
+
+def _expected(cache: Path, ledger: Ledger) -> list[_Expected]:
+    """All files the ledger knows, and all others under ``images/`` that bear a final name."""
+    known = {o.path: _Expected(o.path, o.sha256, o.face_id) for o in ledger.outcomes() if o.path}
+    for path in (cache / "images").glob("*/*"):
+        name = path.relative_to(cache).as_posix()
+        if name not in known and not name.endswith(".part"):
+            known[name] = _Expected(name, "", "")
+    return list(known.values())
+
+
+def _in_processes(
+    cache: Path, files: list[_Expected]
+) -> Iterator[list[tuple[_Expected, str, int]]]:
+    # Spawned, not forked: a fork takes along whatever threads of the caller hold.
+    context = multiprocessing.get_context("spawn")
+    batches = iter([files[i : i + _BATCH] for i in range(0, len(files), _BATCH)])
+    with ProcessPoolExecutor(mp_context=context) as pool:
+        running: set[Future[list[tuple[_Expected, str, int]]]] = set()
+        while True:
+            for batch in islice(batches, 64 - len(running)):
+                running.add(pool.submit(_check_batch, cache, batch))
+            if not running:
+                return
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
+
+
+def _check_batch(cache: Path, batch: list[_Expected]) -> list[tuple[_Expected, str, int]]:
+    return [(file, *_check(cache / file.path, file.sha256)) for file in batch]
+
+
+def _check(path: Path, sha256: str) -> tuple[str, int]:
+    """What is wrong with a file, in few words ('' if nothing), and its size."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return "missing file", 0
+    except OSError as error:
+        return f"unreadable: {error.strerror}", 0
+    try:
+        check_bytes(data)
+    except ImageError as error:
+        return error.message, len(data)
+    if sha256 and hashlib.sha256(data).hexdigest() != sha256:
+        return "not what was downloaded", len(data)
+    return "", len(data)

@@ -1,0 +1,189 @@
+"""Which hosts may be asked, and when: the allow-list, and the gate that a 429 closes."""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mtg_image_db.errors import HostDownError
+
+_MOST_RATE_LIMITS = 20
+_FAILURES_OF_A_DEAD_HOST = 40
+
+_PLAIN_URL = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[a-z0-9.-]*[a-z0-9])(?::(?P<port>\d{1,5}))?(?=[/?#]|$)",
+    re.IGNORECASE,
+)
+
+
+class Cancelled(Exception):
+    """The run was stopped while this request waited."""
+
+
+@dataclass(frozen=True)
+class AllowedHosts:
+    """Which URLs may be fetched: https to Scryfall's domains, and the API server in use.
+
+    Parameters
+    ----------
+    api_url
+        Another Scryfall-compatible server; its host is allowed as well, by its own scheme.
+    """
+
+    api_url: str
+
+    def refusal(self, url: str) -> str | None:
+        """Why `url` may not be fetched; None where it may."""
+        # Stricter than any URL parser, so that none can see another host than this does.
+        match = _PLAIN_URL.match(url)
+        if match is None:
+            return "not a plain http or https URL"
+        own = _PLAIN_URL.match(self.api_url)
+        if own is not None and match[0].lower() == own[0].lower():
+            return None
+        host, port = match["host"].lower(), match["port"]
+        if match["scheme"].lower() != "https":
+            return "not https"
+        if any(host == d or host.endswith("." + d) for d in ("scryfall.com", "scryfall.io")):
+            return None if port in (None, "443") else "an unusual port"
+        return "a host that is not Scryfall's"
+
+
+def host_of(url: str) -> str:
+    """The host of a URL that is not refused."""
+    match = _PLAIN_URL.match(url)
+    return match["host"].lower() if match else ""
+
+
+class HostGate:
+    """Lets requests through to each host, or holds all of them after a 429.
+
+    Parameters
+    ----------
+    floor
+        The least seconds a 429 stops its host, whatever Retry-After says.
+    stop
+        Set to end every wait at once.
+    patience
+        Seconds that a host may answer nothing but errors before the run is given up.
+    on_pause
+        Told host and seconds once for each pause.
+    """
+
+    def __init__(
+        self,
+        *,
+        floor: float,
+        stop: threading.Event,
+        patience: float = 120.0,
+        on_pause: Callable[[str, float], None] | None = None,
+    ) -> None:
+        self.floor = floor
+        self._patience = patience
+        self._failing: dict[str, tuple[int, float]] = {}
+        self._stop = stop
+        self._on_pause = on_pause
+        self._lock = threading.Lock()
+        self._closed_until: dict[str, float] = {}
+        self._next_slot: dict[str, float] = {}
+        self._spacing: dict[str, float] = {}
+        self._pauses: Counter[str] = Counter()
+
+    def pace(self, host: str, per_second: float) -> None:
+        """Hold `host` to a number of requests a second."""
+        self._spacing[host] = 1.0 / per_second
+
+    def wait(self, host: str) -> None:
+        """Return when a request may go to `host`; raise `Cancelled` when stopped before."""
+        held = False
+        while True:
+            with self._lock:
+                now = time.monotonic()
+                closed = self._closed_until.get(host, 0.0) - now
+                if closed <= 0:
+                    spacing = self._spacing.get(host, 0.0)
+                    slot = max(now, self._next_slot.get(host, 0.0))
+                    self._next_slot[host] = slot + spacing
+                    delay = slot - now
+                    break
+            held = True
+            if self._stop.wait(closed):
+                raise Cancelled
+        if held:
+            # All workers were held: let them go one by one, not as one volley.
+            delay += random.uniform(0.0, 0.5)
+        if self._stop.is_set() or (delay > 0 and self._stop.wait(delay)):
+            raise Cancelled
+
+    def close(self, host: str, retry_after: float | None) -> None:
+        """Stop all requests to `host` for max(Retry-After, floor) seconds.
+
+        Requests that were in flight when the host closed answer 429 as well; they find it closed
+        and add nothing.
+
+        Raises
+        ------
+        HostDownError
+            The host has stopped this run too often.
+        """
+        seconds = max(retry_after or 0.0, self.floor)
+        with self._lock:
+            now = time.monotonic()
+            if self._closed_until.get(host, 0.0) > now:
+                return
+            self._pauses[host] += 1
+            if self._pauses[host] > _MOST_RATE_LIMITS:
+                raise HostDownError(
+                    f"{host} keeps refusing: too many requests (HTTP 429)",
+                    details=f"{_MOST_RATE_LIMITS} pauses in this run did not help",
+                    suggestion="Wait an hour, then run again with fewer --workers.",
+                )
+            self._closed_until[host] = now + seconds
+            self._failing.pop(host, None)
+        if self._on_pause is not None:
+            self._on_pause(host, seconds)
+
+    def close_for(self, host: str, seconds: float) -> None:
+        """Keep `host` closed for what is left of a pause that an earlier run was told."""
+        with self._lock:
+            self._closed_until[host] = time.monotonic() + seconds
+
+    def succeeded(self, host: str) -> None:
+        """Note that `host` gave an answer that can be used, or a final no."""
+        if host in self._failing:
+            with self._lock:
+                self._failing.pop(host, None)
+
+    def failed(self, host: str, reason: str) -> None:
+        """Note that a request to `host` failed.
+
+        Raises
+        ------
+        HostDownError
+            It has done nothing else for long: going on would mean hours of retries.
+        """
+        with self._lock:
+            now = time.monotonic()
+            count, since = self._failing.get(host, (0, now))
+            self._failing[host] = (count + 1, since)
+        if count + 1 >= _FAILURES_OF_A_DEAD_HOST and now - since >= self._patience:
+            raise HostDownError(
+                f"{host} answers nothing but errors",
+                details=f"{count + 1} requests in a row failed, the last: {reason}",
+                suggestion="Check the connection (a hotel's or a company's network may answer in "
+                "the server's place), and run the same command again later.",
+            )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"

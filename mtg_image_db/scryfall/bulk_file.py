@@ -1,0 +1,212 @@
+"""One bulk file: fetched in as many pieces as it takes, and checked whole.
+
+What has arrived stays in ``<name>.partial`` beside its ETag, so a broken connection, or a killed
+process, costs only the rest (RFC 9110 §13.1.5, If-Range).
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import requests
+
+from mtg_image_db.errors import SnapshotError
+from mtg_image_db.files import (
+    atomic_write,
+    read_json_object,
+    storage_errors,
+    sync_folder,
+    write_json,
+)
+from mtg_image_db.progress import Progress
+from mtg_image_db.scryfall.rows import split_array
+from mtg_image_db.session import DamagedBody, PoliteSession
+
+LARGEST_FILE = 4 << 30
+LARGEST_UNPACKED = 32 << 30
+_CHUNK = 1 << 18
+
+
+def fetch_rows(
+    session: PoliteSession, url: str, path: Path, size: int | None, progress: Progress
+) -> int:
+    """Fetch a gzip JSON Lines file to `path`, continuing where an earlier try broke off.
+
+    Parameters
+    ----------
+    size
+        In bytes, as the descriptor says; None where it does not.
+
+    Returns
+    -------
+    How many lines are not blank.
+
+    Raises
+    ------
+    NetworkError, SnapshotError, StorageError
+        `path` is not touched.
+    """
+    partial = _Partial(path)
+
+    def consume(response: requests.Response) -> int:
+        total = partial.begin(response)
+        if size is not None and total not in (None, size):
+            raise DamagedBody("length differs from the descriptor's")
+        if (total or 0) > LARGEST_FILE:
+            raise _too_large()
+        partial.append(response, progress)
+        if total is not None and partial.size != total:
+            raise DamagedBody("truncated body")
+        rows = partial.count_rows()
+        partial.publish()
+        return rows
+
+    return session.fetch(url, consume, headers=partial.headers, accept=frozenset({200, 206, 416}))
+
+
+def fetch_array(session: PoliteSession, url: str, path: Path, progress: Progress) -> int:
+    """Fetch a JSON array, gzipped or not, and store it at `path` as gzip JSON Lines.
+
+    Returns
+    -------
+    How many rows it has.
+    """
+
+    def consume(response: requests.Response) -> int:
+        received = 0
+
+        def pieces() -> Iterator[bytes]:
+            nonlocal received
+            while piece := response.raw.read(_CHUNK, decode_content=True):
+                received += len(piece)
+                if received > LARGEST_UNPACKED:
+                    raise _too_large()
+                progress.advance(len(piece))
+                yield piece
+
+        rows = 0
+        with atomic_write(path) as stream:
+            with gzip.GzipFile(fileobj=stream, mode="wb", compresslevel=5, mtime=0) as packed:
+                for line in split_array(_unpacked(pieces())):
+                    packed.write(line + b"\n")
+                    rows += 1
+            if rows == 0:
+                raise DamagedBody("the bulk file has no rows")
+        return rows
+
+    return session.fetch(url, consume)
+
+
+class _Partial:
+    """What has arrived of a file so far."""
+
+    def __init__(self, path: Path) -> None:
+        self._final = path
+        self._path = path.with_name(f"{path.name}.partial")
+        self._note = path.with_name(f"{path.name}.partial.json")
+
+    @property
+    def size(self) -> int:
+        return self._path.stat().st_size if self._path.exists() else 0
+
+    def headers(self) -> Mapping[str, str]:
+        """Ask for the rest, if it is still the rest of the same file."""
+        etag = (read_json_object(self._note) or {}).get("etag")
+        if not self.size or not isinstance(etag, str) or not etag.startswith('"'):
+            return {}
+        return {"Range": f"bytes={self.size}-", "If-Range": etag}
+
+    def begin(self, response: requests.Response) -> int | None:
+        """Make ready for the body; return the length of the whole file, if it is told."""
+        if response.status_code == 206:
+            told = re.fullmatch(
+                r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", "").strip()
+            )
+            if told and int(told[1]) == self.size:
+                return int(told[2])
+            self.discard()
+            raise DamagedBody("the server sent another part than was asked for")
+        self.discard()
+        if response.status_code == 416:
+            raise DamagedBody("the server has no more of the file")
+        write_json(self._note, {"etag": response.headers.get("ETag", "")})
+        length = response.headers.get("Content-Length", "")
+        return int(length) if length.isdecimal() else None
+
+    def append(self, response: requests.Response, progress: Progress) -> None:
+        progress.advance(self.size)
+        with storage_errors(self._path), self._path.open("ab") as stream:
+            while piece := response.raw.read(_CHUNK, decode_content=False):
+                stream.write(piece)
+                progress.advance(len(piece))
+                if stream.tell() > LARGEST_FILE:
+                    raise _too_large()
+            stream.flush()
+            os.fsync(stream.fileno())
+
+    def count_rows(self) -> int:
+        """Unpack the whole file, counting lines; a damaged one is removed."""
+        try:
+            return _count_rows(self._path)
+        except (DamagedBody, SnapshotError):
+            self.discard()
+            raise
+
+    def publish(self) -> None:
+        with storage_errors(self._final):
+            self._path.replace(self._final)
+            sync_folder(self._final.parent)
+        self._note.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        self._path.unlink(missing_ok=True)
+        self._note.unlink(missing_ok=True)
+
+
+def _count_rows(path: Path) -> int:
+    unpack = zlib.decompressobj(wbits=31)
+    unpacked = rows = 0
+    unfinished = False  # the text since the last line break holds more than blanks
+    with path.open("rb") as stream:
+        while not unpack.eof and (piece := unpack.unconsumed_tail or stream.read(_CHUNK)):
+            try:
+                text = unpack.decompress(piece, 4 << 20)
+            except zlib.error:
+                raise DamagedBody("bad gzip data") from None
+            unpacked += len(text)
+            if unpacked > LARGEST_UNPACKED:
+                raise SnapshotError("The bulk file unpacks to more than 32 GB: refused")
+            *lines, rest = text.split(b"\n")
+            for line in lines:
+                rows += unfinished or bool(line.strip())
+                unfinished = False
+            unfinished |= bool(rest.strip())
+    if not unpack.eof:
+        raise DamagedBody("the gzip data end early")
+    rows += unfinished
+    if rows == 0:
+        raise DamagedBody("the bulk file has no rows")
+    return rows
+
+
+def _unpacked(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Unpack gzip where the first bytes say so; mirrors send either."""
+    unpack = None
+    for number, piece in enumerate(pieces):
+        if number == 0 and piece[:2] == b"\x1f\x8b":
+            unpack = zlib.decompressobj(wbits=31)
+        try:
+            yield unpack.decompress(piece) if unpack else piece
+        except zlib.error:
+            raise DamagedBody("bad gzip data") from None
+    if unpack and not unpack.eof:
+        raise DamagedBody("the gzip data end early")
+
+
+def _too_large() -> SnapshotError:
+    return SnapshotError("The bulk file is over the size limit", details=f"{LARGEST_FILE} bytes")

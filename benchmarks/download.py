@@ -253,9 +253,11 @@ def run_img2dataset(connections: int, out: Path, urls: list[str], program: Path)
         "10000",
     ]
     command += ["--skip_reencode", "True"]
-    seconds, cpu, said = measured([*command, "--enable_wandb", "False"], out)
-    rate = re.findall(r"total\s+- .*?images per sec:\s*([\d.]+)", said)
-    return Result(seconds, count_images(out), cpu, float(rate[-1]) if rate else None)
+    seconds, cpu, _ = measured([*command, "--enable_wandb", "False"], out)
+    stats = [json.loads(path.read_text()) for path in (out / "images").glob("*_stats.json")]
+    inner = sum(part["duration"] for part in stats)
+    images = count_images(out)
+    return Result(seconds, images, cpu, images / inner if inner else None)
 
 
 if __name__ == "__main__":

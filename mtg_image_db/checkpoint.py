@@ -37,6 +37,11 @@ class Checkpoint:
         Vectors a shard; 0 keeps all in memory and writes nothing.
     resume
         Use the shards that are there; otherwise they are removed.
+
+    Attributes
+    ----------
+    precision
+        What the vectors are made with, as an encoder calls it.
     """
 
     def __init__(
@@ -56,6 +61,7 @@ class Checkpoint:
         self._vectors: list[NDArray[np.float32]] = []
         self._done: set[str] = set()
         self._next = 0
+        self.precision: str | None = None
         if not resume:
             self.discard()
         self._resume()
@@ -115,6 +121,7 @@ class Checkpoint:
             {
                 "version": 1,
                 "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                "precision": self.precision,
                 "fingerprint": self._fingerprint.to_json(),
                 "fingerprint_digest": self._fingerprint.digest,
             },
@@ -134,6 +141,8 @@ class Checkpoint:
                 f"aside in {aside}. Remove that folder if you do not need it."
             )
             return
+        precision = meta.get("precision")
+        self.precision = precision if isinstance(precision, str) else None
         for path in shards:
             shard = _read_shard(path, self._fingerprint.dimension)
             if shard is None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtg_image_db.encoders import Encoder, EncoderChoice, Fingerprint, load_encoder
 from mtg_image_db.errors import DatabaseError
 from mtg_image_db.files import read_json_object
-from mtg_image_db.images import open_picture, prepare
+from mtg_image_db.images import open_for, prepare
 from mtg_image_db.index.hnsw import Index
 from mtg_image_db.publication import open_current
 from mtg_image_db.records import Records
@@ -28,6 +30,7 @@ METADATA = "mtg_meta.jsonl"
 INDEX = "mtg_cards.faiss"
 SAME = "mtg_same.npy"
 """int64 [N]: the next row with the same vector, -1 after the last."""
+QUALITY = "quality_report.json"
 PRINTINGS = "mtg_printings.jsonl"
 """One line an artwork, sorted by illustration_id: all printings that share it."""
 MANIFEST = "build_manifest.json"
@@ -79,8 +82,8 @@ class Manifest:
 
     Parameters
     ----------
-    faces, entries
-        N rows, U distinct vectors.
+    faces, entries, index_entries
+        N rows, U distinct vectors; the index may have further entries whose faces are gone.
     outputs
         Size in bytes and SHA-256 of each part, by file name.
     raw
@@ -91,6 +94,7 @@ class Manifest:
     choice: EncoderChoice
     faces: int
     entries: int
+    index_entries: int
     ef_search: int
     outputs: dict[str, tuple[int, str]]
     raw: dict[str, Any] = field(repr=False)
@@ -119,6 +123,7 @@ class Manifest:
                 choice=EncoderChoice(**{**chosen, "size": tuple(size) if size else None}),
                 faces=int(raw["statistics"]["faces"]),
                 entries=int(raw["statistics"]["entries"]),
+                index_entries=int(raw["statistics"]["index_entries"]),
                 ef_search=int(raw["parameters"]["hnsw_ef_search"]),
                 outputs={
                     str(name): (int(part["bytes"]), str(part["sha256"]))
@@ -142,7 +147,7 @@ class Database:
     'Lightning Bolt'
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, ef_search: int | None = None) -> None:
         import numpy as np
 
         self.folder = folder
@@ -161,13 +166,18 @@ class Database:
             self._same: NDArray[np.int64] = np.load(folder / SAME, mmap_mode="r")
         except ValueError as error:
             raise _damaged(folder, str(error)) from error
-        self._index = Index(folder / INDEX, self.manifest.ef_search)
+        self._index = Index(folder / INDEX, ef_search or self.manifest.ef_search)
         self._encoder: Encoder | None = None
         self._check()
 
     @classmethod
-    def open(cls, path: str | Path = "index_out") -> Database:
+    def open(cls, path: str | Path = "index_out", *, ef_search: int | None = None) -> Database:
         """Open the database published in a folder.
+
+        Parameters
+        ----------
+        ef_search
+            Candidates the index looks at, instead of the number its quality report chose.
 
         Raises
         ------
@@ -176,11 +186,46 @@ class Database:
         DatabaseError
             A part is missing or damaged, or another version made it.
         """
-        return open_current(Path(path), cls)
+        return open_current(Path(path), lambda folder: cls(folder, ef_search))
 
     def __len__(self) -> int:
         """How many faces it knows."""
         return self.manifest.faces
+
+    def info(self) -> dict[str, Any]:
+        """What the database holds, as JSON types: counts, encoder, parameters, age, quality."""
+        raw = self.manifest.raw
+        sets: Counter[str] = Counter()
+        languages: Counter[str] = Counter()
+        for face in self.faces():
+            sets[face.set] += 1
+            languages[face.lang] += 1
+        built = datetime.fromisoformat(raw["timestamp"])
+        report = read_json_object(self.folder / QUALITY) or {}
+        chosen = {level["ef_search"]: level for level in report.get("levels", ())}.get(
+            self.manifest.ef_search, {}
+        )
+        return {
+            "faces": self.manifest.faces,
+            "entries": self.manifest.entries,
+            "built": raw["timestamp"],
+            "age_days": (datetime.now(timezone.utc) - built).total_seconds() / 86400,
+            "bytes": sum(size for size, _ in self.manifest.outputs.values()),
+            "encoder": {
+                **self.manifest.fingerprint.to_json(),
+                "pretrained": self.manifest.choice.pretrained,
+                "precision": raw["encoder"]["precision"],
+            },
+            "hnsw_m": raw["parameters"]["hnsw_m"],
+            "hnsw_ef_construction": raw["parameters"]["hnsw_ef_construction"],
+            "quality": chosen,
+            "sets": dict(sets.most_common()),
+            "languages": dict(languages.most_common()),
+        }
+
+    def line(self, row: int) -> bytes:
+        """The line of metadata of a row, as it is stored."""
+        return self._records.line(row)
 
     def face(self, row: int) -> CardFace:
         """The face that row `row` of the embeddings belongs to."""
@@ -245,13 +290,14 @@ class Database:
         """
         import numpy as np
 
-        if isinstance(image, (str, Path)):
-            picture = open_picture(Path(image))
+        how = self.manifest.fingerprint.preprocessing
+        if isinstance(image, str | Path):
+            picture = open_for(Path(image), how)
         elif isinstance(image, bytes):
-            picture = open_picture(image)
+            picture = open_for(image, how)
         else:
             picture = image.convert("RGB")
-        pixels = prepare(picture, self.encoder.fingerprint.preprocessing)
+        pixels = prepare(picture, how)
         vectors = self.encoder.encode(np.expand_dims(pixels, 0))
         [matches] = self.search(vectors, k, min_score=min_score)
         return (CardAnswer(matches),)
@@ -305,6 +351,8 @@ class Database:
     def _rows_from(self, row: int) -> Iterator[int]:
         """Rows that share a vector, from the first on."""
         while row >= 0:
+            if row >= len(self):
+                raise _damaged(self.folder / INDEX, f"it names row {row}")
             yield row
             following = int(self._same[row])
             # Ascending, so a damaged file cannot make a circle.
@@ -312,7 +360,7 @@ class Database:
 
     def _check(self) -> None:
         """Cheap checks that the parts belong together."""
-        faces, entries = self.manifest.faces, self.manifest.entries
+        faces, entries = self.manifest.faces, self.manifest.index_entries
         dimension = self.manifest.fingerprint.dimension
         counts = {
             EMBEDDINGS: self.embeddings.shape == (faces, dimension),

@@ -12,6 +12,7 @@
     ├── ImageError             a picture cannot be opened or is refused
     ├── EncoderError           an encoder cannot be loaded or used
     ├── DatabaseError          a database is damaged or does not fit
+    ├── ExportError            an export cannot be written
     └── StorageError           the disk is full, read-only or held by another process
 """
 
@@ -111,6 +112,12 @@ class DatabaseError(MtgDbError):
     """A database is damaged, of another version, or does not fit the encoder."""
 
     category = "Database"
+
+
+class ExportError(MtgDbError):
+    """An export cannot be written: a package that it needs is missing."""
+
+    category = "Export"
 
 
 class StorageError(MtgDbError):

@@ -102,11 +102,16 @@ def check_bytes(data: bytes) -> tuple[int, int]:
         raise ImageError(_what_is_wrong(data, error)) from error
 
 
-def open_picture(source: Path | bytes) -> Image.Image:
+def open_picture(source: Path | bytes, *, at_least: tuple[int, int] | None = None) -> Image.Image:
     """Open any picture as upright RGB, whatever its mode.
 
     EXIF orientation is applied, transparency laid on white, 16 bits scaled to 8; the first frame
     of an animation is taken.
+
+    Parameters
+    ----------
+    at_least
+        Width and height that are enough: a JPEG may be decoded smaller than it is, to no less.
 
     Raises
     ------
@@ -119,6 +124,8 @@ def open_picture(source: Path | bytes) -> Image.Image:
     try:
         with Image.open(stream, formats=_known_formats()) as picture:
             _check_size(picture)
+            if at_least is not None:
+                picture.draft("RGB", at_least)
             picture.load()
             return _to_rgb(ImageOps.exif_transpose(picture))
     except ImageError:
@@ -133,6 +140,15 @@ def open_picture(source: Path | bytes) -> Image.Image:
     except Exception as error:
         data = source if isinstance(source, bytes) else _head(source)
         raise ImageError(_what_is_wrong(data, error)) from error
+
+
+def open_for(source: Path | bytes, how: Preprocessing) -> Image.Image:
+    """Open a picture for `prepare`, decoding no more of a JPEG than that needs.
+
+    A JPEG of over twice the input's size is decoded at a half, a quarter or an eighth: the vectors
+    stay the same to a cosine of 0.999 (a test looks), at a fraction of the cost.
+    """
+    return open_picture(source, at_least=(how.width, how.height))
 
 
 def prepare(picture: Image.Image, how: Preprocessing) -> NDArray[np.uint8]:

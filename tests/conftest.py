@@ -176,8 +176,13 @@ class PixelEncoder:
             side * side * 3,
             Preprocessing(side, side, "squash", grey, grey),
         )
+        self.precisions = ("fp32",)
+        self.precision = ""
         self.encoded = 0
         self._fail_after = fail_after
+
+    def use_precision(self, precision: str) -> None:
+        self.precision = precision
 
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         if self._fail_after is not None and self.encoded + len(pixels) > self._fail_after:

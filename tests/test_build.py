@@ -28,8 +28,13 @@ from mtg_image_db import (
     build_database,
     download_images,
 )
+from mtg_image_db.build.generation import DistinctVectors
 from mtg_image_db.demo import faults
 from mtg_image_db.demo.double import ScryfallDouble
+from mtg_image_db.index.hnsw import Index, add_rows, new_index, save_index
+from mtg_image_db.index.quality import measure, with_noise
+from mtg_image_db.progress import Silent
+from mtg_image_db.verify import verify_database
 
 COUNT = 300
 
@@ -113,7 +118,7 @@ def test_faces_with_the_same_image_share_an_entry_and_all_come_back(tmp_path: Pa
         fill_cache(double, tmp_path / "cache")
     encoder = PixelEncoder()
     summary = build(tmp_path / "cache", tmp_path / "out", encoder)
-    assert (summary.faces, summary.entries, encoder.encoded) == (8, 3, 3)
+    assert (summary.faces, summary.entries, summary.encoded) == (8, 3, 3)
     database = Database.open(tmp_path / "out")
     database.use_encoder(encoder)
     [card] = database.query(make_picture(0), k=1)
@@ -189,9 +194,8 @@ def test_an_interrupted_build_goes_on_where_it_stopped(cache: Path, tmp_path: Pa
     with pytest.raises(KeyboardInterrupt):
         build(cache, tmp_path, PixelEncoder(fail_after=200), batch=20)
     assert (tmp_path / "checkpoint" / "checkpoint_meta.json").is_file()
-    rest = PixelEncoder()
-    summary = build(cache, tmp_path, rest)
-    assert (rest.encoded, summary.reused) == (COUNT - 200, 200)
+    summary = build(cache, tmp_path)
+    assert (summary.encoded, summary.reused) == (COUNT - 200, 200)
     assert not (tmp_path / "checkpoint").exists()
     whole = tmp_path / "whole"
     build(cache, whole)
@@ -203,17 +207,13 @@ def test_an_interrupted_build_goes_on_where_it_stopped(cache: Path, tmp_path: Pa
 def test_no_resume_encodes_everything_again(cache: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         build(cache, tmp_path, PixelEncoder(fail_after=200), batch=20)
-    encoder = PixelEncoder()
-    build(cache, tmp_path, encoder, resume=False)
-    assert encoder.encoded == COUNT
+    assert build(cache, tmp_path, resume=False).encoded == COUNT
 
 
 def test_a_checkpoint_of_another_encoder_is_set_aside_and_kept(cache: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         build(cache, tmp_path, PixelEncoder(fail_after=200), batch=20)
-    other = PixelEncoder(salt="other")
-    build(cache, tmp_path, other)
-    assert other.encoded == COUNT
+    assert build(cache, tmp_path, PixelEncoder(salt="other")).encoded == COUNT
     [aside] = tmp_path.glob("checkpoint-*")
     assert list(aside.glob("shard-*.npz"))
 
@@ -224,9 +224,7 @@ def test_a_damaged_checkpoint_costs_its_shard_and_nothing_else(cache: Path, tmp_
     shards = sorted((tmp_path / "checkpoint").glob("shard-*.npz"))
     assert len(shards) == 2
     shards[0].write_bytes(shards[0].read_bytes()[:1000])
-    encoder = PixelEncoder()
-    build(cache, tmp_path, encoder)
-    assert encoder.encoded == 200
+    assert build(cache, tmp_path).encoded == 200
 
 
 def test_a_reordered_snapshot_moves_no_vector_to_another_card(tmp_path: Path) -> None:
@@ -261,3 +259,122 @@ def test_two_kinds_and_sets_downloaded_apart_are_covered_together(tmp_path: Path
             wanted = FaceFilter(sets=frozenset({code}))
             download_images(download_options(double, tmp_path / "cache", wanted=wanted))
     assert build(tmp_path / "cache", tmp_path / "out").faces == 8
+
+
+def test_a_second_build_encodes_nothing(cache: Path, tmp_path: Path) -> None:
+    build(cache, tmp_path)
+    again = build(cache, tmp_path)
+    assert (again.encoded, again.reused, again.extended) == (0, COUNT, True)
+    assert (again.new, again.changed, again.refreshed, again.gone) == (0, 0, 0, 0)
+
+
+def test_vectors_of_another_encoder_are_not_reused(cache: Path, tmp_path: Path) -> None:
+    build(cache, tmp_path)
+    assert build(cache, tmp_path, PixelEncoder(salt="other")).reused == 0
+
+
+def test_an_update_reuses_what_is_unchanged_whatever_else_changed(tmp_path: Path) -> None:
+    cards = [make_card(n) for n in range(200)]
+    images = {f"{card_id(n)}/front": jpeg(make_picture(n, (60, 84))) for n in range(220)}
+    with ScryfallDouble(cards, images) as double:
+        cache = fill_cache(double, tmp_path / "cache")
+        build(cache, tmp_path / "out")
+        # 3 gone, 20 new, 1 with another image, 2 with another rarity; and another order.
+        changed = [make_card(n) for n in range(219, 2, -1)]
+        for card in changed[:2]:
+            card["rarity"] = "mythic"
+        changed[50]["image_uris"] = {
+            "normal": changed[50]["image_uris"]["normal"].replace("?17", "?18")
+        }
+        double.publish(changed, images={f"{changed[50]['id']}/front": jpeg(make_picture(999))})
+        fill_cache(double, cache)
+    encoder = PixelEncoder()
+    summary = build(cache, tmp_path / "out", encoder)
+    assert (summary.faces, summary.encoded) == (217, 21)
+    assert (summary.new, summary.changed, summary.gone) == (20, 1, 3)
+    assert summary.extended
+    database = Database.open(tmp_path / "out")
+    database.use_encoder(encoder)
+    for number in range(3, 220, 7):
+        if card_id(number) == changed[50]["id"]:
+            continue
+        [answer] = database.query(images[f"{card_id(number)}/front"], k=1)
+        assert answer.matches[0].face.name == f"Card {number}"
+    gone = [database.query(images[f"{card_id(n)}/front"], k=217) for n in range(3)]
+    assert all(m.face.name not in ("Card 0", "Card 1", "Card 2") for [c] in gone for m in c.matches)
+    fresh = tmp_path / "fresh"
+    build(cache, fresh)
+    assert np.allclose(Database.open(fresh).embeddings, database.embeddings)
+    assert list(Database.open(fresh).faces()) == list(database.faces())
+    assert verify_database(database) == []
+
+
+def test_other_data_of_a_card_are_refreshed_without_encoding(tmp_path: Path) -> None:
+    cards = [make_card(n) for n in range(20)]
+    with ScryfallDouble(cards, make_images(20)) as double:
+        cache = fill_cache(double, tmp_path / "cache")
+        build(cache, tmp_path / "out")
+        cards[3]["name"] = "Errata"
+        double.publish(cards)
+        fill_cache(double, cache)
+    summary = build(cache, tmp_path / "out")
+    assert (summary.encoded, summary.refreshed) == (0, 1)
+    assert "Errata" in [face.name for face in Database.open(tmp_path / "out").faces()]
+
+
+def test_an_index_of_which_much_is_gone_is_built_anew(cache: Path, tmp_path: Path) -> None:
+    build(cache, tmp_path)
+    summary = build(cache, tmp_path, limit=COUNT // 2)
+    assert (summary.encoded, summary.extended) == (0, False)
+    assert build(cache, tmp_path, limit=COUNT // 2, hnsw_m=16).extended is False
+
+
+def test_a_damaged_database_is_replaced_with_a_note(cache: Path, tmp_path: Path) -> None:
+    build(cache, tmp_path)
+    (Database.open(tmp_path).folder / "mtg_same.npy").unlink()
+    assert build(cache, tmp_path).encoded == COUNT
+    assert len(Database.open(tmp_path)) == COUNT
+
+
+def test_the_quality_report_stands_beside_the_index(cache: Path, tmp_path: Path) -> None:
+    summary = build(cache, tmp_path)
+    assert summary.quality is not None
+    assert (summary.quality.queries, summary.quality.from_images) == (2 * COUNT, COUNT)
+    assert summary.quality.chosen.recall_at_1 >= 0.999
+    folder = Database.open(tmp_path).folder
+    report = json.loads((folder / "quality_report.json").read_text())
+    assert report["ef_search"] == manifest(tmp_path)["parameters"]["hnsw_ef_search"]
+
+
+def test_identical_images_change_nobody_elses_recall(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    others = rng.standard_normal((18_000, 32)).astype(np.float32)
+    vectors = np.concatenate([others, np.repeat(others[:1] * 2, 2000, axis=0)])
+    vectors = vectors[rng.permutation(len(vectors))]
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    distinct = DistinctVectors(vectors)
+    assert len(distinct.firsts) == 18_000
+    chain = [
+        int(distinct.firsts[np.argmax(vectors[distinct.firsts] @ vectors[distinct.same >= 0][0])])
+    ]
+    while distinct.same[chain[-1]] >= 0:
+        chain.append(int(distinct.same[chain[-1]]))
+    assert len(chain) == 2001
+    index = new_index(32, m=16, ef_construction=100)
+    add_rows(index, vectors, distinct.firsts, Silent())
+    save_index(index, tmp_path / "index")
+    found = Index(tmp_path / "index", 16)
+    queries = with_noise(vectors[distinct.firsts[:1000]])
+    quality = measure(found, vectors, distinct.firsts, queries, from_images=0)
+    assert quality.enough
+
+
+def test_a_precision_that_is_kept_is_the_one_vectors_were_made_with(
+    cache: Path, tmp_path: Path
+) -> None:
+    encoder = PixelEncoder()
+    build(cache, tmp_path, encoder, precision="bf16")
+    assert encoder.precision == "bf16"
+    again = PixelEncoder()
+    build(cache, tmp_path, again)
+    assert again.precision == "bf16"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mtg_image_db import BuildOptions, Database, DatabaseError, MissingInput, build_database
 from mtg_image_db.demo.double import ScryfallDouble
-from mtg_image_db.index.hnsw import Index, build_index
+from mtg_image_db.index.hnsw import Index, add_rows, new_index, save_index
 from mtg_image_db.progress import Silent
 from mtg_image_db.publication import new_generation, open_current
 from mtg_image_db.records import Records, write_records
@@ -213,14 +213,9 @@ def test_near_twins_all_find_themselves(tmp_path: Path) -> None:
     some = rng.standard_normal((400, 64)) + 1.5 * rng.standard_normal((1, 64))
     twins = np.repeat(some, 3, axis=0) + 0.01 * rng.standard_normal((1200, 64))
     vectors = (twins / np.linalg.norm(twins, axis=1, keepdims=True)).astype(np.float32)
-    build_index(
-        vectors,
-        np.arange(1200),
-        m=8,
-        ef_construction=40,
-        path=tmp_path / "x",
-        progress=Silent(),
-    )
+    index = new_index(64, m=8, ef_construction=40)
+    add_rows(index, vectors, np.arange(1200), Silent())
+    save_index(index, tmp_path / "x")
     _, found = Index(tmp_path / "x", 128).search(vectors, 1)
     assert (found[:, 0] == np.arange(1200)).all()
 

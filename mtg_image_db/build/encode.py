@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import os
+import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,80 +17,89 @@ from mtg_image_db.build.options import BuildOptions, BuildSummary
 from mtg_image_db.build.plan import PlannedFace
 from mtg_image_db.checkpoint import Checkpoint
 from mtg_image_db.encoders import Encoder
+from mtg_image_db.encoders.probe import LEAST_IMAGES, Tuning, tune
 from mtg_image_db.errors import ImageError
-from mtg_image_db.images import Preprocessing, open_picture, prepare
+from mtg_image_db.images import Preprocessing, open_for, open_picture, prepare
 from mtg_image_db.progress import Progress
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_UNTRIED_BATCH = 32
+_AHEAD = 128
+_MOST_QUERIES = 1000
+_QUERY_SECONDS = 5.0
+
+
+def choose_tuning(
+    options: BuildOptions, missing: list[PlannedFace], encoder: Encoder, made_with: str | None
+) -> Tuning:
+    """Decide on precision and batch size, trying what was not given if it is worth it.
+
+    Parameters
+    ----------
+    made_with
+        The precision of vectors that are reused; kept unless another is asked for.
+    """
+    precision = options.precision or made_with
+    if len(missing) < LEAST_IMAGES:
+        tuning = Tuning(precision or "fp32", options.batch or _UNTRIED_BATCH, {})
+        encoder.use_precision(tuning.precision)
+        return tuning
+    how = encoder.fingerprint.preprocessing
+    decoded = (pixels for _, pixels in decode_ahead(options.cache, missing[:64], how))
+    pictures = [pixels for pixels in decoded if not isinstance(pixels, str)][:32]
+    if not pictures:
+        return Tuning(precision or "fp32", options.batch or _UNTRIED_BATCH, {})
+    return tune(encoder, _stacked(pictures), precision=precision, batch=options.batch)
+
 
 def encode_missing(
     options: BuildOptions,
-    plan: list[PlannedFace],
+    missing: list[PlannedFace],
     encoder: Encoder,
+    batch: int,
     checkpoint: Checkpoint,
     summary: BuildSummary,
     progress: Progress,
 ) -> dict[str, str]:
-    """Encode each distinct image that has no vector yet; return why some have none, by key."""
-    import numpy as np
-
-    by_key = {face.key: face for face in plan}
-    missing = [face for key, face in by_key.items() if key not in checkpoint]
-    summary.reused = len(by_key) - len(missing)
+    """Encode images into the checkpoint; return why some have no vector, by key."""
     bad: dict[str, str] = {}
     how = encoder.fingerprint.preprocessing
-    size = options.batch or 32
-    keys: list[str] = []
-    pixels: list[NDArray[np.uint8]] = []
-
-    def encode_batch() -> None:
-        if keys:
-            checkpoint.add(keys, encoder.encode(np.stack(pixels)))
-            summary.encoded += len(keys)
-            progress.advance(len(keys))
-            keys.clear()
-            pixels.clear()
-
     progress.start("encoding", len(missing), "images")
-    for face, result in _decoded(options.cache, missing, how, ahead=2 * size):
-        if isinstance(result, str):
-            bad[face.key] = result
-            progress.advance()
-            continue
-        keys.append(face.key)
-        pixels.append(result)
-        if len(keys) == size:
-            encode_batch()
-    encode_batch()
+    decoded = decode_ahead(options.cache, missing, how)
+    while some := list(islice(decoded, batch)):
+        keys, pixels = [], []
+        for face, result in some:
+            if isinstance(result, str):
+                bad[face.key] = result
+            else:
+                keys.append(face.key)
+                pixels.append(result)
+        if keys:
+            checkpoint.add(keys, encoder.encode(_stacked(pixels)))
+            summary.encoded += len(keys)
+        progress.advance(len(some))
     progress.finish()
     return bad
 
 
-def _decoded(
-    cache: Path, faces: list[PlannedFace], how: Preprocessing, *, ahead: int
+def decode_ahead(
+    cache: Path, faces: list[PlannedFace], how: Preprocessing
 ) -> Iterator[tuple[PlannedFace, NDArray[np.uint8] | str]]:
-    """Read and decode images in order, some ahead of their use; a text says what is wrong."""
+    """Read and decode images in order, up to 128 before they are asked for.
 
-    def work(face: PlannedFace) -> NDArray[np.uint8] | str:
-        try:
-            data = (cache / face.path).read_bytes()
-            if sha256(data).hexdigest() != face.key:
-                return "image file changed"
-            return prepare(open_picture(data), how)
-        except OSError:
-            return "image file missing"
-        except ImageError as error:
-            return error.message
-
-    pool = ThreadPoolExecutor(2, thread_name_prefix="decode")
+    Yields
+    ------
+    A face, and its pixels [height, width, 3] or a text that says what is wrong with its file.
+    """
+    pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode")
     try:
         waiting: deque[tuple[PlannedFace, Future[NDArray[np.uint8] | str]]] = deque()
         for face in faces:
-            waiting.append((face, pool.submit(work, face)))
-            if len(waiting) > ahead:
+            waiting.append((face, pool.submit(_decode, cache / face.path, face.key, how)))
+            if len(waiting) > _AHEAD:
                 first, future = waiting.popleft()
                 yield first, future.result()
         while waiting:
@@ -94,3 +107,63 @@ def _decoded(
             yield first, future.result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def perturbed_queries(
+    cache: Path, faces: list[PlannedFace], encoder: Encoder
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Encode recompressed copies of images, at 0.6 of their size, as queries for the index.
+
+    Returns
+    -------
+    Vectors [Q, D] and the rows [Q] of their originals. Q is what can be encoded in about five
+    seconds, at most 1000.
+    """
+    import numpy as np
+
+    rows = np.random.default_rng(0).permutation(len(faces))[:_MOST_QUERIES]
+    how = encoder.fingerprint.preprocessing
+    vectors: list[NDArray[np.float32]] = []
+    used: list[int] = []
+    began = time.monotonic()
+    for start in range(0, len(rows), _UNTRIED_BATCH):
+        some = [(row, _perturbed(cache / faces[row].path, how)) for row in rows[start : start + 32]]
+        good = [(int(row), pixels) for row, pixels in some if pixels is not None]
+        if good:
+            vectors.append(encoder.encode(_stacked([pixels for _, pixels in good])))
+            used += [row for row, _ in good]
+        if time.monotonic() - began > _QUERY_SECONDS:
+            break
+    dimension = encoder.fingerprint.dimension
+    empty = np.empty((0, dimension), dtype=np.float32)
+    return np.concatenate([empty, *vectors]), np.asarray(used, dtype=np.int64)
+
+
+def _perturbed(path: Path, how: Preprocessing) -> NDArray[np.uint8] | None:
+    """An image at 0.6 of its size and JPEG quality 50, brought into the encoder's shape."""
+    try:
+        picture = open_picture(path)
+    except ImageError:
+        return None
+    size = (max(1, round(picture.width * 0.6)), max(1, round(picture.height * 0.6)))
+    stream = io.BytesIO()
+    picture.resize(size).save(stream, "JPEG", quality=50)
+    return prepare(open_picture(stream.getvalue()), how)
+
+
+def _decode(path: Path, key: str, how: Preprocessing) -> NDArray[np.uint8] | str:
+    try:
+        data = path.read_bytes()
+        if sha256(data).hexdigest() != key:
+            return "image file changed"
+        return prepare(open_for(data, how), how)
+    except OSError:
+        return "image file missing"
+    except ImageError as error:
+        return error.message
+
+
+def _stacked(pixels: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    import numpy as np
+
+    return np.stack(pixels)

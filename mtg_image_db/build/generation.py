@@ -9,103 +9,108 @@ from datetime import datetime, timezone
 from hashlib import blake2b
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mtg_image_db import __version__
 from mtg_image_db import database as db
 from mtg_image_db.build.options import BuildOptions, BuildSummary
-from mtg_image_db.build.plan import PlannedFace
+from mtg_image_db.build.plan import Plan, PlannedFace
+from mtg_image_db.build.reuse import Predecessor
 from mtg_image_db.checkpoint import Checkpoint
 from mtg_image_db.encoders import Encoder
 from mtg_image_db.files import sha256_file, write_json
-from mtg_image_db.index.hnsw import build_index
-from mtg_image_db.progress import Progress
 from mtg_image_db.records import offsets_path, write_records
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-EF_SEARCH = 128
 
-
-def write_generation(
+def write_vectors(
     folder: Path,
-    options: BuildOptions,
     faces: list[PlannedFace],
-    printings: dict[str, list[bytes]],
-    encoder: Encoder,
+    dimension: int,
     checkpoint: Checkpoint,
-    summary: BuildSummary,
-    progress: Progress,
+    before: Predecessor | None,
 ) -> None:
-    """Fill `folder` with everything a database consists of, the manifest last."""
+    """Write the embeddings, each row from the checkpoint or from the database before."""
     import numpy as np
 
     rows_of: dict[str, list[int]] = defaultdict(list)
     for row, face in enumerate(faces):
         rows_of[face.key].append(row)
-    shape = (len(faces), encoder.fingerprint.dimension)
     vectors = np.lib.format.open_memmap(
-        folder / db.EMBEDDINGS, mode="w+", dtype=np.float32, shape=shape
+        folder / db.EMBEDDINGS, mode="w+", dtype=np.float32, shape=(len(faces), dimension)
     )
+    if before is not None:
+        before.copy_vectors(rows_of, vectors)
     for keys, some in checkpoint.batches():
         for key, vector in zip(keys, some, strict=True):
             vectors[rows_of.get(key, [])] = vector
-    firsts, same = _share(vectors)
     vectors.flush()
-    np.save(folder / db.SAME, same)
-    summary.entries = len(firsts)
-    write_records(folder / db.METADATA, (face.line for face in faces))
-    _write_printings(folder / db.PRINTINGS, faces, printings)
-    build_index(
-        vectors,
-        firsts,
-        m=options.hnsw_m,
-        ef_construction=options.hnsw_ef_construction,
-        path=folder / db.INDEX,
-        progress=progress,
-    )
-    _write_manifest(folder, options, encoder, summary)
 
 
-def _share(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Find rows with the same vector.
+class DistinctVectors:
+    """Which rows of an array of vectors are the same.
 
-    Returns
-    -------
+    Parameters
+    ----------
+    vectors
+        float32 [N, D].
+
+    Attributes
+    ----------
     firsts
         int64 [U]: the first row of each distinct vector.
     same
         int64 [N]: the next row with the same vector, or -1.
     """
+
+    def __init__(self, vectors: NDArray[np.float32]) -> None:
+        import numpy as np
+
+        self._first_of: dict[bytes, int] = {}
+        last_of: dict[int, int] = {}
+        self.same = np.full(len(vectors), -1, dtype=np.int64)
+        for row, vector in enumerate(vectors):
+            first = self._first_of.setdefault(_digest(vector), row)
+            if first != row:
+                self.same[last_of.get(first, first)] = row
+                last_of[first] = row
+        self.firsts = np.fromiter(self._first_of.values(), dtype=np.int64)
+
+    def first(self, vector: NDArray[np.float32]) -> int:
+        """The first row with this vector; -1 where there is none."""
+        return self._first_of.get(_digest(vector), -1)
+
+
+def write_distinct(folder: Path) -> DistinctVectors:
+    """Find the rows that share a vector, and write which do."""
     import numpy as np
 
-    last_of: dict[bytes, int] = {}
-    firsts: list[int] = []
-    same = np.full(len(vectors), -1, dtype=np.int64)
-    for row, vector in enumerate(vectors):
-        digest = blake2b(vector.tobytes(), digest_size=16).digest()
-        before = last_of.get(digest)
-        if before is None:
-            firsts.append(row)
-        else:
-            same[before] = row
-        last_of[digest] = row
-    return np.asarray(firsts, dtype=np.int64), same
+    distinct = DistinctVectors(np.load(folder / db.EMBEDDINGS, mmap_mode="r"))
+    np.save(folder / db.SAME, distinct.same)
+    return distinct
 
 
-def _write_printings(
-    path: Path, faces: list[PlannedFace], printings: dict[str, list[bytes]]
-) -> None:
-    wanted = sorted({str(json.loads(face.line)["illustration_id"]) for face in faces} - {""})
-    lines = (
-        b'{"illustration_id":%s,"printings":[%s]}'
-        % (json.dumps(artwork).encode(), b",".join(_oldest_first(printings[artwork])))
-        for artwork in wanted
-        if artwork in printings
+def write_records_and_printings(folder: Path, plan: Plan, faces: list[PlannedFace]) -> None:
+    """Write the metadata of each row, and the printings of each artwork."""
+    artworks: set[str] = set()
+
+    def seen(line: bytes) -> bytes:
+        artworks.add(str(json.loads(line)["illustration_id"]))
+        return line
+
+    write_records(folder / db.METADATA, (seen(line) for line in plan.lines(faces)))
+    write_records(
+        folder / db.PRINTINGS,
+        (
+            b'{"illustration_id":%s,"printings":[%s]}'
+            % (json.dumps(artwork).encode(), b",".join(_oldest_first(plan.printings[artwork])))
+            for artwork in sorted(artworks - {""})
+            if artwork in plan.printings
+        ),
     )
-    write_records(path, lines)
 
 
 def _oldest_first(lines: list[bytes]) -> list[bytes]:
@@ -116,12 +121,19 @@ def _oldest_first(lines: list[bytes]) -> list[bytes]:
     return sorted(lines, key=age)
 
 
-def _write_manifest(
-    folder: Path, options: BuildOptions, encoder: Encoder, summary: BuildSummary
+def write_manifest(
+    folder: Path,
+    options: BuildOptions,
+    encoder: Encoder,
+    index_entries: int,
+    summary: BuildSummary,
 ) -> None:
-    parts = [db.EMBEDDINGS, db.METADATA, db.INDEX, db.SAME, db.PRINTINGS]
+    """Write the manifest: the last file, since it has the digests of all others."""
+    parts = [db.EMBEDDINGS, db.METADATA, db.INDEX, db.SAME, db.PRINTINGS, db.QUALITY]
     parts += [offsets_path(Path(name)).name for name in (db.METADATA, db.PRINTINGS)]
-    manifest = {
+    if summary.quality is None or summary.tuning is None:
+        raise AssertionError
+    manifest: dict[str, Any] = {
         "version": db.MANIFEST_VERSION,
         "timestamp": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "parameters": {
@@ -129,15 +141,17 @@ def _write_manifest(
             "set": sorted(options.wanted.sets),
             "lang": sorted(options.wanted.langs),
             "limit": options.limit,
-            "batch": options.batch,
+            "batch": summary.tuning.batch,
             "hnsw_m": options.hnsw_m,
             "hnsw_ef_construction": options.hnsw_ef_construction,
-            "hnsw_ef_search": EF_SEARCH,
+            "hnsw_ef_search": summary.quality.ef_search,
             "metric": "inner_product",
             "checkpoint_frequency": options.checkpoint_frequency,
         },
         "encoder": {
             "choice": db.manifest_choice(options.encoder),
+            "precision": summary.tuning.precision,
+            "rates": summary.tuning.rates,
             "fingerprint": encoder.fingerprint.to_json(),
             "fingerprint_digest": encoder.fingerprint.digest,
         },
@@ -145,16 +159,14 @@ def _write_manifest(
             "known": summary.known,
             "faces": summary.faces,
             "entries": summary.entries,
+            "index_entries": index_entries,
             "encoded": summary.encoded,
             "reused": summary.reused,
             "left_out": dict(summary.left_out.most_common()),
         },
         "environment": _environment(),
         "outputs": {
-            name: {
-                "bytes": (folder / name).stat().st_size,
-                "sha256": sha256_file(folder / name),
-            }
+            name: {"bytes": (folder / name).stat().st_size, "sha256": sha256_file(folder / name)}
             for name in parts
         },
     }
@@ -170,3 +182,7 @@ def _environment() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             versions[name] = "unknown"
     return {**versions, "platform": platform.platform()}
+
+
+def _digest(vector: NDArray[np.float32]) -> bytes:
+    return blake2b(vector.tobytes(), digest_size=16).digest()

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mtg_image_db.encoders import EncoderChoice
+from mtg_image_db.encoders.probe import Tuning
+from mtg_image_db.index.quality import Quality
 from mtg_image_db.scryfall.faces import FaceFilter
 from mtg_image_db.scryfall.rows import RowCount
 
@@ -22,7 +24,10 @@ class BuildOptions:
     limit
         At most this many faces, in the order of their ids; None for all.
     batch
-        Pictures encoded at once; None for a size that suits the device.
+        Pictures encoded at once; None to try what is fastest.
+    precision
+        ``fp32``, ``bf16`` or ``fp16``; None to try what is fastest, and to keep what the vectors of
+        an earlier build were made with.
     checkpoint_frequency
         Vectors a checkpoint shard; 0 writes none.
     resume
@@ -38,6 +43,7 @@ class BuildOptions:
     limit: int | None = None
     encoder: EncoderChoice = field(default_factory=EncoderChoice)
     batch: int | None = None
+    precision: str | None = None
     hnsw_m: int = 32
     hnsw_ef_construction: int = 200
     checkpoint_frequency: int = 500
@@ -54,9 +60,14 @@ class BuildSummary:
     faces
         In the database; `entries` of their vectors are distinct.
     encoded, reused
-        Distinct images encoded now, and taken from a checkpoint.
+        Distinct images encoded now, and taken from a checkpoint or from the database before.
+    new, changed, refreshed, gone
+        Compared with the database before: faces it did not have, faces with another image, faces
+        with other metadata, and faces that are no longer there.
     left_out
         Faces of the snapshots that are not in the database, by reason.
+    extended
+        The index of the database before was extended, not built anew.
     invalid
         Of those, each whose image was recorded as valid and is not any more: label and reason.
     """
@@ -66,10 +77,17 @@ class BuildSummary:
     entries: int = 0
     encoded: int = 0
     reused: int = 0
+    new: int = 0
+    changed: int = 0
+    refreshed: int = 0
+    gone: int = 0
+    replaced: bool = False
+    extended: bool = False
+    tuning: Tuning | None = None
+    quality: Quality | None = None
     left_out: Counter[str] = field(default_factory=Counter)
     invalid: list[tuple[str, str]] = field(default_factory=list)
     rows: RowCount = field(default_factory=RowCount)
-    seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def known(self) -> int:

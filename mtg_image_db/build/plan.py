@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import IO, Any
 
 from mtg_image_db.build.options import BuildOptions, BuildSummary
 from mtg_image_db.download.ledger import Ledger
@@ -16,33 +18,72 @@ from mtg_image_db.scryfall.snapshot import Snapshot
 
 @dataclass(slots=True)
 class PlannedFace:
-    """A face to be covered. `key` is the digest of its image."""
+    """A face to be covered.
+
+    Parameters
+    ----------
+    path
+        Of its image, relative to the cache.
+    key
+        SHA-256 of the image.
+    place
+        Where its line of metadata begins in the plan's spool.
+    """
 
     face_id: str
-    label: str
-    line: bytes
     path: str
-    size: int
     key: str
+    place: int
+
+
+class Plan:
+    """The faces to cover, ordered by id, and the printings of each artwork.
+
+    Parameters
+    ----------
+    spool
+        A temporary file for the lines of metadata: 540,000 of them would fill 600 MB of memory.
+    """
+
+    def __init__(self, spool: IO[bytes]) -> None:
+        self._spool = spool
+        self.faces: list[PlannedFace] = []
+        self.printings: dict[str, list[bytes]] = defaultdict(list)
+
+    def add(self, face_id: str, path: str, key: str, line: bytes) -> None:
+        """Take in a face with its line of metadata."""
+        self.faces.append(PlannedFace(face_id, path, key, self._spool.tell()))
+        self._spool.write(line + b"\n")
+
+    def line(self, face: PlannedFace) -> bytes:
+        """A face's line of metadata, without the break."""
+        self._spool.seek(face.place)
+        return self._spool.readline()[:-1]
+
+    def lines(self, faces: list[PlannedFace]) -> Iterator[bytes]:
+        """The lines of some faces."""
+        return (self.line(face) for face in faces)
+
+    def label(self, face: PlannedFace) -> str:
+        """How a face is called in messages."""
+        record = json.loads(self.line(face))
+        return _label(record["name"], record["set"], record["collector_number"])
 
 
 def plan_faces(
     options: BuildOptions,
     found: list[Snapshot],
     ledger: Ledger,
+    spool: IO[bytes],
     summary: BuildSummary,
     progress: Progress,
-) -> tuple[list[PlannedFace], dict[str, list[bytes]]]:
-    """Match the snapshots' faces with the ledger's files.
+) -> Plan:
+    """Match the snapshots' faces with the ledger's files, counting in `summary` what is left out.
 
-    Returns
-    -------
-    The faces to cover, ordered by id, and the printings of each artwork.
+    Of a face that several snapshots know, the newest says what is known about it.
     """
-    plan: dict[str, PlannedFace] = {}
+    plan = Plan(spool)
     seen: set[str] = set()
-    printings: dict[str, list[bytes]] = defaultdict(list)
-    # The newest first: what it says of a card counts.
     for snapshot in sorted(found, key=lambda s: s.updated_at, reverse=True):
         chosen = options.kind in (None, snapshot.kind)
         if not chosen and snapshot.kind != "default_cards":
@@ -53,28 +94,23 @@ def plan_faces(
             progress.advance()
             for face in faces_of(card):
                 if snapshot.kind == "default_cards" and face.illustration_id:
-                    printings[face.illustration_id].append(to_line(_printing(face)))
+                    plan.printings[face.illustration_id].append(to_line(_printing(face)))
                 if chosen and face.face_id not in seen:
                     seen.add(face.face_id)
-                    planned = _planned(options, ledger, face, summary)
-                    if planned is not None:
-                        plan[face.face_id] = planned
+                    _consider(options, ledger, face, plan, summary)
         progress.finish()
-        summary.rows.good += count.good
-        summary.rows.blank += count.blank
-        summary.rows.broken += count.broken
-        summary.rows.first_broken += count.first_broken
-    ordered = [plan[face_id] for face_id in sorted(plan)]
-    if options.limit is not None and len(ordered) > options.limit:
-        summary.left_out["over --limit"] += len(ordered) - options.limit
-        ordered = ordered[: options.limit]
-    return ordered, printings
+        summary.rows += count
+    plan.faces.sort(key=lambda face: face.face_id)
+    if options.limit is not None and len(plan.faces) > options.limit:
+        summary.left_out["over --limit"] += len(plan.faces) - options.limit
+        del plan.faces[options.limit :]
+    return plan
 
 
-def _planned(
-    options: BuildOptions, ledger: Ledger, face: CardFace, summary: BuildSummary
-) -> PlannedFace | None:
-    label = f"{face.name} ({face.set.upper()} {face.collector_number})"
+def _consider(
+    options: BuildOptions, ledger: Ledger, face: CardFace, plan: Plan, summary: BuildSummary
+) -> None:
+    """Take a face into the plan, or count why not."""
     reason = options.wanted.exclusion(face)
     last = ledger.get(face.face_id) if reason is None else None
     if reason is None and (last is None or not last.path):
@@ -85,13 +121,18 @@ def _planned(
             if (options.cache / last.path).stat().st_size == last.bytes:
                 record = replace(face, image_url=face.image_url and last.url).record()
                 line = to_line({**record, "image_sha256": last.sha256})
-                return PlannedFace(face.face_id, label, line, last.path, last.bytes, last.sha256)
+                plan.add(face.face_id, last.path, last.sha256, line)
+                return
             reason = "image file changed"
         except OSError:
             reason = "image file missing"
+        label = _label(face.name, face.set, face.collector_number)
         summary.invalid.append((label, reason))
     summary.left_out[str(reason)] += 1
-    return None
+
+
+def _label(name: str, code: str, number: str) -> str:
+    return f"{name} ({code.upper()} {number})"
 
 
 def _printing(face: CardFace) -> dict[str, Any]:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from mtg_image_db.build.encode import encode_missing
-from mtg_image_db.build.generation import write_generation
+import tempfile
+
+from mtg_image_db.build.encode import choose_tuning, encode_missing, perturbed_queries
+from mtg_image_db.build.generation import (
+    write_distinct,
+    write_manifest,
+    write_records_and_printings,
+    write_vectors,
+)
+from mtg_image_db.build.graph import write_index
 from mtg_image_db.build.options import BuildOptions, BuildSummary
-from mtg_image_db.build.plan import plan_faces
+from mtg_image_db.build.plan import Plan, plan_faces
+from mtg_image_db.build.reuse import Predecessor
 from mtg_image_db.checkpoint import Checkpoint
 from mtg_image_db.download.ledger import Ledger
 from mtg_image_db.encoders import Encoder, load_encoder
@@ -42,43 +51,74 @@ def build_database(
         progress.note(f"Waiting for another process that holds {options.out}: {holder}")
 
     found = snapshots(options.cache)
-    with Ledger(options.cache) as ledger:
-        plan, printings = plan_faces(options, found, ledger, summary, progress)
-    if not plan:
-        raise _nothing_usable(options, summary)
     make_folder(options.out)
-    with exclusive(options.out, "build", wait=options.wait, on_wait=waiting):
+    with (
+        exclusive(options.out, "build", wait=options.wait, on_wait=waiting),
+        tempfile.TemporaryFile(dir=options.out) as spool,
+    ):
+        with Ledger(options.cache) as ledger:
+            plan = plan_faces(options, found, ledger, spool, summary, progress)
+        if not plan.faces:
+            raise _nothing_usable(options, summary)
         sweep(options.out)
         if encoder is None:
             progress.start("loading the encoder", None, "")
             encoder = load_encoder(options.encoder)
             progress.finish()
-        checkpoint = Checkpoint(
-            options.out / "checkpoint",
-            encoder.fingerprint,
-            frequency=options.checkpoint_frequency,
-            resume=options.resume,
-            progress=progress,
-        )
-        try:
-            bad = encode_missing(options, plan, encoder, checkpoint, summary, progress)
-        finally:
-            # Also when interrupted: what is encoded is kept.
-            checkpoint.flush()
-        kept = [face for face in plan if face.key not in bad]
-        for face in plan:
-            if face.key in bad:
-                summary.left_out[bad[face.key]] += 1
-                summary.invalid.append((face.label, bad[face.key]))
-        if not kept:
-            raise _nothing_usable(options, summary)
-        summary.faces = len(kept)
-        with new_generation(options.out) as folder:
-            write_generation(
-                folder, options, kept, printings, encoder, checkpoint, summary, progress
-            )
-        checkpoint.discard()
+        _build(options, plan, encoder, summary, progress)
     return summary
+
+
+def _build(
+    options: BuildOptions, plan: Plan, encoder: Encoder, summary: BuildSummary, progress: Progress
+) -> None:
+    before = Predecessor.open(options.out, progress)
+    summary.replaced = before is not None
+    same_encoder = before if before is not None and before.fits(encoder.fingerprint) else None
+    checkpoint = Checkpoint(
+        options.out / "checkpoint",
+        encoder.fingerprint,
+        frequency=options.checkpoint_frequency,
+        resume=options.resume,
+        progress=progress,
+    )
+    by_key = {face.key: face for face in plan.faces}
+    missing = [
+        face
+        for key, face in by_key.items()
+        if key not in checkpoint and (same_encoder is None or key not in same_encoder.keys)
+    ]
+    summary.reused = len(by_key) - len(missing)
+    made_with = checkpoint.precision or (same_encoder.precision if same_encoder else None)
+    summary.tuning = choose_tuning(options, missing, encoder, made_with)
+    checkpoint.precision = summary.tuning.precision
+    try:
+        bad = encode_missing(
+            options, missing, encoder, summary.tuning.batch, checkpoint, summary, progress
+        )
+    finally:
+        # Also when interrupted: what is encoded is kept.
+        checkpoint.flush()
+    faces = [face for face in plan.faces if face.key not in bad]
+    for face in plan.faces:
+        if face.key in bad:
+            summary.left_out[bad[face.key]] += 1
+            summary.invalid.append((plan.label(face), bad[face.key]))
+    if not faces:
+        raise _nothing_usable(options, summary)
+    summary.faces = len(faces)
+    if before is not None:
+        before.count_changes(plan, faces, summary)
+    with new_generation(options.out) as folder:
+        dimension = encoder.fingerprint.dimension
+        write_vectors(folder, faces, dimension, checkpoint, same_encoder)
+        distinct = write_distinct(folder)
+        summary.entries = len(distinct.firsts)
+        write_records_and_printings(folder, plan, faces)
+        queries = perturbed_queries(options.cache, faces, encoder)
+        entries = write_index(folder, options, distinct, same_encoder, queries, summary, progress)
+        write_manifest(folder, options, encoder, entries, summary)
+    checkpoint.discard()
 
 
 def _nothing_usable(options: BuildOptions, summary: BuildSummary) -> NothingUsable:

@@ -56,7 +56,18 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
 
 def make_parser() -> Parser:
     """The whole command line."""
-    from mtg_image_db.cli import build, clean, demo, download, query, verify_cache
+    from mtg_image_db.cli import (
+        build,
+        clean,
+        demo,
+        download,
+        export,
+        info,
+        query,
+        update,
+        verify,
+        verify_cache,
+    )
 
     parser = Parser(
         prog="mtg-db",
@@ -69,7 +80,8 @@ def make_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"mtg-db {__version__}")
     parser.add_argument("--debug", action="store_true", help="show tracebacks (MTG_DB_DEBUG=1)")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (download, build, query, verify_cache, clean, demo):
+    modules = (download, build, update, query, info, export, verify, verify_cache, clean, demo)
+    for module in modules:
         name = module.__name__.rpartition(".")[2].replace("_", "-")
         summary = (module.__doc__ or "").strip().splitlines()[0]
         command = commands.add_parser(
@@ -123,6 +135,15 @@ def choice(name: str, options: Sequence[str]) -> Value:
         return text
 
     return convert
+
+
+def auto_or(convert: Value) -> Value:
+    """``auto``, which becomes None, or another value."""
+
+    def convert_or_none(text: str) -> Any:
+        return None if text == "auto" else convert(text)
+
+    return convert_or_none
 
 
 def codes(name: str) -> Value:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import argparse
 
 from mtg_image_db.build.options import BuildOptions, BuildSummary
-from mtg_image_db.cli.arguments import choice, folder, image_size, integer
+from mtg_image_db.cli.arguments import auto_or, choice, folder, image_size, integer
 from mtg_image_db.cli.console import Bars, counted, say
 from mtg_image_db.cli.download import add_cache, add_filters, add_limit, add_no_wait, add_strict
 from mtg_image_db.encoders import DEFAULT_MODEL, DEFAULT_PRETRAINED, EncoderChoice
+from mtg_image_db.index.quality import Quality
 from mtg_image_db.scryfall.faces import FaceFilter
 from mtg_image_db.scryfall.kinds import KINDS
 
@@ -55,9 +56,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_device(parser)
     add(
         "--batch",
-        type=integer("--batch", 1, 4096),
-        metavar="N",
-        help="images encoded at once (32)",
+        type=auto_or(integer("--batch", 1, 4096)),
+        metavar="N|auto",
+        help="images encoded at once (auto: try what is fastest)",
+    )
+    add(
+        "--precision",
+        type=auto_or(choice("--precision", ("fp32", "bf16", "fp16"))),
+        metavar="auto|fp32|bf16|fp16",
+        help="how the encoder computes (auto: try what is fastest, if its vectors agree with "
+        "fp32; keep what earlier vectors were made with)",
     )
     add(
         "--hnsw-m",
@@ -121,7 +129,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Build."""
     from mtg_image_db.build.run import build_database
 
-    options = BuildOptions(
+    summary = build_database(options_of(arguments), Bars())
+    print_summary(summary)
+    return 4 if arguments.strict and summary.invalid else 0
+
+
+def options_of(arguments: argparse.Namespace) -> BuildOptions:
+    """The options that arguments give."""
+    return BuildOptions(
         cache=arguments.cache,
         out=arguments.out,
         kind=arguments.kind,
@@ -135,15 +150,28 @@ def run(arguments: argparse.Namespace) -> int:
             device=arguments.device,
         ),
         batch=arguments.batch,
+        precision=arguments.precision,
         hnsw_m=arguments.hnsw_m,
         hnsw_ef_construction=arguments.hnsw_ef_construction,
         checkpoint_frequency=arguments.checkpoint_frequency,
         resume=not arguments.no_resume,
         wait=not arguments.no_wait,
     )
-    summary = build_database(options, Bars())
-    print_summary(summary)
-    return 4 if arguments.strict and summary.invalid else 0
+
+
+def print_quality(quality: Quality) -> None:
+    """Print what a search finds, and warn where that is too little."""
+    chosen = quality.chosen
+    say(
+        f"Index: recall@1 {chosen.recall_at_1:.4f}, recall@10 {chosen.recall_at_10:.4f} on "
+        f"{quality.queries:,} perturbed vectors at efSearch {chosen.ef_search}, "
+        f"{chosen.milliseconds:.2f} ms a search."
+    )
+    if not quality.enough:
+        say(
+            "WARNING: that is less than 0.999. A larger --hnsw-m or --hnsw-ef-construction finds "
+            "more; so does query --ef-search."
+        )
 
 
 def print_summary(summary: BuildSummary) -> None:
@@ -161,9 +189,19 @@ def print_summary(summary: BuildSummary) -> None:
         say(f"  - and {len(summary.invalid) - 10:,} more")
     if summary.invalid:
         say("Invalid images are fetched again by `mtg-db download`.")
+    if summary.replaced:
+        say(
+            f"Compared with the database before: {summary.new:,} new, {summary.changed:,} with "
+            f"another image, {summary.refreshed:,} with other data, {summary.gone:,} gone."
+        )
+    if summary.tuning is not None and summary.encoded:
+        say(f"Encoded in {summary.tuning.precision}, {summary.tuning.batch} images at once.")
     say(
-        f"{counted(summary.encoded, 'image')} encoded, {summary.reused:,} taken from a checkpoint; "
-        f"{counted(summary.entries, 'distinct vector')} indexed."
+        f"{counted(summary.encoded, 'image')} encoded, {summary.reused:,} reused; "
+        f"{counted(summary.entries, 'distinct vector')} indexed"
+        + (" (the index was extended)." if summary.extended else ".")
     )
+    if summary.quality is not None:
+        print_quality(summary.quality)
     out = "" if str(summary.out) == "index_out" else f" --db {summary.out}"
     say(f"Next: mtg-db query PHOTO{out}")

@@ -22,15 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add = parser.add_argument
     add("images", nargs="+", metavar="IMAGE", help="a picture; - reads one from standard input")
-    add(
-        "--db",
-        "--out",
-        dest="db",
-        type=folder("--db"),
-        default="index_out",
-        metavar="FOLDER",
-        help="the database (%(default)s)",
-    )
+    add_db(parser)
     add(
         "-k",
         type=integer("-k", 1),
@@ -45,6 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="leave out matches with a lower cosine similarity, -1 to 1 (all)",
     )
+    add(
+        "--ef-search",
+        type=integer("--ef-search", 1, 65536),
+        metavar="N",
+        help="candidates the index looks at (what its quality report chose)",
+    )
     add("--json", action="store_true", help="one JSON object a line, for programs")
     add(
         "--pretrained",
@@ -53,6 +51,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_device(parser)
     add_strict(parser, "a picture could not be read")
+
+
+def add_db(parser: argparse.ArgumentParser) -> None:
+    """Declare --db."""
+    parser.add_argument(
+        "--db",
+        "--out",
+        dest="db",
+        type=folder("--db"),
+        default="index_out",
+        metavar="FOLDER",
+        help="the database (%(default)s)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -64,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.images.count("-") > 1:
         raise InvalidArguments(["- may be given once: standard input can be read once"])
-    database = Database.open(arguments.db)
+    database = Database.open(arguments.db, ef_search=arguments.ef_search)
     choice = replace(database.manifest.choice, device=arguments.device)
     if arguments.pretrained:
         choice = replace(choice, pretrained=arguments.pretrained)

@@ -103,6 +103,13 @@ class Encoder(Protocol):
     def fingerprint(self) -> Fingerprint:
         """Which vectors its vectors can be compared with."""
 
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        """The precisions worth trying on its device, ``fp32`` first."""
+
+    def use_precision(self, precision: str) -> None:
+        """Compute in ``fp32``, ``bf16`` or ``fp16`` from now on."""
+
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Encode pictures that `images.prepare` has brought into shape.
 

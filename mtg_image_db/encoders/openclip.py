@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +24,13 @@ class OpenClipEncoder:
     """The image tower of an open_clip model."""
 
     def __init__(
-        self, tower: Callable[[Any], Any], fingerprint: Fingerprint, device: torch.device
+        self, tower: torch.nn.Module, fingerprint: Fingerprint, device: torch.device
     ) -> None:
         import torch
 
         self._tower = tower
+        self._original = tower
+        self._dtype = torch.float32
         self._fingerprint = fingerprint
         self._device = device
         how = fingerprint.preprocessing
@@ -82,6 +84,23 @@ class OpenClipEncoder:
         fingerprint = Fingerprint(choice.model, digest, int(probe.shape[-1]), preprocessing)
         return cls(visual, fingerprint, device)
 
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        """See `Encoder.precisions`. Half floats are emulated on CPUs, slowly."""
+        return ("fp32", "bf16") if self._device.type == "cpu" else ("fp32", "bf16", "fp16")
+
+    def use_precision(self, precision: str) -> None:
+        """See `Encoder.use_precision`."""
+        import torch
+
+        self._dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[
+            precision
+        ]
+        if self._dtype == torch.float32:
+            self._tower = self._original
+        else:
+            self._tower = copy.deepcopy(self._original).to(self._dtype)
+
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `Encoder.encode`."""
         import torch
@@ -90,7 +109,7 @@ class OpenClipEncoder:
             # torch wants a writable array; pictures decoded by Pillow are not.
             batch = torch.from_numpy(pixels.copy()).to(self._device)
             batch = batch.permute(0, 3, 1, 2).float().sub_(self._mean).div_(self._std)
-            vectors = self._tower(batch).float().cpu().numpy()
+            vectors = self._tower(batch.to(self._dtype)).float().cpu().numpy()
         return normalised(vectors)
 
 

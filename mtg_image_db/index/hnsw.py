@@ -1,7 +1,7 @@
 """An HNSW graph over unit vectors, by FAISS.
 
 Inner product equals cosine similarity only on unit vectors, and identical vectors wreck the graph
-for their neighbours: callers pass distinct unit vectors (`normalised`, `database`).
+for their neighbours: callers pass distinct unit vectors (`normalised`, `build.generation`).
 """
 
 from __future__ import annotations
@@ -17,26 +17,17 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+GONE = -1
+"""Id of an entry whose face has left the database: its node stays, as a stepping stone."""
+
 _ADD_BATCH = 4096
 
 
-def build_index(
-    vectors: NDArray[np.float32],
-    rows: NDArray[np.int64],
-    *,
-    m: int,
-    ef_construction: int,
-    path: Path,
-    progress: Progress,
-) -> None:
-    """Build an index over ``vectors[rows]``, whose ids are `rows`, and write it to `path`.
+def new_index(dimension: int, *, m: int, ef_construction: int) -> Any:
+    """Make an empty index whose ids are rows.
 
     Parameters
     ----------
-    vectors
-        float32 [N, D], L2-normalised; may be memory-mapped.
-    rows
-        int64 [U], ascending: the rows to index.
     m
         Links of a node on each level (Malkov and Yashunin, https://arxiv.org/abs/1603.09320).
     ef_construction
@@ -44,12 +35,29 @@ def build_index(
     """
     import faiss
 
-    graph = faiss.IndexHNSWFlat(vectors.shape[1], m, faiss.METRIC_INNER_PRODUCT)
+    graph = faiss.IndexHNSWFlat(dimension, m, faiss.METRIC_INNER_PRODUCT)
     graph.hnsw.efConstruction = ef_construction
+    return faiss.IndexIDMap(graph)
+
+
+def add_rows(
+    index: Any, vectors: NDArray[np.float32], rows: NDArray[np.int64], progress: Progress
+) -> None:
+    """Add ``vectors[rows]`` under the ids `rows`, and lead a link to every node.
+
+    Parameters
+    ----------
+    vectors
+        float32 [N, D], L2-normalised; may be memory-mapped.
+    rows
+        int64 [U], ascending.
+    """
+    import faiss
+
+    graph = faiss.downcast_index(index.index)
     # FAISS cuts a full list of links down to a diverse few: 12 of 64 on real cards, whose vectors
     # crowd, and near twins become unfindable. Filled up with what was cut, none was lost.
     graph.keep_max_size_level0 = True
-    index = faiss.IndexIDMap(graph)
     progress.start("indexing", len(rows), "vectors")
     for start in range(0, len(rows), _ADD_BATCH):
         batch = rows[start : start + _ADD_BATCH]
@@ -57,6 +65,34 @@ def build_index(
         progress.advance(len(batch))
     progress.finish()
     connect_unreachable(graph)
+
+
+def load_for_adding(path: Path) -> Any:
+    """Read an index that `save_index` wrote, to be changed."""
+    import faiss
+
+    return faiss.read_index(str(path))
+
+
+def ids_of(index: Any) -> NDArray[np.int64]:
+    """The ids of an index's entries, in their order."""
+    import faiss
+
+    ids: NDArray[np.int64] = faiss.vector_to_array(index.id_map)
+    return ids
+
+
+def set_ids(index: Any, ids: NDArray[np.int64]) -> None:
+    """Give an index's entries other ids; `GONE` takes an entry out of all answers."""
+    import faiss
+
+    faiss.copy_array_to_vector(ids, index.id_map)
+
+
+def save_index(index: Any, path: Path) -> None:
+    """Write an index to a file."""
+    import faiss
+
     faiss.write_index(index, str(path))
 
 
@@ -66,7 +102,7 @@ class Index:
     Parameters
     ----------
     path
-        A file `build_index` wrote.
+        A file `save_index` wrote.
     ef_search
         Candidates looked at in a search; FAISS's own default of 16 misses too many.
 
@@ -79,7 +115,7 @@ class Index:
     def __init__(self, path: Path, ef_search: int) -> None:
         import faiss
 
-        self._ef_search = ef_search
+        self.ef_search = ef_search
         try:
             self._index = _read(path)
         except (RuntimeError, MemoryError) as error:
@@ -94,8 +130,11 @@ class Index:
                 details=str(path),
                 suggestion="Build the database again with `mtg-db build`.",
             )
+        ids = ids_of(self._index)
+        self._some_gone = bool((ids == GONE).any())
 
     def __len__(self) -> int:
+        """How many entries it has, those that are gone included."""
         return int(self._index.ntotal)
 
     @property
@@ -104,7 +143,7 @@ class Index:
         return int(self._index.d)
 
     def search(
-        self, vectors: NDArray[np.float32], k: int
+        self, vectors: NDArray[np.float32], k: int, *, ef_search: int | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Find the `k` most similar indexed vectors of each query.
 
@@ -112,6 +151,8 @@ class Index:
         ----------
         vectors
             float32 [Q, D], L2-normalised.
+        ef_search
+            Instead of the index's own.
 
         Returns
         -------
@@ -121,7 +162,10 @@ class Index:
         import faiss
 
         k = min(k, len(self))
-        parameters = faiss.SearchParametersHNSW(efSearch=max(self._ef_search, k))
+        parameters = faiss.SearchParametersHNSW(efSearch=max(ef_search or self.ef_search, k))
+        if self._some_gone:
+            # Ids are rows, which are never negative.
+            parameters.sel = faiss.IDSelectorRange(0, 1 << 62)
         scores, ids = self._index.search(vectors, k, params=parameters)
         return scores, ids
 

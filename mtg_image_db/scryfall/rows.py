@@ -27,6 +27,13 @@ class RowCount:
     broken: int = 0
     first_broken: list[str] = field(default_factory=list)
 
+    def __iadd__(self, other: RowCount) -> RowCount:
+        self.good += other.good
+        self.blank += other.blank
+        self.broken += other.broken
+        self.first_broken += other.first_broken
+        return self
+
     def report_broken(self, line: int, reason: str) -> None:
         """Count a broken line; the first five are kept for the summary."""
         self.broken += 1

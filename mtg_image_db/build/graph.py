@@ -1,0 +1,144 @@
+"""The index of a build: extended from the one before where that is as good, else built anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mtg_image_db import database as db
+from mtg_image_db.build.generation import DistinctVectors
+from mtg_image_db.build.options import BuildOptions, BuildSummary
+from mtg_image_db.build.reuse import Predecessor
+from mtg_image_db.files import write_json
+from mtg_image_db.index.hnsw import (
+    GONE,
+    Index,
+    add_rows,
+    ids_of,
+    load_for_adding,
+    new_index,
+    save_index,
+    set_ids,
+)
+from mtg_image_db.index.quality import Quality, measure, with_noise
+from mtg_image_db.progress import Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_MOST_GONE = 0.1
+_MOST_ADDED = 0.5
+_QUERIES = 1000
+
+
+def write_index(
+    folder: Path,
+    options: BuildOptions,
+    distinct: DistinctVectors,
+    before: Predecessor | None,
+    image_queries: tuple[NDArray[np.float32], NDArray[np.int64]],
+    summary: BuildSummary,
+    progress: Progress,
+) -> int:
+    """Write the index and its quality report.
+
+    Parameters
+    ----------
+    image_queries
+        Vectors [Q, D] of perturbed images, and the rows [Q] whose images they are.
+
+    Returns
+    -------
+    How many entries the index has, those whose faces are gone included.
+    """
+    import numpy as np
+
+    path = folder / db.INDEX
+    vectors = np.load(folder / db.EMBEDDINGS, mmap_mode="r")
+    dimension = vectors.shape[1]
+    queries = _queries(vectors, distinct.firsts, image_queries[0])
+
+    def measured() -> Quality:
+        progress.start("measuring the index", None, "")
+        found = Index(path, ef_search=16)
+        report = measure(
+            found, vectors, distinct.firsts, queries, from_images=len(image_queries[0])
+        )
+        progress.finish()
+        return report
+
+    if before is not None and _is_worth_extending(before, options, vectors, distinct):
+        index, rows = _reopened(before, distinct)
+        add_rows(index, vectors, rows, progress)
+        save_index(index, path)
+        summary.quality = measured()
+        summary.extended = summary.quality.enough
+        entries = int(index.ntotal)
+        del index
+    if not summary.extended:
+        index = new_index(dimension, m=options.hnsw_m, ef_construction=options.hnsw_ef_construction)
+        add_rows(index, vectors, distinct.firsts, progress)
+        save_index(index, path)
+        entries = int(index.ntotal)
+        del index
+        summary.quality = measured()
+    if summary.quality is None:
+        raise AssertionError
+    write_json(folder / db.QUALITY, summary.quality.to_json())
+    return entries
+
+
+def _is_worth_extending(
+    before: Predecessor,
+    options: BuildOptions,
+    vectors: NDArray[np.float32],
+    distinct: DistinctVectors,
+) -> bool:
+    """Whether the index before has the same parameters and most of the same vectors."""
+    was = before.database.manifest
+    parameters = was.raw["parameters"]
+    if was.fingerprint.dimension != vectors.shape[1]:
+        return False
+    if (parameters["hnsw_m"], parameters["hnsw_ef_construction"]) != (
+        options.hnsw_m,
+        options.hnsw_ef_construction,
+    ):
+        return False
+    kept = int((_new_ids(before, distinct) != GONE).sum())
+    entries = int(was.raw["statistics"]["index_entries"])
+    added = len(distinct.firsts) - kept
+    return entries - kept <= _MOST_GONE * entries and added <= _MOST_ADDED * entries
+
+
+def _new_ids(before: Predecessor, distinct: DistinctVectors) -> NDArray[np.int64]:
+    """For each old row, the new first row with the same vector, or `GONE`."""
+    import numpy as np
+
+    old = before.database.embeddings
+    return np.fromiter((distinct.first(vector) for vector in old), np.int64, count=len(old))
+
+
+def _reopened(before: Predecessor, distinct: DistinctVectors) -> tuple[Any, NDArray[np.int64]]:
+    """The old index with new ids, and the rows it has not yet."""
+    import numpy as np
+
+    index = load_for_adding(before.database.folder / db.INDEX)
+    ids = ids_of(index)
+    new = np.full(len(ids), GONE, dtype=np.int64)
+    alive = ids != GONE
+    new[alive] = _new_ids(before, distinct)[ids[alive]]
+    set_ids(index, new)
+    return index, np.setdiff1d(distinct.firsts, new)
+
+
+def _queries(
+    vectors: NDArray[np.float32], rows: NDArray[np.int64], from_images: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The vectors of perturbed images, filled up to a thousand with noisy vectors."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    count = min(len(rows), _QUERIES - len(from_images))
+    some = np.sort(rng.choice(rows, max(count, 0), replace=False))
+    return np.concatenate([from_images, with_noise(vectors[some])])

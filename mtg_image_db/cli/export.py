@@ -1,0 +1,53 @@
+"""Write a database's vectors and metadata for other programs."""
+
+from __future__ import annotations
+
+import argparse
+
+from mtg_image_db.cli.arguments import choice, folder
+from mtg_image_db.cli.console import Bars, counted, say, size_text
+from mtg_image_db.cli.query import add_db
+
+FORMATS = ("npy", "parquet", "browser")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_db(parser)
+    parser.add_argument(
+        "--format",
+        type=choice("--format", FORMATS),
+        required=True,
+        metavar="FORMAT",
+        help="npy (vectors and JSON Lines), parquet (one table; needs pyarrow), browser (int8 or "
+        "float32 vectors and one JSON file)",
+    )
+    parser.add_argument(
+        "--to",
+        type=folder("--to"),
+        default="export",
+        metavar="FOLDER",
+        help="where the files go (%(default)s)",
+    )
+    parser.add_argument(
+        "--dtype",
+        type=choice("--dtype", ("int8", "float32")),
+        default="int8",
+        metavar="int8|float32",
+        help="of the vectors for browsers (%(default)s)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Export."""
+    from mtg_image_db.database import Database
+    from mtg_image_db.export import export_database
+
+    database = Database.open(arguments.db)
+    files = export_database(
+        database, arguments.to, arguments.format, dtype=arguments.dtype, progress=Bars()
+    )
+    say(f"{counted(len(database), 'face')} exported:")
+    for path in files:
+        say(f"  {path} ({size_text(path.stat().st_size)})")
+    return 0

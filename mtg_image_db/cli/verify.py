@@ -1,0 +1,34 @@
+"""Check a database thoroughly: every digest, every vector, every face."""
+
+from __future__ import annotations
+
+import argparse
+
+from mtg_image_db.cli.console import Bars, counted, say
+from mtg_image_db.cli.query import add_db
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_db(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Verify."""
+    from mtg_image_db.database import Database
+    from mtg_image_db.verify import verify_database
+
+    database = Database.open(arguments.db)
+    problems = verify_database(database, Bars())
+    for problem in problems[:20]:
+        say(f"  - {problem}")
+    if len(problems) > 20:
+        say(f"  - and {len(problems) - 20:,} more")
+    if problems:
+        say(f"{counted(len(problems), 'problem')}. Next: mtg-db build")
+        return 1
+    say(
+        f"{counted(len(database), 'face')} verified: digests, vectors and metadata are whole, and "
+        "every face is found by its own vector."
+    )
+    return 0

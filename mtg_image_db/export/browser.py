@@ -1,0 +1,54 @@
+"""Vectors small enough for a web page to search."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from mtg_image_db.database import Database
+from mtg_image_db.files import atomic_write
+from mtg_image_db.progress import Progress
+
+_ROWS = 8192
+_SCALE = 127
+
+
+def export(database: Database, folder: Path, dtype: str, progress: Progress) -> list[Path]:
+    """Write the vectors row by row, and ``meta.json`` that says how to read them.
+
+    ``embeddings.i8bin`` holds clip(round(x * 127)), a byte each; ``embeddings.f32bin`` holds
+    little-endian floats. The inner product of two int8 vectors over 127 squared is about their
+    cosine similarity.
+    """
+    import numpy as np
+
+    small = dtype == "int8"
+    vectors = folder / ("embeddings.i8bin" if small else "embeddings.f32bin")
+    with atomic_write(vectors) as stream:
+        for start in range(0, len(database), _ROWS):
+            rows = np.asarray(database.embeddings[start : start + _ROWS])
+            if small:
+                values = np.clip(np.round(rows * _SCALE), -_SCALE, _SCALE).astype(np.int8)
+                stream.write(values.tobytes())
+            else:
+                stream.write(rows.astype("<f4").tobytes())
+    quantization = {
+        "dtype": dtype,
+        "scale_factor": _SCALE if small else 1,
+        "original_dtype": "float32",
+        "note": "x is about value / scale_factor" if small else "not quantized",
+    }
+    head = {
+        "version": 1,
+        "encoder": database.manifest.fingerprint.to_json(),
+        "quantization": quantization,
+        "shape": list(database.embeddings.shape),
+    }
+    meta = folder / "meta.json"
+    with atomic_write(meta) as stream:
+        stream.write(json.dumps(head).encode()[:-1] + b', "records": [')
+        for row in range(len(database)):
+            stream.write((b",\n" if row else b"\n") + database.line(row).rstrip(b"\n"))
+            progress.advance()
+        stream.write(b"\n]}\n")
+    return [vectors, meta]

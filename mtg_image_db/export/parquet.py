@@ -1,0 +1,60 @@
+"""One Parquet table: what vector databases and analytics engines load directly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from mtg_image_db.database import Database
+from mtg_image_db.errors import ExportError
+from mtg_image_db.files import atomic_write
+from mtg_image_db.progress import Progress
+
+_ROWS = 4096
+
+
+def export(database: Database, folder: Path, progress: Progress) -> list[Path]:
+    """Write ``cards.parquet``: id, vector (a fixed-size list of float32), and the metadata."""
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise ExportError(
+            "Parquet needs the package pyarrow",
+            details=str(error),
+            suggestion="Install it: pip install 'mtg-image-db[parquet]'",
+        ) from error
+    import numpy as np
+
+    text = pa.string()
+    keys = (
+        *("face_id", "scryfall_id", "oracle_id", "illustration_id", "name", "face_name"),
+        *("printed_name", "set", "set_name", "collector_number", "rarity", "lang", "layout"),
+        *("frame", "border_color", "released_at", "artist", "image_url", "card_url"),
+    )
+    lists = ("finishes", "promo_types", "colors")
+    dimension = database.embeddings.shape[1]
+    schema = pa.schema(
+        [
+            ("id", pa.int64()),
+            ("vector", pa.list_(pa.float32(), dimension)),
+            *((key, text) for key in keys),
+            *((key, pa.list_(text)) for key in lists),
+            ("full_art", pa.bool_()),
+            ("digital", pa.bool_()),
+        ]
+    )
+    path = folder / "cards.parquet"
+    with atomic_write(path) as stream, pq.ParquetWriter(stream, schema) as writer:
+        for start in range(0, len(database), _ROWS):
+            rows = np.asarray(database.embeddings[start : start + _ROWS])
+            some = [json.loads(database.line(start + i)) for i in range(len(rows))]
+            columns = {
+                "id": range(start, start + len(rows)),
+                "vector": pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), dimension),
+                **{key: [record[key] for record in some] for key in (*keys, *lists)},
+                **{key: [record[key] for record in some] for key in ("full_art", "digital")},
+            }
+            writer.write_table(pa.table(columns, schema=schema))
+            progress.advance(len(rows))
+    return [path]

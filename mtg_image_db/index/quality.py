@@ -1,0 +1,146 @@
+"""How well an index finds what exact search finds, and how much searching that takes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from mtg_image_db.index.hnsw import Index
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+EF_SEARCHES = (16, 32, 64, 128, 256, 512)
+ENOUGH = 0.999
+"""Recall@1 that the stored efSearch must reach."""
+
+NOISE_COSINE = 0.9
+_CHUNK = 8192
+
+
+@dataclass(frozen=True)
+class Level:
+    """What one efSearch gives: recall of the best and the ten best, and milliseconds a query."""
+
+    ef_search: int
+    recall_at_1: float
+    recall_at_10: float
+    milliseconds: float
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The quality report of an index.
+
+    Parameters
+    ----------
+    queries
+        How many perturbed vectors were searched for; `from_images` of them are vectors of
+        perturbed images, the others have noise added to a cosine of 0.9.
+    ef_search
+        The smallest with a recall@1 of 0.999, or the largest tried.
+    """
+
+    queries: int
+    from_images: int
+    ef_search: int
+    levels: tuple[Level, ...]
+
+    @property
+    def chosen(self) -> Level:
+        """What the stored efSearch gives."""
+        return next(level for level in self.levels if level.ef_search == self.ef_search)
+
+    @property
+    def enough(self) -> bool:
+        """Whether the chosen efSearch reaches the recall aimed at."""
+        return self.chosen.recall_at_1 >= ENOUGH
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as JSON types."""
+        return {**asdict(self), "recall_aimed_at": ENOUGH}
+
+
+def with_noise(vectors: NDArray[np.float32], seed: int = 0) -> NDArray[np.float32]:
+    """Turn unit vectors [n, D] by random noise so that each keeps a cosine of 0.9 with itself."""
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    noise = rng.standard_normal(vectors.shape).astype(np.float32)
+    noise -= (noise * vectors).sum(axis=1, keepdims=True) * vectors
+    noise /= np.linalg.norm(noise, axis=1, keepdims=True)
+    turned = NOISE_COSINE * vectors + float(np.sqrt(1 - NOISE_COSINE**2)) * noise
+    return np.ascontiguousarray(turned, dtype=np.float32)
+
+
+def measure(
+    index: Index,
+    vectors: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    queries: NDArray[np.float32],
+    *,
+    from_images: int,
+) -> Quality:
+    """Compare the index with exact search, for growing efSearch until the recall is enough.
+
+    Parameters
+    ----------
+    vectors
+        float32 [N, D], may be memory-mapped; it is read once, in pieces.
+    rows
+        int64 [U]: the rows the index has.
+    queries
+        float32 [Q, D], unit vectors.
+    from_images
+        How many of the queries come from images.
+    """
+    best, best_scores = _exact(vectors, rows, queries)
+    levels: list[Level] = []
+    for ef_search in EF_SEARCHES:
+        levels.append(_level(index, queries, best, best_scores[:, 0], ef_search))
+        if levels[-1].recall_at_1 >= ENOUGH:
+            break
+    return Quality(len(queries), from_images, levels[-1].ef_search, tuple(levels))
+
+
+def _level(
+    index: Index,
+    queries: NDArray[np.float32],
+    best: NDArray[np.int64],
+    best_scores: NDArray[np.float32],
+    ef_search: int,
+) -> Level:
+    import numpy as np
+
+    scores, found = index.search(queries, best.shape[1], ef_search=ef_search)
+    # Of two near twins that differ by a rounding error, either is the best.
+    same = (found[:, 0] == best[:, 0]) | (scores[:, 0] >= best_scores - 1e-6)
+    at_1 = float(np.mean(same))
+    at_10 = float(np.mean([len(np.intersect1d(f, b)) for f, b in zip(found, best, strict=True)]))
+    few = queries[:100]
+    began = time.perf_counter()
+    for query in few:
+        index.search(query[None], 10, ef_search=ef_search)
+    milliseconds = 1000 * (time.perf_counter() - began) / len(few)
+    return Level(ef_search, at_1, at_10 / best.shape[1], round(milliseconds, 3))
+
+
+def _exact(
+    vectors: NDArray[np.float32], rows: NDArray[np.int64], queries: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The ten best rows of each query and their scores [Q, min(10, U)], by comparing with all."""
+    import numpy as np
+
+    k = min(10, len(rows))
+    scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
+    ids = np.full((len(queries), k), -1, dtype=np.int64)
+    for start in range(0, len(rows), _CHUNK):
+        some = rows[start : start + _CHUNK]
+        all_scores = np.concatenate([scores, queries @ vectors[some].T], axis=1)
+        all_ids = np.concatenate([ids, np.broadcast_to(some, (len(queries), len(some)))], axis=1)
+        order = np.argsort(-all_scores, axis=1, kind="stable")[:, :k]
+        scores = np.take_along_axis(all_scores, order, axis=1)
+        ids = np.take_along_axis(all_ids, order, axis=1)
+    return ids, scores

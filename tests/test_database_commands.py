@@ -1,0 +1,140 @@
+"""What looks at a database: info, verify, export, update."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import fill_cache, make_card, make_images, mtg_db
+
+from mtg_image_db import BuildOptions, Database, build_database
+from mtg_image_db.demo.double import ScryfallDouble
+from mtg_image_db.encoders import EncoderChoice
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("home")
+    cards = [make_card(n, set="aaa" if n < 4 else "bbb") for n in range(12)]
+    with ScryfallDouble(cards, make_images(12)) as double:
+        fill_cache(double, folder / "image_cache")
+        choice = EncoderChoice("mtg-demo", str(weights), fit="squash")
+        build_database(
+            BuildOptions(cache=folder / "image_cache", out=folder / "index_out", encoder=choice)
+        )
+        yield folder
+
+
+def test_info_says_what_a_database_holds(home: Path) -> None:
+    text = mtg_db("info", cwd=home).stdout
+    assert "12 (12 distinct vectors)" in text
+    assert "bbb 8, aaa 4" in text
+    info = json.loads(mtg_db("info", "--json", cwd=home).stdout)
+    assert (info["faces"], info["sets"]) == (12, {"bbb": 8, "aaa": 4})
+    assert info["encoder"]["model"] == "mtg-demo"
+    assert info["quality"]["recall_at_1"] == 1.0
+
+
+def test_verify_finds_nothing_wrong_with_a_whole_database(home: Path) -> None:
+    done = mtg_db("verify", cwd=home)
+    assert done.returncode == 0
+    assert "12 faces verified" in done.stderr
+
+
+def _damage(path: Path, place: int) -> bytes:
+    whole = path.read_bytes()
+    changed = bytearray(whole)
+    changed[place] ^= 0x7F
+    path.write_bytes(changed)
+    return whole
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "problem"),
+    [
+        ("mtg_embeddings.npy", -1, "is no unit vector"),
+        ("mtg_meta.jsonl", 30, "mtg_meta.jsonl: its SHA-256"),
+        ("mtg_cards.faiss", -9, "mtg_cards.faiss: its SHA-256"),
+        ("mtg_printings.jsonl", 5, "mtg_printings.jsonl: its SHA-256"),
+    ],
+)
+def test_verify_finds_a_changed_byte(home: Path, name: str, place: int, problem: str) -> None:
+    path = Database.open(home / "index_out").folder / name
+    whole = _damage(path, place)
+    done = mtg_db("verify", cwd=home)
+    path.write_bytes(whole)
+    assert done.returncode == 1
+    assert problem in done.stderr
+    assert "Next: mtg-db build" in done.stderr
+
+
+def test_vectors_and_records_are_exported_as_they_are(home: Path) -> None:
+    done = mtg_db("export", "--format", "npy", "--to", "e1", cwd=home)
+    assert done.returncode == 0
+    database = Database.open(home / "index_out")
+    assert np.array_equal(np.load(home / "e1" / "embeddings.npy"), database.embeddings)
+    lines = (home / "e1" / "meta.jsonl").read_text().splitlines()
+    assert [json.loads(line)["face_id"] for line in lines] == [f.face_id for f in database.faces()]
+
+
+@pytest.mark.parametrize("dtype", ["int8", "float32"])
+def test_a_browser_can_read_its_export(home: Path, dtype: str) -> None:
+    folder = home / f"e-{dtype}"
+    done = mtg_db("export", "--format", "browser", "--dtype", dtype, "--to", folder, cwd=home)
+    assert done.returncode == 0
+    meta = json.loads((folder / "meta.json").read_text())
+    database = Database.open(home / "index_out")
+    assert meta["shape"] == list(database.embeddings.shape)
+    assert [record["name"] for record in meta["records"]] == [f.name for f in database.faces()]
+    name = "embeddings.i8bin" if dtype == "int8" else "embeddings.f32bin"
+    values = np.frombuffer((folder / name).read_bytes(), dtype="i1" if dtype == "int8" else "<f4")
+    vectors = values.reshape(meta["shape"]) / meta["quantization"]["scale_factor"]
+    assert np.abs(vectors - database.embeddings).max() <= (0.5 / 127 + 1e-6)
+
+
+def test_a_parquet_table_holds_vectors_and_metadata(home: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    assert mtg_db("export", "--format", "parquet", "--to", "ep", cwd=home).returncode == 0
+    table = parquet.read_table(home / "ep" / "cards.parquet")
+    database = Database.open(home / "index_out")
+    vectors = np.asarray(table["vector"].to_pylist(), dtype=np.float32)
+    assert np.array_equal(vectors, database.embeddings)
+    assert table["name"].to_pylist() == [face.name for face in database.faces()]
+    assert table["id"].to_pylist() == list(range(12))
+
+
+def test_without_pyarrow_the_error_says_what_to_install(home: Path) -> None:
+    code = (
+        "import sys; sys.modules['pyarrow'] = None\n"
+        "from mtg_image_db.cli import main\n"
+        "sys.exit(main(['export', '--format', 'parquet', '--to', 'eq']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=home, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "ERROR: Export: Parquet needs the package pyarrow" in done.stderr
+    assert "pip install 'mtg-image-db[parquet]'" in done.stderr
+
+
+def test_update_downloads_and_builds_in_one(tmp_path: Path, weights: Path) -> None:
+    options = ("--kind", "default_cards", "--model", "mtg-demo", "--pretrained", weights)
+    with ScryfallDouble([make_card(n) for n in range(8)], make_images(12)) as double:
+        first = mtg_db("update", *options, "--api-url", double.url, cwd=tmp_path)
+        assert first.returncode == 0, first.stderr
+        double.publish([make_card(n) for n in range(1, 12)])
+        again = mtg_db("update", *options, "--refresh", "--api-url", double.url, cwd=tmp_path)
+    assert again.returncode == 0
+    assert "4 new, 0 with another image, 0 with other data, 1 gone" in again.stderr
+    assert "4 images encoded, 7 reused" in again.stderr
+    assert len(Database.open(tmp_path / "index_out")) == 11
+
+
+def test_ef_search_can_be_overridden(home: Path) -> None:
+    assert Database.open(home / "index_out", ef_search=300)._index.ef_search == 300
+    assert mtg_db("query", "x.jpg", "--ef-search", "0", cwd=home).returncode == 1

@@ -41,12 +41,15 @@ http {{
   open_file_cache max=20000;
   server {{
     listen 127.0.0.1:{port} backlog=4096;
-    location /cards/ {{ echo_sleep 0.04; echo_exec /raw$uri; }}
-    location /raw/cards/ {{ internal; alias {folder}/cards/; default_type image/jpeg; }}
+    {site}
     location /bulk-data/ {{ alias {folder}/bulk/; default_type application/json; }}
     location /file/ {{ alias {folder}/file/; default_type application/gzip; }}
   }}
 }}
+"""
+SLOW_SITE = """
+    location /cards/ {{ echo_sleep 0.04; echo_exec /raw$uri; }}
+    location /raw/cards/ {{ internal; alias {folder}/cards/; default_type image/jpeg; }}
 """
 
 
@@ -160,13 +163,15 @@ def make_site(folder: Path, count: int) -> list[str]:
 
 
 @contextmanager
-def nginx(folder: Path) -> Iterator[None]:
+def nginx(folder: Path, site: str = SLOW_SITE) -> Iterator[None]:
     """Run nginx in the foreground of a child process."""
     modules = "".join(
         f"load_module {path};"
         for path in Path("/usr/lib/nginx/modules").glob("*http_echo_module.so")
     )
-    (folder / "nginx.conf").write_text(CONFIG.format(folder=folder, port=PORT, modules=modules))
+    (folder / "nginx.conf").write_text(
+        CONFIG.format(folder=folder, port=PORT, modules=modules, site=site.format(folder=folder))
+    )
     server = subprocess.Popen(["nginx", "-c", str(folder / "nginx.conf")])
     try:
         for _ in range(100):

@@ -17,7 +17,8 @@ _MOST_RATE_LIMITS = 20
 _FAILURES_OF_A_DEAD_HOST = 40
 
 _PLAIN_URL = re.compile(
-    r"(?P<scheme>https?)://(?P<host>[a-z0-9.-]*[a-z0-9])(?::(?P<port>\d{1,5}))?(?=[/?#]|$)",
+    r"(?P<authority>(?P<scheme>https?)://(?P<host>[a-z0-9.-]*[a-z0-9])(?::(?P<port>\d{1,5}))?)"
+    r"(?:[/?#][!-~]*)?",
     re.IGNORECASE,
 )
 
@@ -41,11 +42,11 @@ class AllowedHosts:
     def refusal(self, url: str) -> str | None:
         """Why `url` may not be fetched; None where it may."""
         # Stricter than any URL parser, so that none can see another host than this does.
-        match = _PLAIN_URL.match(url)
+        match = _PLAIN_URL.fullmatch(url)
         if match is None:
             return "not a plain http or https URL"
-        own = _PLAIN_URL.match(self.api_url)
-        if own is not None and match[0].lower() == own[0].lower():
+        own = _PLAIN_URL.fullmatch(self.api_url)
+        if own is not None and match["authority"].lower() == own["authority"].lower():
             return None
         host, port = match["host"].lower(), match["port"]
         if match["scheme"].lower() != "https":
@@ -57,7 +58,7 @@ class AllowedHosts:
 
 def host_of(url: str) -> str:
     """The host of a URL that is not refused."""
-    match = _PLAIN_URL.match(url)
+    match = _PLAIN_URL.fullmatch(url)
     return match["host"].lower() if match else ""
 
 

@@ -176,7 +176,7 @@ class PixelEncoder:
             side * side * 3,
             Preprocessing(side, side, "squash", grey, grey),
         )
-        self.precisions = ("fp32",)
+        self.precisions: tuple[str, ...] = ("fp32",)
         self.precision = ""
         self.encoded = 0
         self._fail_after = fail_after

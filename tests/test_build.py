@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -378,3 +381,17 @@ def test_a_precision_that_is_kept_is_the_one_vectors_were_made_with(
     again = PixelEncoder()
     build(cache, tmp_path, again)
     assert again.precision == "bf16"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_kills_at_random_instants_leave_a_whole_database() -> None:
+    program = Path(__file__).resolve().parents[1] / "benchmarks" / "torture_build.py"
+    done = subprocess.run(
+        [sys.executable, str(program), "--images", "300", "--kills", "4"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "lost: 0" in done.stdout

@@ -131,6 +131,7 @@ def test_what_the_rules_exclude_is_skipped_by_reason(tmp_path: Path) -> None:
         make_card(7, image_uris={"normal": "https://errors.scryfall.com/soon.jpg"}),
         make_card(0),
     ]
+    cards[0]["name"] = "lone \ud800 surrogate"
     with ScryfallDouble(cards, make_images(8)) as double:
         wanted = FaceFilter(frozenset({"tst"}), frozenset({"en"}))
         summary = download_images(download_options(double, tmp_path, wanted=wanted))

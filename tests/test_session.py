@@ -222,6 +222,9 @@ REFUSED = [
     "https:///x",
     "",
     "https://[::1",
+    "https://cards.scryfall.io/a b",
+    "https://cards.scryfall.io/\ud800",
+    "https://cards.scryfall.io/\n",
 ]
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import TracebackType
+from typing import Any
 from urllib.parse import urlsplit
 
 from mtg_image_db.errors import MissingInput, StorageError
@@ -28,6 +30,7 @@ CREATE TABLE IF NOT EXISTS image (
     at       TEXT NOT NULL       -- UTC, ISO 8601
 ) WITHOUT ROWID;
 """
+_SELECT = "SELECT face_id, url, path, bytes, sha256, reason, error FROM image"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +103,14 @@ class Ledger:
                 details="a cache is made by `mtg-db download`",
                 suggestion="Run `mtg-db download` first, or name the right folder with --cache.",
             )
-        try:
+        with self._storage_errors():
             self._db = sqlite3.connect(self.path, timeout=60.0, isolation_level=None)
             self._db.execute("PRAGMA synchronous = FULL")
             if create:
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._db.executescript(_SCHEMA)
-            # Survives anything a crash can do; what it does not survive is another program.
-            self._db.execute("SELECT face_id FROM image LIMIT 1").fetchall()
-        except sqlite3.Error as error:
-            raise self._storage_error(error) from error
+        # Survives anything a crash can do; what it does not survive is another program.
+        self._rows("SELECT face_id FROM image LIMIT 1")
 
     def __enter__(self) -> Ledger:
         return self
@@ -122,13 +123,33 @@ class Ledger:
     ) -> None:
         self._db.close()
 
-    def _storage_error(self, error: sqlite3.Error) -> StorageError:
-        return StorageError(
-            "The ledger of the image cache cannot be used",
-            details=f"{self.path}: {error}",
-            suggestion="If the disk is full, free some space. If the file is damaged, move it away "
-            "and run `mtg-db download`: valid images are recognised, not fetched again.",
-        )
+    @contextmanager
+    def _storage_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StorageError(
+                "The ledger of the image cache cannot be used",
+                details=f"{self.path}: {error}",
+                suggestion="If the disk is full, free some space. If the file is damaged, move it "
+                "away and run `mtg-db download`: valid images are recognised, not fetched again.",
+            ) from error
+
+    def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+        with self._storage_errors():
+            return self._db.execute(query, values).fetchall()
+
+    def _write(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Run a statement for each row, in one transaction."""
+        with self._storage_errors():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                self._db.executemany(statement, rows)
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
 
     def record(self, outcomes: Iterable[Outcome], at: str) -> None:
         """Write outcomes in one transaction. A failure leaves an earlier valid file in force."""
@@ -136,58 +157,34 @@ class Ledger:
             (o.face_id, o.url, o.path, o.bytes, o.sha256, o.outcome, o.reason, o.error[:500], at)
             for o in outcomes
         ]
-        if not rows:
-            return
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                self._db.executemany(
-                    "INSERT INTO image VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (face_id) DO UPDATE "
-                    "SET url=excluded.url, outcome=excluded.outcome, reason=excluded.reason, "
-                    "error=excluded.error, at=excluded.at, "
-                    "path=iif(excluded.path='', path, excluded.path), "
-                    "bytes=iif(excluded.path='', bytes, excluded.bytes), "
-                    "sha256=iif(excluded.path='', sha256, excluded.sha256)",
-                    rows,
-                )
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
-            raise self._storage_error(error) from error
+        if rows:
+            self._write(
+                "INSERT INTO image VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (face_id) DO UPDATE "
+                "SET url=excluded.url, outcome=excluded.outcome, reason=excluded.reason, "
+                "error=excluded.error, at=excluded.at, "
+                "path=iif(excluded.path='', path, excluded.path), "
+                "bytes=iif(excluded.path='', bytes, excluded.bytes), "
+                "sha256=iif(excluded.path='', sha256, excluded.sha256)",
+                rows,
+            )
 
     def get(self, face_id: str) -> Outcome | None:
         """The last outcome of one face."""
-        row = self._db.execute(
-            "SELECT face_id, url, path, bytes, sha256, reason, error FROM image WHERE face_id = ?",
-            (face_id,),
-        ).fetchone()
-        return None if row is None else Outcome(*row)
+        rows = self._rows(f"{_SELECT} WHERE face_id = ?", face_id)
+        return Outcome(*rows[0]) if rows else None
 
     def outcomes(self) -> Iterator[Outcome]:
         """Yield all outcomes, ordered by face id; the table may change meanwhile."""
+        query = f"{_SELECT} WHERE face_id > ? ORDER BY face_id LIMIT 2000"
         after = ""
-        while page := self._db.execute(
-            "SELECT face_id, url, path, bytes, sha256, reason, error FROM image "
-            "WHERE face_id > ? ORDER BY face_id LIMIT 2000",
-            (after,),
-        ).fetchall():
+        while page := self._rows(query, after):
             for row in page:
                 yield Outcome(*row)
             after = page[-1][0]
 
     def forget(self, face_ids: Iterable[str]) -> None:
         """Remove the rows of some faces."""
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany(
-                "DELETE FROM image WHERE face_id = ?", ((face_id,) for face_id in face_ids)
-            )
-            self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise self._storage_error(error) from error
+        self._write("DELETE FROM image WHERE face_id = ?", ((face_id,) for face_id in face_ids))
 
     # The plan of a run lives in a temporary table: SQLite keeps it on disk, so 540,000 faces
     # cost no memory, and it joins with the outcomes.
@@ -202,29 +199,24 @@ class Ledger:
                 given += 1
                 yield row
 
-        try:
+        with self._storage_errors():
             self._db.execute("CREATE TEMP TABLE plan (face_id TEXT PRIMARY KEY, url, label)")
-            self._db.execute("BEGIN")
-            self._db.executemany("INSERT OR IGNORE INTO temp.plan VALUES (?, ?, ?)", counted())
-            self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise self._storage_error(error) from error
+        self._write("INSERT OR IGNORE INTO temp.plan VALUES (?, ?, ?)", counted())
         return given - self.plan_size()
 
     def plan_size(self) -> int:
         """How many faces the plan has."""
-        (size,) = self._db.execute("SELECT count(*) FROM temp.plan").fetchone()
-        return int(size)
+        return int(self._rows("SELECT count(*) FROM temp.plan")[0][0])
 
     def planned(self) -> Iterator[Planned]:
         """Yield the plan ordered by face id, page by page, so that it may change meanwhile."""
-        after = ""
-        while page := self._db.execute(
+        query = (
             "SELECT p.face_id, p.url, p.label, i.url, i.path, i.bytes, i.sha256, i.reason, i.error "
             "FROM temp.plan p LEFT JOIN image i USING (face_id) "
-            "WHERE p.face_id > ? ORDER BY p.face_id LIMIT 2000",
-            (after,),
-        ).fetchall():
+            "WHERE p.face_id > ? ORDER BY p.face_id LIMIT 2000"
+        )
+        after = ""
+        while page := self._rows(query, after):
             for face_id, url, label, *last in page:
                 outcome = None if last[0] is None else Outcome(face_id, *last)
                 yield Planned(face_id, url, label, outcome)
@@ -232,8 +224,4 @@ class Ledger:
 
     def drop_from_plan(self, face_ids: Iterable[str]) -> None:
         """Take faces out of the plan: there is nothing to do for them."""
-        self._db.execute("BEGIN")
-        self._db.executemany(
-            "DELETE FROM temp.plan WHERE face_id = ?", ((face_id,) for face_id in face_ids)
-        )
-        self._db.execute("COMMIT")
+        self._write("DELETE FROM temp.plan WHERE face_id = ?", ((i,) for i in face_ids))

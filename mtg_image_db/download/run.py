@@ -166,7 +166,9 @@ class _Run:
                 if reason:
                     summary.skipped[reason] += 1
                 else:
-                    label = f"{face.name} ({face.set.upper()} {face.collector_number})"
+                    text = f"{face.name} ({face.set.upper()} {face.collector_number})"
+                    # A lone surrogate in a name cannot be stored as text.
+                    label = text.encode("utf-8", "replace").decode()
                     yield face.face_id, face.image_url, label
 
     def _take_out_cached(self, summary: DownloadSummary) -> None:

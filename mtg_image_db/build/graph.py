@@ -68,14 +68,16 @@ def write_index(
         progress.finish()
         return report
 
-    if before is not None and _is_worth_extending(before, options, vectors, distinct):
-        index, rows = _reopened(before, distinct)
-        add_rows(index, vectors, rows, progress)
-        save_index(index, path)
-        summary.quality = measured()
-        summary.extended = summary.quality.enough
-        entries = int(index.ntotal)
-        del index
+    if before is not None:
+        new_ids = _new_ids(before, distinct)
+        if _is_worth_extending(before, options, distinct, new_ids):
+            index, rows = _reopened(before, distinct, new_ids)
+            add_rows(index, vectors, rows, progress)
+            save_index(index, path)
+            summary.quality = measured()
+            summary.extended = summary.quality.enough
+            entries = int(index.ntotal)
+            del index
     if not summary.extended:
         index = new_index(dimension, m=options.hnsw_m, ef_construction=options.hnsw_ef_construction)
         add_rows(index, vectors, distinct.firsts, progress)
@@ -92,20 +94,20 @@ def write_index(
 def _is_worth_extending(
     before: Predecessor,
     options: BuildOptions,
-    vectors: NDArray[np.float32],
     distinct: DistinctVectors,
+    new_ids: NDArray[np.int64],
 ) -> bool:
     """Whether the index before has the same parameters and most of the same vectors."""
+    import numpy as np
+
     was = before.database.manifest
     parameters = was.raw["parameters"]
-    if was.fingerprint.dimension != vectors.shape[1]:
-        return False
     if (parameters["hnsw_m"], parameters["hnsw_ef_construction"]) != (
         options.hnsw_m,
         options.hnsw_ef_construction,
     ):
         return False
-    kept = int((_new_ids(before, distinct) != GONE).sum())
+    kept = len(np.unique(new_ids[new_ids != GONE]))
     entries = int(was.raw["statistics"]["index_entries"])
     added = len(distinct.firsts) - kept
     return entries - kept <= _MOST_GONE * entries and added <= _MOST_ADDED * entries
@@ -119,7 +121,9 @@ def _new_ids(before: Predecessor, distinct: DistinctVectors) -> NDArray[np.int64
     return np.fromiter((distinct.first(vector) for vector in old), np.int64, count=len(old))
 
 
-def _reopened(before: Predecessor, distinct: DistinctVectors) -> tuple[Any, NDArray[np.int64]]:
+def _reopened(
+    before: Predecessor, distinct: DistinctVectors, new_ids: NDArray[np.int64]
+) -> tuple[Any, NDArray[np.int64]]:
     """The old index with new ids, and the rows it has not yet."""
     import numpy as np
 
@@ -127,7 +131,7 @@ def _reopened(before: Predecessor, distinct: DistinctVectors) -> tuple[Any, NDAr
     ids = ids_of(index)
     new = np.full(len(ids), GONE, dtype=np.int64)
     alive = ids != GONE
-    new[alive] = _new_ids(before, distinct)[ids[alive]]
+    new[alive] = new_ids[ids[alive]]
     set_ids(index, new)
     return index, np.setdiff1d(distinct.firsts, new)
 

@@ -72,7 +72,9 @@ class Snapshot:
             text = "[\n" + ",\n".join(self.lines) + "\n]"
         else:
             text = "".join(line + "\n" for line in self.lines)
-        return text.replace("https://cards.scryfall.io/", f"{self.url()}/cards/").encode("utf-8", "backslashreplace")
+        return text.replace("https://cards.scryfall.io/", f"{self.url()}/cards/").encode(
+            "utf-8", "backslashreplace"
+        )
 
     @cached_property
     def file(self) -> Reply:

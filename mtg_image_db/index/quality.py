@@ -140,7 +140,8 @@ def _exact(
         some = rows[start : start + _CHUNK]
         all_scores = np.concatenate([scores, queries @ vectors[some].T], axis=1)
         all_ids = np.concatenate([ids, np.broadcast_to(some, (len(queries), len(some)))], axis=1)
-        order = np.argsort(-all_scores, axis=1, kind="stable")[:, :k]
-        scores = np.take_along_axis(all_scores, order, axis=1)
-        ids = np.take_along_axis(all_ids, order, axis=1)
-    return ids, scores
+        top = np.argpartition(-all_scores, k - 1, axis=1)[:, :k]
+        scores = np.take_along_axis(all_scores, top, axis=1)
+        ids = np.take_along_axis(all_ids, top, axis=1)
+    order = np.argsort(-scores, axis=1)
+    return np.take_along_axis(ids, order, axis=1), np.take_along_axis(scores, order, axis=1)

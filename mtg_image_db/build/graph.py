@@ -13,6 +13,7 @@ from mtg_image_db.files import write_json
 from mtg_image_db.index.hnsw import (
     GONE,
     Index,
+    VectorFile,
     add_rows,
     ids_of,
     load_for_adding,
@@ -52,11 +53,8 @@ def write_index(
     -------
     How many entries the index has, those whose faces are gone included.
     """
-    import numpy as np
-
     path = folder / db.INDEX
-    vectors = np.load(folder / db.EMBEDDINGS, mmap_mode="r")
-    dimension = vectors.shape[1]
+    vectors = VectorFile(folder / db.EMBEDDINGS)
     queries = _queries(vectors, distinct.firsts, image_queries[0])
 
     def measured() -> Quality:
@@ -79,7 +77,9 @@ def write_index(
             entries = int(index.ntotal)
             del index
     if not summary.extended:
-        index = new_index(dimension, m=options.hnsw_m, ef_construction=options.hnsw_ef_construction)
+        index = new_index(
+            vectors.dimension, m=options.hnsw_m, ef_construction=options.hnsw_ef_construction
+        )
         add_rows(index, vectors, distinct.firsts, progress)
         save_index(index, path)
         entries = int(index.ntotal)
@@ -137,7 +137,7 @@ def _reopened(
 
 
 def _queries(
-    vectors: NDArray[np.float32], rows: NDArray[np.int64], from_images: NDArray[np.float32]
+    vectors: VectorFile, rows: NDArray[np.int64], from_images: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """The vectors of perturbed images, filled up to a thousand with noisy vectors."""
     import numpy as np

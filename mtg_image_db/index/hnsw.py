@@ -40,15 +40,47 @@ def new_index(dimension: int, *, m: int, ef_construction: int) -> Any:
     return faiss.IndexIDMap(graph)
 
 
+class VectorFile:
+    """Vectors in a ``.npy`` file, read some rows at a time.
+
+    A map that stays open keeps every page that was touched in the process's memory: a second copy
+    of all vectors beside the index's own.
+
+    Parameters
+    ----------
+    path
+        float32 [N, D], L2-normalised.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        import numpy as np
+
+        some: NDArray[np.float32] = np.load(self._path, mmap_mode="r")[rows]
+        return some
+
+    @property
+    def dimension(self) -> int:
+        """Of the vectors."""
+        import numpy as np
+
+        return int(np.load(self._path, mmap_mode="r").shape[1])
+
+
 def add_rows(
-    index: Any, vectors: NDArray[np.float32], rows: NDArray[np.int64], progress: Progress
+    index: Any,
+    vectors: NDArray[np.float32] | VectorFile,
+    rows: NDArray[np.int64],
+    progress: Progress,
 ) -> None:
     """Add ``vectors[rows]`` under the ids `rows`, and lead a link to every node.
 
     Parameters
     ----------
     vectors
-        float32 [N, D], L2-normalised; may be memory-mapped.
+        float32 [N, D], L2-normalised.
     rows
         int64 [U], ascending.
     """

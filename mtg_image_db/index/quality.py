@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from mtg_image_db.index.hnsw import Index
+from mtg_image_db.index.hnsw import Index, VectorFile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,7 +77,7 @@ def with_noise(vectors: NDArray[np.float32], seed: int = 0) -> NDArray[np.float3
 
 def measure(
     index: Index,
-    vectors: NDArray[np.float32],
+    vectors: NDArray[np.float32] | VectorFile,
     rows: NDArray[np.int64],
     queries: NDArray[np.float32],
     *,
@@ -88,7 +88,7 @@ def measure(
     Parameters
     ----------
     vectors
-        float32 [N, D], may be memory-mapped; it is read once, in pieces.
+        float32 [N, D]; read once, in pieces.
     rows
         int64 [U]: the rows the index has.
     queries
@@ -128,7 +128,7 @@ def _level(
 
 
 def _exact(
-    vectors: NDArray[np.float32], rows: NDArray[np.int64], queries: NDArray[np.float32]
+    vectors: NDArray[np.float32] | VectorFile, rows: NDArray[np.int64], queries: NDArray[np.float32]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The ten best rows of each query and their scores [Q, min(10, U)], by comparing with all."""
     import numpy as np

@@ -101,9 +101,9 @@ def memory(folder: Path, count: int, dimension: int, ef_construction: int) -> No
     vectors = np.lib.format.open_memmap(
         folder / db.EMBEDDINGS, mode="w+", dtype=np.float32, shape=(count, dimension)
     )
-    for start in range(0, count, 20_000):
-        vectors[start : start + 20_000] = make_vectors(
-            min(20_000, count - start), dimension, seed=start
+    for start in range(0, count, 2_000):
+        vectors[start : start + 2_000] = make_vectors(
+            min(2_000, count - start), dimension, seed=start
         )
     vectors.flush()
     del vectors

@@ -24,8 +24,8 @@ standard output, everything else to standard error. Progress bars appear on term
 | code | meaning |
 |---|---|
 | 0 | done (also when the answer is "none") |
-| 1 | error: invalid arguments, configuration, a failed request |
-| 2 | nothing usable: every image failed, or there is no valid image to embed |
+| 1 | error: arguments, configuration, a failed request; a verify command found something |
+| 2 | nothing usable: every image or picture failed, or there is no valid image to embed |
 | 3 | an input is missing: the cache, the database |
 | 4 | partial failure, only with `--strict` |
 | 130 | ended by SIGINT (Ctrl-C) |

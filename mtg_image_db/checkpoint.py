@@ -7,7 +7,7 @@ cannot move it to another card.
 
 from __future__ import annotations
 
-import shutil
+import contextlib
 import time
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -61,6 +61,7 @@ class Checkpoint:
         self._vectors: list[NDArray[np.float32]] = []
         self._done: set[str] = set()
         self._next = 0
+        self._described = False
         self.precision: str | None = None
         if not resume:
             self.discard()
@@ -86,8 +87,9 @@ class Checkpoint:
 
         if not self._keys or not self._frequency:
             return
-        if self._next == 0:
+        if not self._described:
             self._write_meta()
+            self._described = True
         path = self._folder / f"shard-{self._next:06d}.npz"
         with atomic_write(path) as stream:
             np.savez(
@@ -111,8 +113,12 @@ class Checkpoint:
             start += len(vectors)
 
     def discard(self) -> None:
-        """Remove the shards: their vectors are published, or not wanted."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Remove the shards, and nothing else: their vectors are published, or not wanted."""
+        for pattern in ("shard-*.npz*", "checkpoint_meta.json*"):
+            for path in self._folder.glob(pattern):
+                path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it holds files of somebody else, or is not there
+            self._folder.rmdir()
 
     def _write_meta(self) -> None:
         make_folder(self._folder)

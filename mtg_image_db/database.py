@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtg_image_db.encoders import Encoder, EncoderChoice, Fingerprint, load_encoder
-from mtg_image_db.errors import DatabaseError
+from mtg_image_db.errors import DatabaseError, StorageError
 from mtg_image_db.files import read_json_object
-from mtg_image_db.images import open_for, prepare
+from mtg_image_db.images import open_for, prepare, upright_rgb
 from mtg_image_db.index.hnsw import Index
 from mtg_image_db.publication import open_current
 from mtg_image_db.records import Records
@@ -186,7 +186,14 @@ class Database:
         DatabaseError
             A part is missing or damaged, or another version made it.
         """
-        return open_current(Path(path), lambda folder: cls(folder, ef_search))
+        try:
+            return open_current(Path(path), lambda folder: cls(folder, ef_search))
+        except PermissionError as error:
+            raise StorageError(
+                "The database cannot be read: permission denied",
+                details=str(error.filename),
+                suggestion="Change its owner or its permissions.",
+            ) from error
 
     def __len__(self) -> int:
         """How many faces it knows."""
@@ -202,9 +209,10 @@ class Database:
             languages[face.lang] += 1
         built = datetime.fromisoformat(raw["timestamp"])
         report = read_json_object(self.folder / QUALITY) or {}
-        chosen = {level["ef_search"]: level for level in report.get("levels", ())}.get(
-            self.manifest.ef_search, {}
-        )
+        levels = {level.get("ef_search"): level for level in report.get("levels", ())}
+        chosen = levels.get(self.manifest.ef_search, {})
+        if not {"recall_at_1", "milliseconds"} <= set(chosen):
+            raise _damaged(self.folder / QUALITY, "it does not tell of the stored efSearch")
         return {
             "faces": self.manifest.faces,
             "entries": self.manifest.entries,
@@ -296,7 +304,7 @@ class Database:
         elif isinstance(image, bytes):
             picture = open_for(image, how)
         else:
-            picture = image.convert("RGB")
+            picture = upright_rgb(image)
         pixels = prepare(picture, how)
         vectors = self.encoder.encode(np.expand_dims(pixels, 0))
         [matches] = self.search(vectors, k, min_score=min_score)
@@ -323,6 +331,8 @@ class Database:
         self, vectors: NDArray[np.float32], k: int, *, min_score: float = -1.0
     ) -> list[list[tuple[float, int]]]:
         """Like `search`, giving (score, row) pairs."""
+        if k < 1:
+            raise ValueError("k must be at least 1")
         if len(self) == 0:
             return [[] for _ in vectors]
         scores, ids = self._index.search(vectors, k)

@@ -3,6 +3,7 @@
 ::
 
     MtgDbError                 anything expected to go wrong, exit code 1
+    ├── InternalError          a defect of this package
     ├── InvalidArguments       what the user typed does not make sense
     ├── NothingUsable          nothing is left to work on, exit code 2
     │   └── HostDownError      a server answers nothing but errors
@@ -43,6 +44,12 @@ class MtgDbError(Exception):
         self.message = message
         self.details = details
         self.suggestion = suggestion
+
+
+class InternalError(MtgDbError):
+    """Something that should not happen: a defect of this package."""
+
+    category = "Internal"
 
 
 class InvalidArguments(MtgDbError):

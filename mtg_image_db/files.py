@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -184,7 +185,8 @@ def exclusive(
         yield
     finally:
         # Removed while still held: nobody else can be writing it.
-        note.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # Windows: somebody reads it
+            note.unlink(missing_ok=True)
         lock.release()
 
 

@@ -102,24 +102,26 @@ class HostGate:
 
     def wait(self, host: str) -> None:
         """Return when a request may go to `host`; raise `Cancelled` when stopped before."""
-        held = False
         while True:
+            closed = self._closed_for(host)
+            if closed > 0:
+                # All workers are held: afterwards they go one by one, not as one volley.
+                self._sleep(closed + random.uniform(0.0, 0.5))
+                continue
             with self._lock:
                 now = time.monotonic()
-                closed = self._closed_until.get(host, 0.0) - now
-                if closed <= 0:
-                    spacing = self._spacing.get(host, 0.0)
-                    slot = max(now, self._next_slot.get(host, 0.0))
-                    self._next_slot[host] = slot + spacing
-                    delay = slot - now
-                    break
-            held = True
-            if self._stop.wait(closed):
-                raise Cancelled
-        if held:
-            # All workers were held: let them go one by one, not as one volley.
-            delay += random.uniform(0.0, 0.5)
-        if self._stop.is_set() or (delay > 0 and self._stop.wait(delay)):
+                slot = max(now, self._next_slot.get(host, 0.0))
+                self._next_slot[host] = slot + self._spacing.get(host, 0.0)
+            self._sleep(slot - now)
+            if self._closed_for(host) <= 0:
+                return
+
+    def _closed_for(self, host: str) -> float:
+        with self._lock:
+            return self._closed_until.get(host, 0.0) - time.monotonic()
+
+    def _sleep(self, seconds: float) -> None:
+        if self._stop.is_set() or (seconds > 0 and self._stop.wait(seconds)):
             raise Cancelled
 
     def close(self, host: str, retry_after: float | None) -> None:

@@ -118,8 +118,10 @@ def open_picture(source: Path | bytes, *, at_least: tuple[int, int] | None = Non
     ImageError
         Not a picture, damaged, or over 60 megapixels.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image
 
+    if isinstance(source, Path) and source.exists() and not source.is_file():
+        raise ImageError("it is a folder" if source.is_dir() else "it is no regular file")
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
         with Image.open(stream, formats=_known_formats()) as picture:
@@ -127,15 +129,13 @@ def open_picture(source: Path | bytes, *, at_least: tuple[int, int] | None = Non
             if at_least is not None:
                 picture.draft("RGB", at_least)
             picture.load()
-            return _to_rgb(ImageOps.exif_transpose(picture))
+            return upright_rgb(picture)
     except ImageError:
         raise
     except FileNotFoundError as error:
         raise ImageError("there is no such file") from error
     except PermissionError as error:
         raise ImageError("permission denied") from error
-    except IsADirectoryError as error:
-        raise ImageError("it is a folder") from error
     # Pillow's decoders raise nearly everything on hostile files.
     except Exception as error:
         data = source if isinstance(source, bytes) else _head(source)
@@ -187,9 +187,11 @@ def _known_formats() -> list[str]:
     return [name for name in _READ_FORMATS if name in Image.OPEN]
 
 
-def _to_rgb(picture: Image.Image) -> Image.Image:
-    from PIL import Image
+def upright_rgb(picture: Image.Image) -> Image.Image:
+    """Turn a picture as its EXIF data say, and bring it to RGB."""
+    from PIL import Image, ImageOps
 
+    picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith(("I", "F")):
         # 16-bit and floating point: bring the range that is used to 0..255.
         low, high = picture.getextrema()

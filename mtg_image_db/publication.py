@@ -8,6 +8,7 @@ of the new ones.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from mtg_image_db.errors import DatabaseError, MissingInput
 from mtg_image_db.files import atomic_write, storage_errors, sync_folder
 
 _T = TypeVar("_T")
+_GENERATION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}(\.part)?")
 
 
 @contextmanager
@@ -52,8 +54,8 @@ def new_generation(out: Path) -> Iterator[Path]:
 def sweep(out: Path) -> None:
     """Remove generations that are not in force, and what killed builds left. Needs the lock."""
     current = _current_name(out)
-    for folder in out.glob("*Z-????????*"):
-        if folder.is_dir() and folder.name != current:
+    for folder in out.iterdir():
+        if _GENERATION.fullmatch(folder.name) and folder.name != current:
             # On Windows a reader keeps its files from being removed: the next sweep gets them.
             shutil.rmtree(folder, ignore_errors=True)
     for file in out.glob("CURRENT.*.part"):

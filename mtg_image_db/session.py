@@ -31,6 +31,7 @@ ACCEPT = "application/json;q=0.9,*/*;q=0.8"
 
 _RETRIED_STATUSES = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 _LONGEST_RETRY_AFTER = 300.0
+_LONGEST_PAUSE = 24 * 3600.0
 _MOST_REDIRECTS = 5
 
 _T = TypeVar("_T")
@@ -53,7 +54,7 @@ class Backoff(Retry):
         failures = len(self.history)
         if failures == 0:
             return 0.0
-        delay = self.backoff_factor * 2.0 ** (failures - 1)
+        delay = self.backoff_factor * 2.0 ** min(failures - 1, 30)
         jitter = random.random() * self.backoff_jitter * delay
         return float(min(self.backoff_max, delay + jitter))
 
@@ -184,36 +185,30 @@ class PoliteSession:
         host = host_of(url)
         budget: Retry = self._budget
         while True:
-            self._gate.wait(host)
             retry_after = None
             cause: BaseException | None = None
             try:
                 more = headers() if headers else {}
-                with self._connections, self._open(url, more) as response:
-                    status = response.status_code
-                    if status in accept:
-                        body = consume(response)
-                    else:
-                        retry_after = _retry_after(response)
-                        problem = _problem(response)
+                status, body, retry_after = self._attempt(url, host, more, consume, accept)
                 if status in accept:
                     result = body if check is None else check(body)
                     self._gate.succeeded(host)
                     return result
                 if status == 429:
-                    self._gate.close(host, retry_after)
                     continue
                 failure = f"HTTP {status}"
                 if status not in _RETRIED_STATUSES:
                     self._gate.succeeded(host)
-                    raise self._failure(url, failure, problem, budget)
-            except (requests.exceptions.SSLError, requests.exceptions.InvalidURL) as error:
-                raise self._failure(url, "bad certificate or URL", str(error), budget) from error
+                    raise self._failure(url, failure, str(body), budget)
+            except requests.exceptions.InvalidURL as error:
+                raise self._failure(url, "bad URL", str(error), budget) from error
             except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
                 failure, cause = _describe(error), error
             except DamagedBody as error:
                 failure, cause = str(error), error.__cause__
             self._gate.failed(host, failure)
+            if failure == "bad certificate":
+                raise self._failure(url, failure, str(cause), budget) from cause
             try:
                 budget = budget.increment("GET", url, error=urllib3.exceptions.HTTPError(failure))
             except urllib3.exceptions.MaxRetryError:
@@ -221,6 +216,32 @@ class PoliteSession:
             delay = max(budget.get_backoff_time(), min(retry_after or 0.0, _LONGEST_RETRY_AFTER))
             if self._stop.wait(delay):
                 raise Cancelled
+
+    def _attempt(
+        self,
+        url: str,
+        host: str,
+        headers: Mapping[str, str],
+        consume: Callable[[requests.Response], Any],
+        accept: frozenset[int],
+    ) -> tuple[int, Any, float | None]:
+        """Send a request once, on one of the connections.
+
+        Returns
+        -------
+        The status; what `consume` made of the body, or what the server says of an error; and the
+        seconds of a Retry-After header.
+        """
+        with self._connections:
+            # Inside: whoever waited for a connection may meanwhile have been shut out.
+            self._gate.wait(host)
+            with self._open(url, headers) as response:
+                status, retry_after = response.status_code, _retry_after(response)
+                if status in accept:
+                    return status, consume(response), None
+                if status == 429:
+                    self._gate.close(host, retry_after)
+                return status, _problem(response), retry_after
 
     def _open(self, url: str, headers: Mapping[str, str]) -> requests.Response:
         """Send one GET, following redirects only to allowed hosts."""
@@ -240,7 +261,10 @@ class PoliteSession:
             if not response.is_redirect:
                 return response
             response.close()
-            url = urljoin(url, response.headers["Location"])
+            try:
+                url = urljoin(url, response.headers["Location"])
+            except ValueError:
+                url = "a redirect that is no URL"
         raise NetworkError("Too many redirects", details=url, reason="too many redirects")
 
     def _settings_for(self, url: str) -> Mapping[str, Any]:
@@ -281,10 +305,13 @@ def read_body(response: requests.Response, limit: int) -> bytes:
         Longer than `limit`.
     """
     announced = response.headers.get("Content-Length", "")
-    length = int(announced) if announced.isdecimal() else None
+    # A proxy may compress although nobody asked for it; the length is then of something else.
+    packed = "Content-Encoding" in response.headers
+    length = int(announced) if announced.isdecimal() and not packed else None
     if length is None or length <= limit:
         # One read of a known length costs a third of a loop over chunks.
-        body: bytes = response.raw.read(None if length is not None else limit + 1)
+        amount = None if length is not None else limit + 1
+        body: bytes = response.raw.read(amount, decode_content=packed)
         if len(body) <= limit:
             if length is not None and len(body) != length:
                 raise DamagedBody("truncated body")
@@ -300,10 +327,11 @@ def _retry_after(response: requests.Response) -> float | None:
     """Seconds of a Retry-After header (RFC 9110 §10.2.3: seconds, or a date)."""
     text = response.headers.get("Retry-After", "").strip()
     if text.isdecimal():
-        return float(text)
+        return float(text) if len(text) < 7 else _LONGEST_PAUSE
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except (TypeError, ValueError):
+        seconds = parsedate_to_datetime(text).timestamp() - time.time()
+        return min(max(0.0, seconds), _LONGEST_PAUSE)
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
@@ -322,14 +350,16 @@ def _problem(response: requests.Response) -> str:
 def _describe(error: Exception) -> str:
     """Name a transport failure in two words, for grouping."""
     text = repr(error)
-    if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError) or "timed out" in text:
+    if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
         return "timeout"
-    if "IncompleteRead" in text:
-        return "truncated body"
-    if "NameResolution" in text or "getaddrinfo" in text:
-        return "host name not found"
-    if "refused" in text.lower():
-        return "connection refused"
     if isinstance(error, requests.exceptions.ContentDecodingError | urllib3.exceptions.DecodeError):
         return "bad compression"
-    return "connection lost"
+    signs = {
+        "CERTIFICATE_VERIFY_FAILED": "bad certificate",
+        "timed out": "timeout",
+        "IncompleteRead": "truncated body",
+        "NameResolution": "host name not found",
+        "getaddrinfo": "host name not found",
+        "refused": "connection refused",
+    }
+    return next((name for sign, name in signs.items() if sign in text), "connection lost")

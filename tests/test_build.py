@@ -332,11 +332,25 @@ def test_an_index_of_which_much_is_gone_is_built_anew(cache: Path, tmp_path: Pat
     assert build(cache, tmp_path, limit=COUNT // 2, hnsw_m=16).extended is False
 
 
-def test_a_damaged_database_is_replaced_with_a_note(cache: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["mtg_embeddings.npy", "mtg_meta.jsonl", "mtg_cards.faiss"])
+def test_a_damaged_database_is_never_reused(cache: Path, tmp_path: Path, name: str) -> None:
     build(cache, tmp_path)
-    (Database.open(tmp_path).folder / "mtg_same.npy").unlink()
+    path = Database.open(tmp_path).folder / name
+    damaged = bytearray(path.read_bytes())
+    damaged[-9] ^= 0x55
+    path.write_bytes(damaged)
     assert build(cache, tmp_path).encoded == COUNT
-    assert len(Database.open(tmp_path)) == COUNT
+    assert verify_database(Database.open(tmp_path)) == []
+
+
+def test_a_build_removes_nothing_it_did_not_make(cache: Path, tmp_path: Path) -> None:
+    for name in ("XYZ-20240101-backup", "checkpoint"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.pt").write_text("mine")
+    build(cache, tmp_path)
+    build(cache, tmp_path, resume=False)
+    assert (tmp_path / "XYZ-20240101-backup" / "model.pt").read_text() == "mine"
+    assert (tmp_path / "checkpoint" / "model.pt").read_text() == "mine"
 
 
 def test_the_quality_report_stands_beside_the_index(cache: Path, tmp_path: Path) -> None:

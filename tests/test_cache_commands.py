@@ -16,6 +16,8 @@ from conftest import card_id, download_options, fill_cache, make_card, mtg_db
 from mtg_image_db import download_images
 from mtg_image_db.demo import faults
 from mtg_image_db.demo.double import ScryfallDouble
+from mtg_image_db.download.clean import find_leftovers, remove_leftovers
+from mtg_image_db.download.ledger import Ledger
 from mtg_image_db.download.pauses import pauses_left, remember_pause
 from mtg_image_db.files import exclusive
 
@@ -66,6 +68,34 @@ def test_invalid_files_are_reported_and_removed_on_request(
     summary = download_images(download_options(double, cache))
     assert (summary.cached, summary.downloaded) == (9, 3)
     assert mtg_db("verify-cache", cwd=cache.parent).returncode == 0
+
+
+def test_files_of_somebody_else_are_left_alone(cache: Path) -> None:
+    foreign = images(cache)[0].parent / "notes.txt"
+    foreign.write_text("mine")
+    done = mtg_db("verify-cache", "--fix", cwd=cache.parent)
+    assert (done.returncode, foreign.read_text()) == (0, "mine")
+
+
+def test_a_file_of_another_size_is_fetched_again(double: ScryfallDouble, cache: Path) -> None:
+    path = images(cache)[0]
+    path.write_bytes(path.read_bytes()[:-100])
+    summary = download_images(download_options(double, cache))
+    assert (summary.cached, summary.downloaded) == (11, 1)
+
+
+def test_clean_takes_nothing_that_a_download_has_taken_up_since(
+    double: ScryfallDouble, cache: Path
+) -> None:
+    for path in cache.glob("ledger.sqlite*"):
+        path.unlink()
+    with Ledger(cache, create=True):
+        pass
+    listed = find_leftovers(cache)
+    assert len(listed) == 12
+    download_images(download_options(double, cache))
+    remove_leftovers(cache, listed)
+    assert len(images(cache)) == 12
 
 
 def test_download_can_verify_first(double: ScryfallDouble, cache: Path) -> None:

@@ -58,10 +58,15 @@ def test_a_query_answers_programs_in_json_lines(home: Path) -> None:
 
 
 def test_a_broken_picture_fails_only_under_strict(home: Path) -> None:
-    assert mtg_db("query", "broken.jpg", cwd=home).returncode == 0
-    done = mtg_db("query", "broken.jpg", "--strict", cwd=home)
+    both = ("query", "broken.jpg", "card3.jpg")
+    assert mtg_db(*both, cwd=home).returncode == 0
+    done = mtg_db(*both, "--strict", cwd=home)
     assert done.returncode == 4
     assert "broken.jpg: not an image" in done.stderr
+
+
+def test_when_no_picture_could_be_read_nothing_was_usable(home: Path) -> None:
+    assert mtg_db("query", "broken.jpg", "nowhere.jpg", cwd=home).returncode == 2
 
 
 def test_a_picture_may_come_from_standard_input(home: Path) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +16,7 @@ import pytest
 from conftest import fill_cache, make_card, make_images, mtg_db
 
 from mtg_image_db import BuildOptions, Database, build_database
+from mtg_image_db.demo import faults
 from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.encoders import EncoderChoice
 
@@ -133,6 +137,29 @@ def test_update_downloads_and_builds_in_one(tmp_path: Path, weights: Path) -> No
     assert "4 new, 0 with another image, 0 with other data, 1 gone" in again.stderr
     assert "4 images encoded, 7 reused" in again.stderr
     assert len(Database.open(tmp_path / "index_out")) == 11
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_an_interrupted_update_does_not_go_on_to_build(tmp_path: Path, weights: Path) -> None:
+    with ScryfallDouble([make_card(n) for n in range(8)], make_images(8)) as double:
+        double.inject("/cards/", *(faults.slow(0.3) for _ in range(8)))
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "mtg_image_db", "update", "--kind", "default_cards"),
+                *("--model", "mtg-demo", "--pretrained", str(weights), "--workers", "1"),
+                *("--api-url", double.url),
+            ],
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        while len(double.requests_to("/cards/")) < 2 and process.poll() is None:
+            threading.Event().wait(0.02)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "run the same command to continue" in said
+    assert not (tmp_path / "index_out").exists()
 
 
 def test_ef_search_can_be_overridden(home: Path) -> None:

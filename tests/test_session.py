@@ -134,6 +134,18 @@ def test_a_429_costs_the_request_nothing_and_pauses_the_host_once(client: Client
     assert client.double.lockout_violations == 0
 
 
+def test_who_waits_for_a_connection_is_held_by_a_429_too(client: Client) -> None:
+    client.double.inject("/cards/", faults.too_many_requests(1))
+    # One connection: seven threads wait for it when the 429 comes.
+    threads = [threading.Thread(target=client.fetch) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    refused, *others = (request.time for request in client.double.requests)
+    assert min(others) - refused >= 1
+
+
 def test_a_429_stops_every_worker_of_the_host(client: Client) -> None:
     client.double.inject("/cards/", faults.too_many_requests(1))
     threads = [threading.Thread(target=client.fetch) for _ in range(8)]

@@ -51,6 +51,7 @@ def choose_tuning(
     decoded = (pixels for _, pixels in decode_ahead(options.cache, missing[:64], how))
     pictures = [pixels for pixels in decoded if not isinstance(pixels, str)][:32]
     if not pictures:
+        encoder.use_precision(precision or "fp32")
         return Tuning(precision or "fp32", options.batch or _UNTRIED_BATCH, {})
     return tune(encoder, _stacked(pictures), precision=precision, batch=options.batch)
 
@@ -127,7 +128,10 @@ def perturbed_queries(
     used: list[int] = []
     began = time.monotonic()
     for start in range(0, len(rows), _UNTRIED_BATCH):
-        some = [(row, _perturbed(cache / faces[row].path, how)) for row in rows[start : start + 32]]
+        some = [
+            (row, _perturbed(cache / faces[row].path, how))
+            for row in rows[start : start + _UNTRIED_BATCH]
+        ]
         good = [(int(row), pixels) for row, pixels in some if pixels is not None]
         if good:
             vectors.append(encoder.encode(_stacked([pixels for _, pixels in good])))

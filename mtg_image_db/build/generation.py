@@ -18,12 +18,17 @@ from mtg_image_db.build.plan import Plan, PlannedFace
 from mtg_image_db.build.reuse import Predecessor
 from mtg_image_db.checkpoint import Checkpoint
 from mtg_image_db.encoders import Encoder
+from mtg_image_db.errors import EncoderError
 from mtg_image_db.files import sha256_file, write_json
 from mtg_image_db.records import offsets_path, write_records
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+_ROWS = 8192
+_LENGTH_TOLERANCE = 1e-4
 
 
 def write_vectors(
@@ -88,7 +93,17 @@ def write_distinct(folder: Path) -> DistinctVectors:
     """Find the rows that share a vector, and write which do."""
     import numpy as np
 
-    distinct = DistinctVectors(np.load(folder / db.EMBEDDINGS, mmap_mode="r"))
+    vectors = np.load(folder / db.EMBEDDINGS, mmap_mode="r")
+    for start in range(0, len(vectors), _ROWS):
+        lengths = np.linalg.norm(vectors[start : start + _ROWS], axis=1)
+        # Written so that NaN is wrong as well.
+        if not (np.abs(lengths - 1) <= _LENGTH_TOLERANCE).all():
+            raise EncoderError(
+                "A vector has not length 1: nothing is published",
+                details="a checkpoint may have been damaged while the build ran",
+                suggestion="Run `mtg-db build --no-resume`.",
+            )
+    distinct = DistinctVectors(vectors)
     np.save(folder / db.SAME, distinct.same)
     return distinct
 

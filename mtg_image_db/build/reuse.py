@@ -11,7 +11,8 @@ from mtg_image_db.build.options import BuildSummary
 from mtg_image_db.build.plan import Plan, PlannedFace
 from mtg_image_db.database import Database
 from mtg_image_db.encoders import Fingerprint
-from mtg_image_db.errors import DatabaseError, MissingInput
+from mtg_image_db.errors import MissingInput, MtgDbError
+from mtg_image_db.files import sha256_file
 from mtg_image_db.progress import Progress
 
 if TYPE_CHECKING:
@@ -41,10 +42,16 @@ class Predecessor:
     def open(cls, out: Path, progress: Progress) -> Predecessor | None:
         """Open what is published in `out`; None, with a note if it is damaged, where nothing is."""
         try:
-            return cls(Database.open(out))
+            database = Database.open(out)
+            for name, (_, digest) in database.manifest.outputs.items():
+                # A damaged vector that is copied gets a digest that says it is whole.
+                if sha256_file(database.folder / name) != digest:
+                    progress.note(f"The database in {out} is not reused: {name} was changed.")
+                    return None
+            return cls(database)
         except MissingInput:
             return None
-        except (DatabaseError, ValueError, KeyError) as error:
+        except (MtgDbError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             progress.note(f"The database in {out} is not reused: {error}")
             return None
 

@@ -90,6 +90,8 @@ def _build(
     ]
     summary.reused = len(by_key) - len(missing)
     made_with = checkpoint.precision or (same_encoder.precision if same_encoder else None)
+    if len(missing) > summary.reused:
+        made_with = None  # a small first build must not decide for a large one
     summary.tuning = choose_tuning(options, missing, encoder, made_with)
     checkpoint.precision = summary.tuning.precision
     try:

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
 from types import FrameType
@@ -13,7 +14,7 @@ from typing import NoReturn
 
 from mtg_image_db.cli.arguments import parse_arguments
 from mtg_image_db.cli.console import print_error, say
-from mtg_image_db.errors import MtgDbError
+from mtg_image_db.errors import InternalError, MtgDbError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if debug:
             raise
         print_error(
-            MtgDbError(
+            InternalError(
                 "Something went wrong that should not",
                 details=f"{type(error).__name__}: {error}",
                 suggestion="Run the command again with --debug and report what it prints.",
@@ -64,13 +65,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     if interruption:
         _leave(128 + interruption[0])
+    others = [t for t in threading.enumerate() if t is not threading.main_thread()]
+    if any(not thread.daemon for thread in others):
+        _leave(code)
     return code
 
 
 def _leave(code: int) -> NoReturn:
     """End the process now: all is recorded, and a thread may still wait for a silent server."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
     os._exit(code)
 
 

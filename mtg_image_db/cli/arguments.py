@@ -29,6 +29,7 @@ class Parser(argparse.ArgumentParser):
 
 
 Value = Callable[[str], Any]
+_LARGEST = 10_000_000
 
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -47,7 +48,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     for value in vars(arguments).values():
         values = value if isinstance(value, list) else [value]
         problems += [v.text for v in values if isinstance(v, Problem)]
-    if not problems and (check := getattr(arguments, "check", None)) is not None:
+    if (check := getattr(arguments, "check", None)) is not None:
         problems += check(arguments)
     if problems:
         raise InvalidArguments(problems)
@@ -94,7 +95,7 @@ def make_parser() -> Parser:
 
 
 def integer(name: str, low: int, high: int | None = None) -> Value:
-    """A whole number within bounds."""
+    """A whole number within bounds; without an upper one, at most ten million."""
     bounds = f"between {low} and {high}" if high is not None else f"at least {low}"
 
     def convert(text: str) -> int | Problem:
@@ -104,7 +105,8 @@ def integer(name: str, low: int, high: int | None = None) -> Value:
             return Problem(f"{name} must be a whole number, not {text!r}")
         if value < low or (high is not None and value > high):
             return Problem(f"{name} must be {bounds}")
-        return value
+        # Larger ones fit no counter and no clock of the operating system.
+        return value if value <= _LARGEST else Problem(f"{name} must be at most {_LARGEST:,}")
 
     return convert
 
@@ -141,7 +143,8 @@ def auto_or(convert: Value) -> Value:
     """``auto``, which becomes None, or another value."""
 
     def convert_or_none(text: str) -> Any:
-        return None if text == "auto" else convert(text)
+        value = None if text == "auto" else convert(text)
+        return Problem(f"{value.text}, or auto") if isinstance(value, Problem) else value
 
     return convert_or_none
 
@@ -162,7 +165,8 @@ def url(name: str) -> Value:
     """An http or https URL."""
 
     def convert(text: str) -> str | Problem:
-        if not re.fullmatch(r"https?://[^\s/@\\]+(/[^\s?#\\]*)?", text):
+        match = re.fullmatch(r"https?://[A-Za-z0-9.-]+(?::(\d+))?(?:/[!-~]*)?", text)
+        if match is None or int(match[1] or 0) > 65535:
             return Problem(f"{name} must be a URL like https://api.scryfall.com")
         return text.rstrip("/")
 
@@ -194,8 +198,11 @@ def folder(name: str) -> Value:
         path = Path(text)
         if not text or "\0" in text:
             return Problem(f"{name} must name a folder")
-        if path.exists() and not path.is_dir():
-            return Problem(f"{name} {text} is a file, not a folder")
+        try:
+            if path.exists() and not path.is_dir():
+                return Problem(f"{name} {text} is a file, not a folder")
+        except OSError as error:
+            return Problem(f"{name} cannot be used: {error.strerror}")
         return path
 
     return convert

@@ -118,10 +118,14 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 def check(arguments: argparse.Namespace) -> list[str]:
     """Check what depends on two arguments."""
     problems = []
-    if arguments.hnsw_ef_construction < arguments.hnsw_m:
+    m, ef_construction = arguments.hnsw_m, arguments.hnsw_ef_construction
+    if isinstance(m, int) and isinstance(ef_construction, int) and ef_construction < m:
         problems.append(f"--hnsw-ef-construction must be between {arguments.hnsw_m} and 2000")
-    if 0 < arguments.checkpoint_frequency < 100:
+    frequency = arguments.checkpoint_frequency
+    if isinstance(frequency, int) and 0 < frequency < 100:
         problems.append("--checkpoint-frequency must be 0 or at least 100")
+    if arguments.out == arguments.cache:
+        problems.append("--out and --cache must be two folders")
     return problems
 
 
@@ -188,7 +192,7 @@ def print_summary(summary: BuildSummary) -> None:
     if len(summary.invalid) > 10:
         say(f"  - and {len(summary.invalid) - 10:,} more")
     if summary.invalid:
-        say("Invalid images are fetched again by `mtg-db download`.")
+        say("Invalid images are fetched again by `mtg-db download --verify`.")
     if summary.replaced:
         say(
             f"Compared with the database before: {summary.new:,} new, {summary.changed:,} with "

@@ -8,9 +8,11 @@ import threading
 import time
 import unicodedata
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 from mtg_image_db.errors import InvalidArguments, MtgDbError
+from mtg_image_db.files import storage_errors
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -18,12 +20,12 @@ if TYPE_CHECKING:
 
 def say(text: str = "") -> None:
     """Tell a person something, on standard error."""
-    print(_printable(text), file=sys.stderr, flush=True)  # noqa: T201 - this is the place
+    _write(text, sys.stderr)
 
 
 def answer(text: str) -> None:
     """Give an answer, on standard output."""
-    print(_printable(text), flush=True)  # noqa: T201 - this is the place
+    _write(text, sys.stdout)
 
 
 def print_error(error: MtgDbError) -> None:
@@ -45,7 +47,7 @@ class Bars:
 
     def __init__(self) -> None:
         self._bar: tqdm[Any] | None = None
-        self._shown = sys.stderr.isatty()
+        self._shown = sys.stderr is not None and sys.stderr.isatty()
         self._paused_until = 0.0
 
     def start(self, stage: str, total: int | None, unit: str) -> None:
@@ -113,7 +115,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[
     cells = [[_printable(cell) for cell in row] for row in [header, *rows]]
     aligned_right = frozenset(right)
     widths = [max(_width(row[i]) for row in cells) for i in range(len(header))]
-    room = shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 10_000
+    room = (
+        shutil.get_terminal_size((100, 24)).columns
+        if sys.stdout and sys.stdout.isatty()
+        else 10_000
+    )
     excess = sum(widths) + 2 * (len(widths) - 1) - room
     if excess > 0 and len(widths) > 1:
         widest = max(range(len(widths) - 1), key=widths.__getitem__)
@@ -155,8 +161,16 @@ def _width(text: str) -> int:
     return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
 
 
-def _printable(text: str) -> str:
+def _write(text: str, stream: TextIO | None) -> None:
+    if stream is None:  # closed by whoever started us
+        return
+    with storage_errors(Path("the output")):
+        stream.write(_printable(text, stream.encoding) + "\n")
+        stream.flush()
+
+
+def _printable(text: str, encoding: str | None = None) -> str:
     """Replace what a terminal would act on, or cannot show."""
     safe = "".join(c if c in "\n\t" or c.isprintable() else "�" for c in text)
-    encoding = sys.stdout.encoding or "utf-8"
+    encoding = encoding or "utf-8"
     return safe.encode(encoding, "replace").decode(encoding)

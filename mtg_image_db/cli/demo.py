@@ -41,7 +41,10 @@ def run(arguments: argparse.Namespace) -> int:
         say("image is missing for good (404).")
         say("\n$ mtg-db download")
         options = stage.download_options()
-        print_download(download_images(options, Bars()), options)
+        summary = download_images(options, Bars())
+        print_download(summary, options)
+        if summary.interrupted:
+            raise KeyboardInterrupt
         say("\n$ mtg-db build")
         say("(The demo's encoder has fixed random weights: enough for a few dozen clean cards.)")
         print_build(build_database(stage.build_options(), Bars()))

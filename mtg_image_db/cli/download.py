@@ -57,14 +57,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=integer("--timeout-connect", 1),
         default=5,
         metavar="SECONDS",
-        help="to reach a server (%(default)s)",
+        help="to reach a server, at least 1 (%(default)s)",
     )
     add(
         "--timeout-read",
         type=integer("--timeout-read", 5),
         default=30,
         metavar="SECONDS",
-        help="between two pieces of an answer (%(default)s)",
+        help="between two pieces of an answer, at least 5 (%(default)s)",
     )
     add(
         "--max-retries",
@@ -188,6 +188,8 @@ def run(arguments: argparse.Namespace) -> int:
         from mtg_image_db.download.report import write_report
 
         write_report(arguments.report, summary, options)
+    if summary.interrupted:
+        raise KeyboardInterrupt
     if summary.stopped is not None:
         print_error(summary.stopped)
         return summary.stopped.exit_code

@@ -82,8 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
     database.use_encoder(load_encoder(choice))
     broken = 0
     for number_, name in enumerate(arguments.images):
-        source = sys.stdin.buffer.read() if name == "-" else Path(name)
         try:
+            source = _standard_input() if name == "-" else Path(name)
             cards = database.query(source, arguments.k, min_score=arguments.min_score)
         except ImageError as error:
             broken += 1
@@ -102,7 +102,15 @@ def run(arguments: argparse.Namespace) -> int:
                 answer(_card_table(card, arguments.k))
     if broken:
         say(f"{broken} of {len(arguments.images)} pictures could not be read.")
+    if broken == len(arguments.images):
+        return 2
     return 4 if arguments.strict and broken else 0
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None:
+        raise ImageError("standard input is closed")
+    return sys.stdin.buffer.read()
 
 
 def _card_table(card: CardAnswer, k: int) -> str:

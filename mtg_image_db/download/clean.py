@@ -61,8 +61,13 @@ def find_leftovers(cache: Path, progress: Progress | None = None) -> list[Leftov
 
 
 def remove_leftovers(cache: Path, leftovers: list[Leftover], *, wait: bool = True) -> None:
-    """Remove files that `find_leftovers` listed, and the rows of their faces."""
+    """Remove files that `find_leftovers` listed, and the rows of their faces.
+
+    What a download has taken up since the list was made is left alone.
+    """
     with exclusive(cache, "clean", wait=wait), Ledger(cache) as ledger:
-        ledger.forget(leftover.face_id for leftover in leftovers if leftover.face_id)
-        for leftover in leftovers:
+        listed = {leftover.path for leftover in leftovers}
+        still = [leftover for leftover in find_leftovers(cache) if leftover.path in listed]
+        ledger.forget(leftover.face_id for leftover in still if leftover.face_id)
+        for leftover in still:
             (cache / leftover.path).unlink(missing_ok=True)

@@ -6,6 +6,7 @@ It is what makes a second run cheap (nothing is decoded again) and a build trust
 from __future__ import annotations
 
 import hashlib
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -30,6 +31,9 @@ CREATE TABLE IF NOT EXISTS image (
     at       TEXT NOT NULL       -- UTC, ISO 8601
 ) WITHOUT ROWID;
 """
+_IMAGE_NAME = re.compile(
+    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(-face-\d+)?\.[0-9a-f]{10}\.(jpg|png|webp|img)"
+)
 _SELECT = "SELECT face_id, url, path, bytes, sha256, reason, error FROM image"
 
 
@@ -84,6 +88,11 @@ def image_path(face_id: str, url: str) -> str:
     return f"images/{face_id[:2]}/{face_id.replace(':', '-')}.{digest}{suffix}"
 
 
+def is_image_name(name: str) -> bool:
+    """Whether a file is named as `image_path` names files: others are somebody else's."""
+    return _IMAGE_NAME.fullmatch(name) is not None
+
+
 class Ledger:
     """The table of outcomes of one cache. Used from one thread.
 
@@ -98,6 +107,13 @@ class Ledger:
     def __init__(self, cache: Path, *, create: bool = False) -> None:
         self.path = cache / "ledger.sqlite"
         if not create and not self.path.is_file():
+            if (cache / "images").is_dir():
+                raise MissingInput(
+                    f"The image cache in {cache} has lost its ledger",
+                    details=f"{self.path} is not there",
+                    suggestion="Run `mtg-db download`: valid images are recognised, not fetched "
+                    "again.",
+                )
             raise MissingInput(
                 f"There is no image cache in {cache}",
                 details="a cache is made by `mtg-db download`",
@@ -131,8 +147,9 @@ class Ledger:
             raise StorageError(
                 "The ledger of the image cache cannot be used",
                 details=f"{self.path}: {error}",
-                suggestion="If the disk is full, free some space. If the file is damaged, move it "
-                "away and run `mtg-db download`: valid images are recognised, not fetched again.",
+                suggestion="If the disk is full, free some space; if the folder is read-only, use "
+                "one that can be written. If the file is damaged, move it away and run "
+                "`mtg-db download`: valid images are recognised, not fetched again.",
             ) from error
 
     def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
@@ -160,7 +177,8 @@ class Ledger:
         if rows:
             self._write(
                 "INSERT INTO image VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (face_id) DO UPDATE "
-                "SET url=excluded.url, outcome=excluded.outcome, reason=excluded.reason, "
+                "SET url=iif(excluded.path='' AND path<>'', url, excluded.url), "
+                "outcome=excluded.outcome, reason=excluded.reason, "
                 "error=excluded.error, at=excluded.at, "
                 "path=iif(excluded.path='', path, excluded.path), "
                 "bytes=iif(excluded.path='', bytes, excluded.bytes), "

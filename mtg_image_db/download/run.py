@@ -173,17 +173,20 @@ class _Run:
 
     def _take_out_cached(self, summary: DownloadSummary) -> None:
         """Take what is there and valid out of the plan; each folder is listed once."""
-        folder, names = "", frozenset[str]()
+        folder, sizes = "", dict[str, int]()
         there: list[str] = []
         self.progress.start("checking the cache", self.ledger.plan_size(), "images")
         for face in self.ledger.planned():
             self.progress.advance()
             here, _, name = face.path.rpartition("/")
             if here != folder:
-                folder, names = here, _names_in(self.cache / here)
-            if name not in names:
+                folder, sizes = here, _sizes_in(self.cache / here)
+            if name not in sizes:
                 continue
-            known = face.last is not None and face.last.valid and face.last.path == face.path
+            last = face.last
+            known = last is not None and last.valid and last.path == face.path
+            if last is not None and known and sizes[name] != last.bytes:
+                continue  # it was changed since
             if not known:
                 outcome = adopt_image(self.cache, face)
                 if outcome is None:
@@ -230,6 +233,12 @@ class _Run:
             summary.interrupted = True
         except MtgDbError as error:
             summary.stopped = error
+        except OSError as error:
+            summary.stopped = StorageError(
+                "The image cache cannot be used",
+                details=str(error),
+                suggestion="Check the disk and the folder's owner, then run the command again.",
+            )
         finally:
             self.stop.set()
             for _ in workers:
@@ -309,13 +318,16 @@ class _Run:
         self.flushed_at = time.monotonic()
 
 
-def _names_in(folder: Path) -> frozenset[str]:
+def _sizes_in(folder: Path) -> dict[str, int]:
     """List a folder; what a killed run left half-written is removed on the way."""
+    sizes = {}
     try:
-        names = frozenset(os.listdir(folder))  # noqa: PTH208 - a Path for each of 540,000 costs
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.endswith(".part"):
+                    (folder / entry.name).unlink(missing_ok=True)
+                else:
+                    sizes[entry.name] = entry.stat().st_size
     except FileNotFoundError:
-        return frozenset()
-    for name in names:
-        if name.endswith(".part"):
-            (folder / name).unlink(missing_ok=True)
-    return names
+        pass
+    return sizes

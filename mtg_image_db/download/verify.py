@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from mtg_image_db.download.ledger import Ledger
+from mtg_image_db.download.ledger import Ledger, is_image_name
 from mtg_image_db.errors import ImageError
 from mtg_image_db.files import exclusive
 from mtg_image_db.images import check_bytes
@@ -83,11 +83,15 @@ def verify_cache(
     """
     progress = Silent() if progress is None else progress
     report = CacheReport(cache, fixed=fix)
+
+    def waiting(holder: str) -> None:
+        progress.note(f"Waiting for another process that holds {cache}: {holder}")
+
     with Ledger(cache) as ledger:
-        expected = _expected(cache, ledger)
-        report.total = len(expected)
         faces: list[str] = []
-        with exclusive(cache, "verify-cache", wait=wait, on_wait=progress.note):
+        with exclusive(cache, "verify-cache", wait=wait, on_wait=waiting):
+            expected = _expected(cache, ledger)
+            report.total = len(expected)
             progress.start("verifying", len(expected), "images")
             for done in _in_processes(cache, expected):
                 progress.advance(len(done))
@@ -105,11 +109,11 @@ def verify_cache(
 
 
 def _expected(cache: Path, ledger: Ledger) -> list[_Expected]:
-    """All files the ledger knows, and all others under ``images/`` that bear a final name."""
+    """All files the ledger knows, and all others that bear a name as this program gives them."""
     known = {o.path: _Expected(o.path, o.sha256, o.face_id) for o in ledger.outcomes() if o.path}
     for path in (cache / "images").glob("*/*"):
         name = path.relative_to(cache).as_posix()
-        if name not in known and not name.endswith(".part"):
+        if name not in known and is_image_name(path.name):
             known[name] = _Expected(name, "", "")
     return list(known.values())
 

@@ -48,9 +48,8 @@ class OpenClipEncoder:
         import open_clip
         import torch
 
-        open_clip.add_model_config(_CONFIGS)
         device = _device(choice.device)
-        weights, facts = _resolve(choice)
+        weights, facts = resolve_weights(choice)
         try:
             model = open_clip.create_model(
                 choice.model,
@@ -64,7 +63,10 @@ class OpenClipEncoder:
         except Exception as error:
             raise EncoderError(
                 f"The model {choice.model} cannot be loaded with these weights",
-                details=_first_line(error),
+                # torch's own advice for files that hold no weights is to load them unsafely.
+                details="the file holds no weights"
+                if "nickling" in type(error).__name__
+                else _first_line(error),
                 suggestion="Check that --model names the architecture that --pretrained was made "
                 "for, and that the model accepts --size.",
             ) from error
@@ -113,10 +115,17 @@ class OpenClipEncoder:
         return normalised(vectors)
 
 
-def _resolve(choice: EncoderChoice) -> tuple[str | None, dict[str, Any]]:
-    """Find the weights: a file's path, and what open_clip knows about a tag."""
+def resolve_weights(choice: EncoderChoice) -> tuple[str | None, dict[str, Any]]:
+    """Find the weights: a file's path, and what open_clip knows about a tag.
+
+    Raises
+    ------
+    EncoderError
+        The model or the weights do not exist, or cannot be fetched.
+    """
     import open_clip
 
+    open_clip.add_model_config(_CONFIGS)
     if choice.model.startswith(("hf-hub:", "local-dir:")):
         return None, {}
     known = open_clip.list_models()
@@ -131,6 +140,12 @@ def _resolve(choice: EncoderChoice) -> tuple[str | None, dict[str, Any]]:
         )
     if Path(choice.pretrained).is_file():
         return choice.pretrained, {}
+    if len(Path(choice.pretrained).parts) > 1 or Path(choice.pretrained).suffix:
+        raise EncoderError(
+            f"There is no weights file {choice.pretrained}",
+            details=f"it is named as the weights of {choice.model}",
+            suggestion="If it has moved, name it with --pretrained FILE.",
+        )
     tags = open_clip.list_pretrained_tags_by_model(choice.model)
     facts = open_clip.get_pretrained_cfg(choice.model, choice.pretrained)
     if not facts:

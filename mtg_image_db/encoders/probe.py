@@ -6,11 +6,13 @@ not; on CPUs small batches win, on GPUs large ones.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mtg_image_db.encoders import Encoder
+from mtg_image_db.errors import EncoderError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 AGREEMENT = 0.999
 """Least cosine similarity with float32 that a precision needs."""
 
-LEAST_IMAGES = 512
+LEAST_IMAGES = 2000
 """Below this, trying takes longer than it saves."""
 
 _FIRST_BATCH = 16
@@ -68,10 +70,12 @@ def tune(
         encoder.use_precision("fp32")
         exact = encoder.encode(some(first))
         for name in candidates:
-            encoder.use_precision(name)
-            agreement = (encoder.encode(some(first)) * exact).sum(axis=1).min()
-            if agreement >= AGREEMENT:
-                rates[f"{name}/{first}"] = _rate(encoder, some(first))
+            # A device may lack operations for a precision, or its vectors be no numbers.
+            with contextlib.suppress(RuntimeError, EncoderError):
+                encoder.use_precision(name)
+                agreement = (encoder.encode(some(first)) * exact).sum(axis=1).min()
+                if agreement >= AGREEMENT:
+                    rates[f"{name}/{first}"] = _rate(encoder, some(first))
         best = max(rates, key=lambda name: rates[name]).partition("/")[0]
     else:
         best = candidates[0]

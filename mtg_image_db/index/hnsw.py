@@ -163,7 +163,8 @@ class Index:
                 suggestion="Build the database again with `mtg-db build`.",
             )
         ids = ids_of(self._index)
-        self._some_gone = bool((ids == GONE).any())
+        # Kept here: FAISS holds no reference to it. Ids are rows, which are never negative.
+        self._not_gone = faiss.IDSelectorRange(0, 1 << 62) if (ids == GONE).any() else None
 
     def __len__(self) -> int:
         """How many entries it has, those that are gone included."""
@@ -195,9 +196,8 @@ class Index:
 
         k = min(k, len(self))
         parameters = faiss.SearchParametersHNSW(efSearch=max(ef_search or self.ef_search, k))
-        if self._some_gone:
-            # Ids are rows, which are never negative.
-            parameters.sel = faiss.IDSelectorRange(0, 1 << 62)
+        if self._not_gone is not None:
+            parameters.sel = self._not_gone
         scores, ids = self._index.search(vectors, k, params=parameters)
         return scores, ids
 

@@ -84,15 +84,23 @@ def fetch_array(session: PoliteSession, url: str, path: Path, progress: Progress
             nonlocal received
             while piece := response.raw.read(_CHUNK, decode_content=True):
                 received += len(piece)
-                if received > LARGEST_UNPACKED:
+                if received > LARGEST_FILE:
                     raise _too_large()
                 progress.advance(len(piece))
                 yield piece
 
+        def limited(texts: Iterator[bytes]) -> Iterator[bytes]:
+            unpacked = 0
+            for text in texts:
+                unpacked += len(text)
+                if unpacked > LARGEST_UNPACKED:
+                    raise _too_large()
+                yield text
+
         rows = 0
         with atomic_write(path) as stream:
             with gzip.GzipFile(fileobj=stream, mode="wb", compresslevel=5, mtime=0) as packed:
-                for line in split_array(_unpacked(pieces())):
+                for line in split_array(limited(_unpacked(pieces()))):
                     packed.write(line + b"\n")
                     rows += 1
             if rows == 0:
@@ -169,25 +177,22 @@ class _Partial:
 
 
 def _count_rows(path: Path) -> int:
-    unpack = zlib.decompressobj(wbits=31)
     unpacked = rows = 0
     unfinished = False  # the text since the last line break holds more than blanks
-    with path.open("rb") as stream:
-        while not unpack.eof and (piece := unpack.unconsumed_tail or stream.read(_CHUNK)):
-            try:
-                text = unpack.decompress(piece, 4 << 20)
-            except zlib.error:
-                raise DamagedBody("bad gzip data") from None
-            unpacked += len(text)
-            if unpacked > LARGEST_UNPACKED:
-                raise SnapshotError("The bulk file unpacks to more than 32 GB: refused")
-            *lines, rest = text.split(b"\n")
-            for line in lines:
-                rows += unfinished or bool(line.strip())
-                unfinished = False
-            unfinished |= bool(rest.strip())
-    if not unpack.eof:
-        raise DamagedBody("the gzip data end early")
+    try:
+        # The same reader that will read it: what this accepts, that accepts.
+        with gzip.open(path, "rb") as stream:
+            while text := stream.read(4 << 20):
+                unpacked += len(text)
+                if unpacked > LARGEST_UNPACKED:
+                    raise SnapshotError("The bulk file unpacks to more than 32 GB: refused")
+                *lines, rest = text.split(b"\n")
+                for line in lines:
+                    rows += unfinished or bool(line.strip())
+                    unfinished = False
+                unfinished |= bool(rest.strip())
+    except (OSError, EOFError, zlib.error):
+        raise DamagedBody("bad gzip data") from None
     rows += unfinished
     if rows == 0:
         raise DamagedBody("the bulk file has no rows")
@@ -200,10 +205,16 @@ def _unpacked(pieces: Iterator[bytes]) -> Iterator[bytes]:
     for number, piece in enumerate(pieces):
         if number == 0 and piece[:2] == b"\x1f\x8b":
             unpack = zlib.decompressobj(wbits=31)
-        try:
-            yield unpack.decompress(piece) if unpack else piece
-        except zlib.error:
-            raise DamagedBody("bad gzip data") from None
+        if unpack is None:
+            yield piece
+            continue
+        rest = piece
+        while rest:
+            try:
+                yield unpack.decompress(rest, 4 << 20)
+            except zlib.error:
+                raise DamagedBody("bad gzip data") from None
+            rest = unpack.unconsumed_tail
     if unpack and not unpack.eof:
         raise DamagedBody("the gzip data end early")
 

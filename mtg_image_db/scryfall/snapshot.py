@@ -86,8 +86,20 @@ def snapshots(cache: Path) -> list[Snapshot]:
     ------
     MissingInput
         There is none.
+    SnapshotError
+        One is damaged.
     """
-    found = [s for kind in KINDS if (s := load_snapshot(cache, kind)) is not None]
+    found = []
+    for kind in KINDS:
+        snapshot = load_snapshot(cache, kind)
+        if snapshot is not None:
+            found.append(snapshot)
+        elif (bulk_folder(cache) / f"{kind}.json").exists():
+            raise SnapshotError(
+                f"The {kind} snapshot in {cache} is damaged",
+                details="its file is missing, unreadable, or not of the size it had",
+                suggestion="Run `mtg-db download --refresh`.",
+            )
     if not found:
         raise MissingInput(
             f"No bulk snapshot in {cache}",

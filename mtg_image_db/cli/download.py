@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 
 from mtg_image_db.cli.arguments import (
-    Problem,
     choice,
     codes,
     environment,
@@ -154,11 +153,6 @@ def add_no_wait(parser: argparse.ArgumentParser) -> None:
 def add_strict(parser: argparse.ArgumentParser, event: str) -> None:
     """Declare --strict."""
     parser.add_argument("--strict", action="store_true", help=f"exit with code 4 if {event}")
-
-
-def check(arguments: argparse.Namespace) -> list[str]:
-    """Check what comes from the environment, which no `type` has seen."""
-    return [arguments.api_url.text] if isinstance(arguments.api_url, Problem) else []
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def check(arguments: argparse.Namespace) -> list[str]:
     """Check what depends on two arguments."""
-    return download.check(arguments) + build.check(arguments)
+    return build.check(arguments)
 
 
 def run(arguments: argparse.Namespace) -> int:

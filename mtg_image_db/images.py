@@ -42,6 +42,8 @@ class Preprocessing:
         title and the collector line.
     mean, std
         Of the three channels, on a scale of 0 to 1.
+    least_decode
+        Decode no more of a JPEG than the input needs (see `open_for`).
     """
 
     height: int
@@ -50,6 +52,7 @@ class Preprocessing:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     interpolation: str = "bicubic"
+    least_decode: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """The values as JSON types."""
@@ -65,7 +68,10 @@ class Preprocessing:
             raise ValueError("not a preprocessing")
         if not (isinstance(height, int) and isinstance(width, int) and min(height, width) > 0):
             raise ValueError("not a size")
-        return cls(height, width, fit, mean, std, str(values["interpolation"]))
+        least = values["least_decode"]
+        if not isinstance(least, bool):
+            raise TypeError("not a choice")
+        return cls(height, width, fit, mean, std, str(values["interpolation"]), least)
 
 
 def check_bytes(data: bytes) -> tuple[int, int]:
@@ -148,7 +154,7 @@ def open_for(source: Path | bytes, how: Preprocessing) -> Image.Image:
     A JPEG of over twice the input's size is decoded at a half, a quarter or an eighth: the vectors
     stay the same to a cosine of 0.999 (a test looks), at a fraction of the cost.
     """
-    return open_picture(source, at_least=(how.width, how.height))
+    return open_picture(source, at_least=(how.width, how.height) if how.least_decode else None)
 
 
 def prepare(picture: Image.Image, how: Preprocessing) -> NDArray[np.uint8]:

@@ -9,9 +9,25 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import card_id, download_options, make_card, make_images
+from conftest import (
+    PixelEncoder,
+    card_id,
+    download_options,
+    jpeg,
+    make_card,
+    make_images,
+    make_picture,
+)
 
-from mtg_image_db import DownloadSummary, FaceFilter, NothingUsable, StorageError, download_images
+from mtg_image_db import (
+    BuildOptions,
+    DownloadSummary,
+    FaceFilter,
+    NothingUsable,
+    StorageError,
+    build_database,
+    download_images,
+)
 from mtg_image_db.demo import faults
 from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.download.ledger import Ledger
@@ -331,15 +347,19 @@ def test_a_second_download_waits_for_the_first(double: ScryfallDouble, tmp_path:
     assert results[0].downloaded == 12
 
 
-def test_a_thousand_images_with_five_corrupt_give_995(tmp_path: Path) -> None:
-    images = make_images(40)
-    many = {f"{card_id(n)}/front": images[f"{card_id(n % 40)}/front"] for n in range(1000)}
-    with ScryfallDouble([make_card(n) for n in range(1000)], many) as double:
-        for number in (10, 200, 500, 777, 999):
+def test_a_thousand_images_with_five_corrupt_give_995_entries(tmp_path: Path) -> None:
+    images = {f"{card_id(n)}/front": jpeg(make_picture(n, (61, 85))) for n in range(1000)}
+    corrupt = (10, 200, 500, 777, 999)
+    with ScryfallDouble([make_card(n) for n in range(1000)], images) as double:
+        for number in corrupt:
             double.inject(card_id(number), faults.corrupt(times=None))
         summary = download_images(download_options(double, tmp_path, max_retries=1))
     assert (summary.requested, summary.downloaded, summary.failed) == (1000, 995, 5)
-    assert {failure.label for failure in summary.failures} == {
-        f"Card {n} (TST {n})" for n in (10, 200, 500, 777, 999)
+    assert {(failure.label, failure.reason) for failure in summary.failures} == {
+        (f"Card {n} (TST {n})", "not an image") for n in corrupt
     }
     assert len(files(tmp_path)) == 995
+    options = BuildOptions(cache=tmp_path, out=tmp_path / "out")
+    built = build_database(options, encoder=PixelEncoder())
+    assert (built.faces, built.entries) == (995, 995)
+    assert built.left_out == {"not an image": 5}

@@ -10,7 +10,7 @@ import argparse
 
 from mtg_image_db.build.options import BuildOptions, BuildSummary
 from mtg_image_db.cli.arguments import auto_or, choice, folder, image_size, integer
-from mtg_image_db.cli.console import Bars, counted, say
+from mtg_image_db.cli.console import Bars, counted, say, size_text
 from mtg_image_db.cli.download import add_cache, add_filters, add_limit, add_no_wait, add_strict
 from mtg_image_db.encoders import DEFAULT_MODEL, DEFAULT_PRETRAINED, EncoderChoice
 from mtg_image_db.index.quality import Quality
@@ -169,7 +169,7 @@ def print_quality(quality: Quality) -> None:
     say(
         f"Index: recall@1 {chosen.recall_at_1:.4f}, recall@10 {chosen.recall_at_10:.4f} on "
         f"{quality.queries:,} perturbed vectors at efSearch {chosen.ef_search}, "
-        f"{chosen.milliseconds:.2f} ms a search."
+        f"{chosen.milliseconds:.2f} ms a search, {size_text(quality.index_bytes)}."
     )
     if not quality.enough:
         say(

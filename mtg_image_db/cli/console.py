@@ -54,6 +54,7 @@ class Bars:
         """See `Progress`."""
         if not self._shown:
             return
+        self.finish()
         from tqdm import tqdm
 
         scaled = unit == "B"
@@ -83,6 +84,8 @@ class Bars:
     def pause(self, message: str, seconds: float) -> None:
         """See `Progress`; a bar counts the seconds down."""
         self.note(message)
+        if self._bar is None:
+            self.start("waiting", None, "")
         if self._bar is not None:
             self._paused_until = time.monotonic() + seconds
             threading.Thread(target=self._count_down, daemon=True).start()

@@ -45,7 +45,8 @@ def find_leftovers(cache: Path, progress: Progress | None = None) -> list[Leftov
     with Ledger(cache) as ledger:
         faces = {outcome.path: outcome.face_id for outcome in ledger.outcomes() if outcome.path}
     found = []
-    for path in sorted([*(cache / "images").glob("*/*"), *bulk_folder(cache).glob("*.part")]):
+    parts = [*cache.glob("*.part"), *bulk_folder(cache).glob("*.part")]
+    for path in sorted([*(cache / "images").glob("*/*"), *parts]):
         name = path.relative_to(cache).as_posix()
         face_id = faces.get(name, "")
         if name.endswith(".part"):

@@ -147,6 +147,7 @@ class Index:
     def __init__(self, path: Path, ef_search: int) -> None:
         import faiss
 
+        self.path = path
         self.ef_search = ef_search
         try:
             self._index = _read(path)

@@ -41,11 +41,14 @@ class Quality:
         perturbed images, the others have noise added to a cosine of 0.9.
     ef_search
         The smallest with a recall@1 of 0.999, or the largest tried.
+    index_bytes
+        Size of the index's file.
     """
 
     queries: int
     from_images: int
     ef_search: int
+    index_bytes: int
     levels: tuple[Level, ...]
 
     @property
@@ -102,7 +105,8 @@ def measure(
         levels.append(_level(index, queries, best, best_scores[:, 0], ef_search))
         if levels[-1].recall_at_1 >= ENOUGH:
             break
-    return Quality(len(queries), from_images, levels[-1].ef_search, tuple(levels))
+    size = index.path.stat().st_size
+    return Quality(len(queries), from_images, levels[-1].ef_search, size, tuple(levels))
 
 
 def _level(

@@ -1,0 +1,319 @@
+"""Step 3: train the tower contrastively; stop it at any time, start it again to go on.
+
+A pair is a degraded view and a scan of the same artwork. Every other scan of the batch, and the
+scans of the last batches (a queue of vectors), are what the view must be told apart from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import os
+import signal
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from batches import Batches, Plan
+from cards import Cards, artwork_classes, load_cards, picture_numbers
+from conditions import MEDIUM, queries
+from retrieval import embed, rank, second_sources, to_batch
+from torch.nn import functional
+from tower import SIZE, create_tower
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+SCALES = (16.0, 100.0)
+"""Bounds of the learned inverse temperature."""
+
+
+@dataclass
+class State:
+    """Everything that a checkpoint holds."""
+
+    model: torch.nn.Module
+    average: torch.nn.Module
+    scale: torch.nn.Parameter
+    optimiser: torch.optim.Optimizer
+    queue: torch.Tensor
+    queue_classes: torch.Tensor
+    step: int = 0
+    seconds: float = 0.0
+
+    def save(self, path: Path) -> None:
+        """Write the checkpoint so that an interruption leaves the old one whole."""
+        part = path.with_suffix(".part")
+        torch.save(
+            {
+                "model": self.model.state_dict(),
+                "average": self.average.state_dict(),
+                "scale": self.scale.detach(),
+                "optimiser": self.optimiser.state_dict(),
+                "queue": self.queue,
+                "queue_classes": self.queue_classes,
+                "step": self.step,
+                "seconds": self.seconds,
+                "rng": torch.get_rng_state(),
+            },
+            part,
+        )
+        part.replace(path)
+
+    def load(self, path: Path, device: torch.device) -> None:
+        """Take up a checkpoint."""
+        data: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        self.model.load_state_dict(data["model"])
+        self.average.load_state_dict(data["average"])
+        self.optimiser.load_state_dict(data["optimiser"])
+        with torch.no_grad():
+            self.scale.copy_(data["scale"])
+        self.queue, self.queue_classes = data["queue"], data["queue_classes"]
+        self.step, self.seconds = data["step"], data["seconds"]
+        torch.set_rng_state(data["rng"].cpu())
+
+
+def fresh(seed: int, queue: int, device: torch.device) -> State:
+    """Return the state before the first step."""
+    model = create_tower(seed).to(device)
+    average = copy.deepcopy(model).requires_grad_(requires_grad=False)
+    scale = torch.nn.Parameter(torch.tensor(np.log(16.0), dtype=torch.float32, device=device))
+    decayed = [p for p in model.parameters() if p.ndim > 1]
+    others = [p for p in model.parameters() if p.ndim <= 1]
+    optimiser = torch.optim.AdamW(
+        [
+            {"params": decayed, "weight_decay": 0.03},
+            {"params": [*others, scale], "weight_decay": 0.0},
+        ],
+        lr=0.0,
+        betas=(0.9, 0.98),
+    )
+    return State(
+        model,
+        average,
+        scale,
+        optimiser,
+        torch.zeros(queue, model.head.pool.out_features, device=device),
+        torch.full((queue,), -1, dtype=torch.int64, device=device),
+    )
+
+
+def contrast(
+    views: torch.Tensor,
+    scans: torch.Tensor,
+    classes: torch.Tensor,
+    queue: tuple[torch.Tensor, torch.Tensor],
+    scale: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the symmetric InfoNCE loss, and the share of views nearest to their own scan.
+
+    Parameters
+    ----------
+    views, scans : tensor, shape (B, D)
+        Unit vectors, row by row of the same artwork.
+    classes : tensor of int, shape (B,)
+        Artworks; equal ones are never held against each other.
+    queue : pair of tensors, shapes (Q, D) and (Q,)
+        Scans of past steps and their artworks (-1: empty).
+    scale : tensor
+        The inverse of the temperature.
+    """
+    target = torch.arange(len(views), device=views.device)
+    near = scale * views @ scans.T
+    equal = classes[:, None] == classes[None]
+    equal[target, target] = False
+    near = near.masked_fill(equal, -1e4)
+    far = scale * views @ queue[0].T
+    far = far.masked_fill((queue[1][None] == classes[:, None]) | (queue[1] < 0)[None], -1e4)
+    logits = torch.cat([near, far], dim=1)
+    loss = functional.cross_entropy(logits, target) + functional.cross_entropy(near.T, target)
+    return loss / 2, (logits.argmax(1) == target).float().mean()
+
+
+def one_step(
+    state: State, images: torch.Tensor, classes: torch.Tensor, rate: float, decay: float
+) -> tuple[float, float]:
+    """Train on one batch and return loss and accuracy."""
+    device = state.queue.device
+    state.model.train()
+    for group in state.optimiser.param_groups:
+        group["lr"] = rate
+    classes = classes.to(device)
+    with torch.autocast(device.type, torch.bfloat16):
+        out = state.model(to_batch(images.numpy(), device))
+    views, scans = functional.normalize(out.float(), dim=1).chunk(2)
+    scale = state.scale.clamp(np.log(SCALES[0]), np.log(SCALES[1])).exp()
+    loss, accuracy = contrast(views, scans, classes, (state.queue, state.queue_classes), scale)
+    state.optimiser.zero_grad(set_to_none=True)
+    torch.autograd.backward(loss)
+    torch.nn.utils.clip_grad_norm_(state.model.parameters(), 3.0)
+    state.optimiser.step()
+    with torch.no_grad():
+        # Young vectors drift too fast to be worth remembering.
+        if state.step >= 150:
+            state.queue = torch.cat([scans.detach(), state.queue])[: len(state.queue)]
+            state.queue_classes = torch.cat([classes, state.queue_classes])[: len(state.queue)]
+        keep = min(decay, (1 + state.step) / (10 + state.step))
+        for mean, value in zip(
+            state.average.state_dict().values(), state.model.state_dict().values(), strict=True
+        ):
+            if mean.is_floating_point():
+                mean.lerp_(value, 1 - keep)
+            else:
+                mean.copy_(value)
+    state.step += 1
+    return float(loss.detach()), float(accuracy)
+
+
+@torch.no_grad()
+def centre(model: torch.nn.Module, images: torch.Tensor, device: torch.device) -> None:
+    """Shift a fresh tower's output so that vectors do not start out crowded in one direction."""
+    model.train()
+    head: Any = model.head
+    head.pool.proj.bias -= model(to_batch(images.numpy(), device)).mean(0)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A fixed examination on cards that never enter training."""
+
+    cards: Cards
+    classes: np.ndarray[Any, np.dtype[np.int64]]
+    pictures: np.ndarray[Any, np.dtype[np.int64]]
+    size: tuple[int, int]
+
+    def run(
+        self, model: torch.nn.Module, device: torch.device, most: int = 1100
+    ) -> dict[str, float]:
+        """Search held-out cards, degraded or from a second source, in the whole gallery."""
+        rows = np.flatnonzero(self.cards.held_out)[:most]
+        gallery = embed(model, self.cards.pixels, self.size, device)
+        degraded = embed(model, queries(self.cards, rows, MEDIUM, 5), self.size, device)
+        medium = rank(degraded, gallery, self.classes[rows], self.classes)
+        twice = second_sources(self.classes, self.pictures, self.cards.held_out)
+        hidden = (self.pictures[twice], self.pictures)
+        second = rank(gallery[twice], gallery, self.classes[twice], self.classes, hidden)
+        return {
+            "medium_top1": round(medium.share(1), 4),
+            "medium_recall50": round(medium.share(50), 4),
+            "second_top1": round(second.share(1), 4),
+            "second_top5": round(second.share(5), 4),
+            "second_queries": len(twice),
+        }
+
+
+def share_of_rate(step: int, until: int, cooldown: int) -> float:
+    """Return the learning rate as a share of the highest: up in 100 steps, down at the end."""
+    return min(1.0, (step + 1) / 100, (until - step) / cooldown if cooldown else 1.0)
+
+
+def loader_of(arguments: argparse.Namespace, cards: Cards, plan: Plan, first: int) -> Any:
+    """Return the batches from step ``first`` to the last, drawn by worker processes."""
+    count = max(arguments.until - first, 0)
+    batches = Batches(cards, arguments.pairs, plan, first, count)
+    return torch.utils.data.DataLoader(
+        batches,
+        batch_size=None,
+        num_workers=arguments.workers,
+        prefetch_factor=4 if arguments.workers else None,
+    )
+
+
+def arguments_of(argv: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("work", type=Path, help="folder that prepare.py wrote")
+    parser.add_argument("state", type=Path, help="folder of the checkpoint; taken up if present")
+    parser.add_argument("--pairs", type=Path, help="same-artwork list from pairs.py")
+    parser.add_argument("--size", type=int, nargs=2, default=SIZE, help="height and width")
+    parser.add_argument("--batch", type=int, default=128, help="pairs a step")
+    parser.add_argument("--queue", type=int, default=4096, help="past scans to tell apart from")
+    parser.add_argument("--invented", type=float, default=0.35, help="share of recombined cards")
+    parser.add_argument("--rate", type=float, default=1e-3, help="learning rate")
+    parser.add_argument("--scale", type=float, default=16.0, help="least inverse temperature")
+    parser.add_argument(
+        "--cooldown", type=int, default=0, help="lower the rate to 0 over the last N steps"
+    )
+    parser.add_argument("--average", type=float, default=0.998, help="decay of the mean weights")
+    parser.add_argument("--until", type=int, required=True, help="step to stop at")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=2, help="torch threads on a CPU")
+    parser.add_argument("--examine", type=int, default=400, help="steps between examinations")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--log", type=Path, help="JSON lines; default: log.jsonl in STATE")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Train until ``--until`` or a SIGTERM, writing a checkpoint every few minutes."""
+    arguments = arguments_of(argv)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.set_num_threads(arguments.threads)
+    arguments.state.mkdir(parents=True, exist_ok=True)
+    checkpoint = arguments.state / "checkpoint.pt"
+    log = arguments.log or arguments.state / "log.jsonl"
+    state = fresh(arguments.seed, arguments.queue, device)
+    resumed = checkpoint.exists()
+    if resumed:
+        state.load(checkpoint, device)
+    first = state.step
+
+    cards = load_cards(arguments.work)
+    size = (arguments.size[0], arguments.size[1])
+    trial = Trial(cards, artwork_classes(cards, arguments.pairs), picture_numbers(cards), size)
+    plan = Plan(arguments.batch, size, arguments.invented, arguments.seed)
+    state.scale.data.clamp_(min=np.log(arguments.scale))
+    loader = loader_of(arguments, cards, plan, first)
+    stop = False
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal stop
+        stop = True
+
+    def note(**fields: object) -> None:
+        with log.open("a", encoding="utf-8") as file:
+            file.write(
+                json.dumps({"step": state.step, "seconds": round(state.seconds), **fields}) + "\n"
+            )
+
+    if not resumed:
+        centre(state.model, loader.dataset[0][0], device)
+        state.average.load_state_dict(state.model.state_dict())
+    signal.signal(signal.SIGTERM, end)
+    note(event="start", pid=os.getpid(), threads=torch.get_num_threads(), **asdict(plan))
+    saved = time.monotonic()
+    losses, hits = [], []
+    for images, classes in loader:
+        began = time.monotonic()
+        rate = arguments.rate * share_of_rate(state.step, arguments.until, arguments.cooldown)
+        loss, hit = one_step(state, images, classes, rate, arguments.average)
+        losses.append(loss)
+        hits.append(hit)
+        state.seconds += min(time.monotonic() - began, 60)
+        if state.step % 20 == 0:
+            note(
+                loss=round(float(np.mean(losses)), 4),
+                accuracy=round(float(np.mean(hits)), 4),
+                scale=round(float(state.scale.detach().exp()), 2),
+                step_seconds=round(time.monotonic() - began, 3),
+                clock=time.strftime("%H:%M:%S"),
+            )
+            losses, hits = [], []
+        last = stop or state.step >= arguments.until
+        if last or time.monotonic() - saved > 180:
+            state.save(checkpoint)
+            saved = time.monotonic()
+        if not stop and (last or state.step % arguments.examine == 0):
+            note(event="examination", size=size, **trial.run(state.average, device))
+        if last:
+            break
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

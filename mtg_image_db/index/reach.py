@@ -7,11 +7,14 @@ card scans, with several printings of one artwork, it happened at the first try.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+_CHUNK = 8192
 
 
 def connect_unreachable(graph: Any) -> int:
@@ -24,74 +27,88 @@ def connect_unreachable(graph: Any) -> int:
     -------
     How many links were added.
     """
-    import faiss
     import numpy as np
 
-    hnsw = graph.hnsw
     if graph.ntotal == 0:
         return 0
-    neighbors = faiss.rev_swig_ptr(hnsw.neighbors.data(), hnsw.neighbors.size())
-    offsets = faiss.vector_to_array(hnsw.offsets)[:-1].astype(np.int64)
-    slots = offsets[:, None] + np.arange(hnsw.nb_neighbors(0))
+    links = _Links(graph)
     added = 0
     # Taking a link away can lose another node; each round sees to what the last one left.
     for _ in range(10):
         reached = np.zeros(graph.ntotal, dtype=bool)
-        _spread(neighbors, slots, reached, np.array([hnsw.entry_point]))
+        links.spread(reached, np.array([links.entry]))
         if reached.all():
             break
-        spare = np.bincount(neighbors[slots][neighbors[slots] >= 0], minlength=graph.ntotal)
+        spare = links.counted()
         for node in np.flatnonzero(~reached):
             if not reached[node]:
-                _link_to(int(node), int(hnsw.entry_point), neighbors, slots, reached, spare)
+                links.lead_to(int(node), reached, spare)
                 added += 1
-                _spread(neighbors, slots, reached, np.array([node]))
+                links.spread(reached, np.array([node]))
     return added
 
 
-def _spread(
-    neighbors: NDArray[np.int32],
-    slots: NDArray[np.int64],
-    reached: NDArray[np.bool_],
-    frontier: NDArray[np.int64],
-) -> None:
-    """Mark everything that can be reached from some nodes on the lowest level."""
-    import numpy as np
+class _Links:
+    """The links of a graph's lowest level, where all nodes are; written to in place."""
 
-    reached[frontier] = True
-    while len(frontier):
-        following = np.unique(neighbors[slots[frontier]]).astype(np.int64)
-        following = following[following >= 0]
-        frontier = following[~reached[following]]
+    def __init__(self, graph: Any) -> None:
+        import faiss
+        import numpy as np
+
+        hnsw = graph.hnsw
+        self.entry = int(hnsw.entry_point)
+        self._targets: NDArray[np.int32] = faiss.rev_swig_ptr(
+            hnsw.neighbors.data(), hnsw.neighbors.size()
+        )
+        self._offsets = faiss.vector_to_array(hnsw.offsets)[:-1].astype(np.int64)
+        self._places = np.arange(hnsw.nb_neighbors(0))
+
+    def _rows(self, nodes: NDArray[np.int64]) -> Iterator[NDArray[np.int32]]:
+        """Yield the targets of some nodes' links, a few thousand nodes at a time."""
+        for start in range(0, len(nodes), _CHUNK):
+            some = self._offsets[nodes[start : start + _CHUNK], None] + self._places
+            targets = self._targets[some]
+            yield targets[targets >= 0]
+
+    def spread(self, reached: NDArray[np.bool_], frontier: NDArray[np.int64]) -> None:
+        """Mark everything that can be reached from some nodes."""
+        import numpy as np
+
         reached[frontier] = True
+        while len(frontier):
+            following = np.zeros(len(reached), dtype=bool)
+            for targets in self._rows(frontier):
+                following[targets] = True
+            following &= ~reached
+            reached |= following
+            frontier = np.flatnonzero(following)
 
+    def counted(self) -> NDArray[np.int64]:
+        """How many links lead to each node."""
+        import numpy as np
 
-def _link_to(
-    node: int,
-    entry: int,
-    neighbors: NDArray[np.int32],
-    slots: NDArray[np.int64],
-    reached: NDArray[np.bool_],
-    spare: NDArray[np.int64],
-) -> None:
-    own = neighbors[slots[node]]
-    near = [int(n) for n in own if n >= 0 and reached[n]]
-    for neighbor in [*near, entry]:
-        row = slots[neighbor]
-        links = neighbors[row]
-        # A free place, or from the farthest on one whose target has another way in.
-        for place in [*_free(links), *range(len(row) - 1, -1, -1)]:
-            target = links[place]
-            if target < 0 or spare[target] > 1:
-                if target >= 0:
-                    spare[target] -= 1
-                neighbors[row[place]] = node
+        count = np.zeros(len(self._offsets), dtype=np.int64)
+        for targets in self._rows(np.arange(len(self._offsets))):
+            count += np.bincount(targets, minlength=len(count))
+        return count
+
+    def lead_to(self, node: int, reached: NDArray[np.bool_], spare: NDArray[np.int64]) -> None:
+        """Lead a link to a node, from the nearest reached one that it links to."""
+        import numpy as np
+
+        own = self._targets[self._offsets[node] + self._places]
+        near = [int(n) for n in own if n >= 0 and reached[n]]
+        for neighbor in [*near, self.entry]:
+            row = self._offsets[neighbor] + self._places
+            targets = self._targets[row]
+            # Searches stop at the first free place, so only that one counts; otherwise the place
+            # of the farthest target that has another way in.
+            free = np.flatnonzero(targets < 0)[:1]
+            others = [p for p in range(len(row) - 1, -1, -1) if spare[targets[p]] > 1]
+            place = int(free[0]) if len(free) else (others[0] if others else None)
+            if place is not None:
+                if targets[place] >= 0:
+                    spare[targets[place]] -= 1
+                self._targets[row[place]] = node
                 spare[node] += 1
                 return
-
-
-def _free(links: NDArray[np.int32]) -> list[int]:
-    import numpy as np
-
-    # Searches stop at the first free place, so only that one counts.
-    return [int(place) for place in np.flatnonzero(links < 0)[:1]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mtg_image_db.cli.arguments import make_parser
+from mtg_image_db.cli.parser import make_parser
 
 PAGE = Path(__file__).with_name("cli.md")
 

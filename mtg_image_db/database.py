@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtg_image_db.encoders import Encoder, EncoderChoice, Fingerprint, load_encoder
+from mtg_image_db.encoders import Encoder, load_encoder
 from mtg_image_db.errors import DatabaseError, StorageError
 from mtg_image_db.files import read_json_object
 from mtg_image_db.images import open_for, prepare, upright_rgb
 from mtg_image_db.index.hnsw import Index
+from mtg_image_db.manifest import MANIFEST, Manifest
 from mtg_image_db.publication import open_current
 from mtg_image_db.records import Records
 from mtg_image_db.scryfall.faces import CardFace
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-MANIFEST_VERSION = "1.0.0"
-
 EMBEDDINGS = "mtg_embeddings.npy"
 METADATA = "mtg_meta.jsonl"
 INDEX = "mtg_cards.faiss"
@@ -33,7 +32,6 @@ SAME = "mtg_same.npy"
 QUALITY = "quality_report.json"
 PRINTINGS = "mtg_printings.jsonl"
 """One line an artwork, sorted by illustration_id: all printings that share it."""
-MANIFEST = "build_manifest.json"
 
 
 @dataclass(frozen=True)
@@ -76,65 +74,6 @@ class CardAnswer:
     matches: tuple[Match, ...]
 
 
-@dataclass(frozen=True)
-class Manifest:
-    """What `build_manifest.json` says of a database, as far as opening it needs.
-
-    Parameters
-    ----------
-    faces, entries, index_entries
-        N rows, U distinct vectors; the index may have further entries whose faces are gone.
-    outputs
-        Size in bytes and SHA-256 of each part, by file name.
-    raw
-        The whole manifest.
-    """
-
-    fingerprint: Fingerprint
-    choice: EncoderChoice
-    faces: int
-    entries: int
-    index_entries: int
-    ef_search: int
-    outputs: dict[str, tuple[int, str]]
-    raw: dict[str, Any] = field(repr=False)
-
-    @classmethod
-    def read(cls, path: Path) -> Manifest:
-        """Read a manifest; raises DatabaseError where it is damaged or of a newer version."""
-        raw = read_json_object(path)
-        if raw is None:
-            raise _damaged(path, "it is missing or no valid JSON")
-        version = raw.get("version")
-        if (
-            not isinstance(version, str)
-            or version.split(".")[0] != MANIFEST_VERSION.split(".", maxsplit=1)[0]
-        ):
-            raise DatabaseError(
-                "The database was made by another version of mtg-db",
-                details=f"{path}: version {version}, this one reads {MANIFEST_VERSION}",
-                suggestion="Update the package, or build the database again.",
-            )
-        try:
-            chosen = raw["encoder"]["choice"]
-            size = chosen["size"]
-            return cls(
-                fingerprint=Fingerprint.from_json(raw["encoder"]["fingerprint"]),
-                choice=EncoderChoice(**{**chosen, "size": tuple(size) if size else None}),
-                faces=int(raw["statistics"]["faces"]),
-                entries=int(raw["statistics"]["entries"]),
-                index_entries=int(raw["statistics"]["index_entries"]),
-                ef_search=int(raw["parameters"]["hnsw_ef_search"]),
-                outputs={
-                    str(name): (int(part["bytes"]), str(part["sha256"]))
-                    for name, part in raw["outputs"].items()
-                },
-                raw=raw,
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise _damaged(path, f"{type(error).__name__}: {error}") from error
-
-
 class Database:
     """An open database. It stays usable while a newer one is published in its place.
 
@@ -156,16 +95,18 @@ class Database:
             try:
                 found = (folder / name).stat().st_size
             except FileNotFoundError:
-                raise _damaged(folder / name, "it is missing") from None
+                raise DatabaseError.damaged(folder / name, "it is missing") from None
             if found != size:
-                raise _damaged(folder / name, f"{found} bytes, where the manifest says {size}")
+                raise DatabaseError.damaged(
+                    folder / name, f"{found} bytes, where the manifest says {size}"
+                )
         self._records = Records(folder / METADATA)
         self._printings = Records(folder / PRINTINGS)
         try:
             self.embeddings: NDArray[np.float32] = np.load(folder / EMBEDDINGS, mmap_mode="r")
             self._same: NDArray[np.int64] = np.load(folder / SAME, mmap_mode="r")
         except ValueError as error:
-            raise _damaged(folder, str(error)) from error
+            raise DatabaseError.damaged(folder, str(error)) from error
         self._index = Index(folder / INDEX, ef_search or self.manifest.ef_search)
         self._encoder: Encoder | None = None
         self._check()
@@ -212,7 +153,9 @@ class Database:
         levels = {level.get("ef_search"): level for level in report.get("levels", ())}
         chosen = levels.get(self.manifest.ef_search, {})
         if not {"recall_at_1", "milliseconds"} <= set(chosen):
-            raise _damaged(self.folder / QUALITY, "it does not tell of the stored efSearch")
+            raise DatabaseError.damaged(
+                self.folder / QUALITY, "it does not tell of the stored efSearch"
+            )
         return {
             "faces": self.manifest.faces,
             "entries": self.manifest.entries,
@@ -362,7 +305,7 @@ class Database:
         """Rows that share a vector, from the first on."""
         while row >= 0:
             if row >= len(self):
-                raise _damaged(self.folder / INDEX, f"it names row {row}")
+                raise DatabaseError.damaged(self.folder / INDEX, f"it names row {row}")
             yield row
             following = int(self._same[row])
             # Ascending, so a damaged file cannot make a circle.
@@ -380,21 +323,6 @@ class Database:
         }
         for name, fits in counts.items():
             if not fits:
-                raise _damaged(self.folder / name, "its count differs from the manifest's")
-
-
-def manifest_choice(choice: EncoderChoice) -> dict[str, Any]:
-    """How an encoder is named in a manifest: a local file by its full path, any device."""
-    values = asdict(choice)
-    if Path(choice.pretrained).is_file():
-        values["pretrained"] = str(Path(choice.pretrained).resolve())
-    values["device"] = "auto"
-    return values
-
-
-def _damaged(path: Path, why: str) -> DatabaseError:
-    return DatabaseError(
-        f"The database is damaged: {path.name}",
-        details=f"{path}: {why}",
-        suggestion="Build it again with `mtg-db build`; valid images are not fetched again.",
-    )
+                raise DatabaseError.damaged(
+                    self.folder / name, "its count differs from the manifest's"
+                )

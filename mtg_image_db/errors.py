@@ -20,6 +20,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -119,6 +120,15 @@ class DatabaseError(MtgDbError):
     """A database is damaged, of another version, or does not fit the encoder."""
 
     category = "Database"
+
+    @classmethod
+    def damaged(cls, path: Path, why: str) -> DatabaseError:
+        """Make the error for a part that is not what it should be."""
+        return cls(
+            f"The database is damaged: {path.name}",
+            details=f"{path}: {why}",
+            suggestion="Build it again with `mtg-db build`; valid images are not fetched again.",
+        )
 
 
 class ExportError(MtgDbError):

@@ -60,10 +60,10 @@ class Records:
                     mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
                 )
         except ValueError as error:
-            raise _damaged(path, str(error)) from error
+            raise DatabaseError.damaged(path, str(error)) from error
         whole = self._offsets.dtype == np.int64 and self._offsets.ndim == 1 and len(self._offsets)
         if not whole or self._offsets[0] != 0 or self._offsets[-1] != size:
-            raise _damaged(path, "its offsets do not fit")
+            raise DatabaseError.damaged(path, "its offsets do not fit")
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
@@ -72,16 +72,18 @@ class Records:
         """The text of one record."""
         start, end = int(self._offsets[number]), int(self._offsets[number + 1])
         if not 0 <= start < end <= len(self._data):
-            raise _damaged(self._path, f"line {number + 1} has no place")
+            raise DatabaseError.damaged(self._path, f"line {number + 1} has no place")
         return bytes(self._data[start:end])
 
     def __getitem__(self, number: int) -> dict[str, Any]:
         try:
             record = json.loads(self.line(number))
         except (ValueError, RecursionError) as error:
-            raise _damaged(self._path, f"line {number + 1} is no valid JSON") from error
+            raise DatabaseError.damaged(
+                self._path, f"line {number + 1} is no valid JSON"
+            ) from error
         if not isinstance(record, dict):
-            raise _damaged(self._path, f"line {number + 1} is no record")
+            raise DatabaseError.damaged(self._path, f"line {number + 1} is no record")
         return record
 
     def find(self, key: str, value: str) -> dict[str, Any] | None:
@@ -97,11 +99,3 @@ class Records:
             else:
                 high = middle
         return None
-
-
-def _damaged(path: Path, why: str) -> DatabaseError:
-    return DatabaseError(
-        f"{path.name} is damaged",
-        details=f"{path}: {why}",
-        suggestion="Build the database again with `mtg-db build`.",
-    )

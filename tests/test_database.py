@@ -131,7 +131,7 @@ def test_a_manifest_of_a_newer_version_is_refused(out: Path) -> None:
 def test_metadata_edited_in_place_is_an_error_not_a_wrong_answer(out: Path) -> None:
     path = part(out, "mtg_meta.jsonl")
     path.write_bytes(path.read_bytes().replace(b'{"face_id"', b'x"face_id"'))
-    with pytest.raises(DatabaseError, match=r"mtg_meta\.jsonl is damaged"):
+    with pytest.raises(DatabaseError, match=r"damaged: mtg_meta\.jsonl"):
         open_with_encoder(out).query(make_picture(3))
 
 

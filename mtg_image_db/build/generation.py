@@ -20,6 +20,7 @@ from mtg_image_db.checkpoint import Checkpoint
 from mtg_image_db.encoders import Encoder
 from mtg_image_db.errors import EncoderError
 from mtg_image_db.files import sha256_file, write_json
+from mtg_image_db.manifest import MANIFEST, MANIFEST_VERSION, manifest_choice
 from mtg_image_db.records import offsets_path, write_records
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def write_manifest(
     if summary.quality is None or summary.tuning is None:
         raise AssertionError
     manifest: dict[str, Any] = {
-        "version": db.MANIFEST_VERSION,
+        "version": MANIFEST_VERSION,
         "timestamp": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "parameters": {
             "kind": options.kind,
@@ -164,7 +165,7 @@ def write_manifest(
             "checkpoint_frequency": options.checkpoint_frequency,
         },
         "encoder": {
-            "choice": db.manifest_choice(options.encoder),
+            "choice": manifest_choice(options.encoder),
             "precision": summary.tuning.precision,
             "rates": summary.tuning.rates,
             "fingerprint": encoder.fingerprint.to_json(),
@@ -185,7 +186,7 @@ def write_manifest(
             for name in parts
         },
     }
-    write_json(folder / db.MANIFEST, manifest)
+    write_json(folder / MANIFEST, manifest)
 
 
 def _environment() -> dict[str, str]:

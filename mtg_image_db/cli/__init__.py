@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from mtg_image_db.cli.arguments import parse_arguments
 from mtg_image_db.cli.console import print_error, say
+from mtg_image_db.cli.parser import parse_arguments
 from mtg_image_db.errors import InternalError, MtgDbError
 
 

@@ -9,15 +9,21 @@ from __future__ import annotations
 import argparse
 
 from mtg_image_db.build.options import BuildOptions, BuildSummary
-from mtg_image_db.cli.arguments import auto_or, choice, folder, image_size, integer
+from mtg_image_db.cli.arguments import auto_or, choice, image_size, integer
 from mtg_image_db.cli.console import Bars, counted, say, size_text
-from mtg_image_db.cli.download import add_cache, add_filters, add_limit, add_no_wait, add_strict
+from mtg_image_db.cli.options import (
+    add_cache,
+    add_device,
+    add_filters,
+    add_limit,
+    add_no_wait,
+    add_out,
+    add_strict,
+)
 from mtg_image_db.encoders import DEFAULT_MODEL, DEFAULT_PRETRAINED, EncoderChoice
 from mtg_image_db.index.quality import Quality
 from mtg_image_db.scryfall.faces import FaceFilter
 from mtg_image_db.scryfall.kinds import KINDS
-
-DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,28 +97,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--no-resume", action="store_true", help="do not use what an interrupted build left")
     add_strict(parser, "some images were invalid")
     add_no_wait(parser)
-
-
-def add_out(parser: argparse.ArgumentParser) -> None:
-    """Declare --out."""
-    parser.add_argument(
-        "--out",
-        type=folder("--out"),
-        default="index_out",
-        metavar="FOLDER",
-        help="the database (%(default)s)",
-    )
-
-
-def add_device(parser: argparse.ArgumentParser) -> None:
-    """Declare --device."""
-    parser.add_argument(
-        "--device",
-        type=choice("--device", DEVICES),
-        default="auto",
-        metavar="DEVICE",
-        help="where the encoder runs: " + ", ".join(DEVICES) + " (%(default)s)",
-    )
 
 
 def check(arguments: argparse.Namespace) -> list[str]:

@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 
 from mtg_image_db.cli.console import Bars, answer, counted, say, size_text
-from mtg_image_db.cli.download import add_cache, add_no_wait
+from mtg_image_db.cli.options import add_cache, add_no_wait
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

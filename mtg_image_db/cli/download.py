@@ -9,14 +9,19 @@ import argparse
 
 from mtg_image_db.cli.arguments import (
     choice,
-    codes,
     environment,
-    file,
-    folder,
     integer,
     url,
 )
 from mtg_image_db.cli.console import Bars, counted, print_error, say, size_text
+from mtg_image_db.cli.options import (
+    add_cache,
+    add_filters,
+    add_limit,
+    add_no_wait,
+    add_report,
+    add_strict,
+)
 from mtg_image_db.download.options import DEFAULT_API_URL, DownloadOptions, DownloadSummary
 from mtg_image_db.errors import MissingInput
 from mtg_image_db.scryfall.faces import IMAGE_SIZES, FaceFilter
@@ -93,66 +98,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         help=f"another Scryfall-compatible server ({DEFAULT_API_URL}; MTG_DB_API_URL)",
     )
-
-
-def add_cache(parser: argparse.ArgumentParser) -> None:
-    """Declare --cache."""
-    parser.add_argument(
-        "--cache",
-        type=folder("--cache"),
-        default="image_cache",
-        metavar="FOLDER",
-        help="the image cache (%(default)s)",
-    )
-
-
-def add_limit(parser: argparse.ArgumentParser) -> None:
-    """Declare --limit."""
-    parser.add_argument(
-        "--limit",
-        type=integer("--limit", 0),
-        metavar="N",
-        help="at most N faces (all)",
-    )
-
-
-def add_filters(parser: argparse.ArgumentParser) -> None:
-    """Declare --set and --lang."""
-    parser.add_argument(
-        "--set",
-        type=codes("--set"),
-        default=frozenset(),
-        metavar="CODE,CODE",
-        help="only cards of these sets (all)",
-    )
-    parser.add_argument(
-        "--lang",
-        type=codes("--lang"),
-        default=frozenset(),
-        metavar="CODE,CODE",
-        help="only cards in these languages (all)",
-    )
-
-
-def add_report(parser: argparse.ArgumentParser, what: str) -> None:
-    """Declare --report."""
-    parser.add_argument(
-        "--report", type=file("--report"), metavar="FILE.json", help=f"write {what} to a file"
-    )
-
-
-def add_no_wait(parser: argparse.ArgumentParser) -> None:
-    """Declare --no-wait."""
-    parser.add_argument(
-        "--no-wait",
-        action="store_true",
-        help="fail if another process holds the folder, instead of waiting",
-    )
-
-
-def add_strict(parser: argparse.ArgumentParser, event: str) -> None:
-    """Declare --strict."""
-    parser.add_argument("--strict", action="store_true", help=f"exit with code 4 if {event}")
 
 
 def run(arguments: argparse.Namespace) -> int:

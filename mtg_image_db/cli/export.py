@@ -6,7 +6,7 @@ import argparse
 
 from mtg_image_db.cli.arguments import choice, folder
 from mtg_image_db.cli.console import Bars, counted, say, size_text
-from mtg_image_db.cli.query import add_db
+from mtg_image_db.cli.options import add_db
 
 FORMATS = ("npy", "parquet", "browser")
 

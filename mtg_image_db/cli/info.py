@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from mtg_image_db.cli.console import answer, size_text, table
-from mtg_image_db.cli.query import add_db
+from mtg_image_db.cli.options import add_db
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,10 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtg_image_db.cli.arguments import folder, integer, number
-from mtg_image_db.cli.build import add_device
+from mtg_image_db.cli.arguments import integer, number
 from mtg_image_db.cli.console import answer, say, table
-from mtg_image_db.cli.download import add_strict
+from mtg_image_db.cli.options import add_db, add_device, add_strict
 from mtg_image_db.errors import ImageError, InvalidArguments
 
 if TYPE_CHECKING:
@@ -51,19 +50,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_device(parser)
     add_strict(parser, "a picture could not be read")
-
-
-def add_db(parser: argparse.ArgumentParser) -> None:
-    """Declare --db."""
-    parser.add_argument(
-        "--db",
-        "--out",
-        dest="db",
-        type=folder("--db"),
-        default="index_out",
-        metavar="FOLDER",
-        help="the database (%(default)s)",
-    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mtg_image_db.cli.console import Bars, counted, say
-from mtg_image_db.cli.query import add_db
+from mtg_image_db.cli.options import add_db
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

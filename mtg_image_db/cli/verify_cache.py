@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from mtg_image_db.cli.console import Bars, counted, say
-from mtg_image_db.cli.download import add_cache, add_no_wait, add_report
+from mtg_image_db.cli.options import add_cache, add_no_wait, add_report
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

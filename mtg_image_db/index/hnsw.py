@@ -152,17 +152,9 @@ class Index:
         try:
             self._index = _read(path)
         except (RuntimeError, MemoryError) as error:
-            raise DatabaseError(
-                "The index cannot be read",
-                details=f"{path}: {str(error).splitlines()[-1][:200]}",
-                suggestion="Build the database again with `mtg-db build`.",
-            ) from error
+            raise DatabaseError.damaged(path, str(error).splitlines()[-1][:200]) from error
         if self._index.metric_type != faiss.METRIC_INNER_PRODUCT:
-            raise DatabaseError(
-                "The index does not search by inner product",
-                details=str(path),
-                suggestion="Build the database again with `mtg-db build`.",
-            )
+            raise DatabaseError.damaged(path, "it does not search by inner product")
         ids = ids_of(self._index)
         # Kept here: FAISS holds no reference to it. Ids are rows, which are never negative.
         self._not_gone = faiss.IDSelectorRange(0, 1 << 62) if (ids == GONE).any() else None

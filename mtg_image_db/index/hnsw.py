@@ -90,6 +90,11 @@ def add_rows(
     # FAISS cuts a full list of links down to a diverse few: 12 of 64 on real cards, whose vectors
     # crowd, and near twins become unfindable. Filled up with what was cut, none was lost.
     graph.keep_max_size_level0 = True
+    # Room for all at once: a vector that doubles when it is full holds three times its size then.
+    codes = faiss.downcast_index(graph.storage).codes
+    size = codes.size()
+    codes.resize(size + len(rows) * graph.d * 4)
+    codes.resize(size)
     progress.start("indexing", len(rows), "vectors")
     for start in range(0, len(rows), _ADD_BATCH):
         batch = rows[start : start + _ADD_BATCH]

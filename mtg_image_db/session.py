@@ -8,6 +8,7 @@ about the host, and stops everyone for a while (`HostGate`).
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 import time
@@ -31,6 +32,7 @@ ACCEPT = "application/json;q=0.9,*/*;q=0.8"
 
 _RETRIED_STATUSES = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 _LONGEST_RETRY_AFTER = 300.0
+_LARGEST_ERROR = 1 << 16
 _LONGEST_PAUSE = 24 * 3600.0
 _MOST_REDIRECTS = 5
 
@@ -340,8 +342,8 @@ def _problem(response: requests.Response) -> str:
     if "json" not in response.headers.get("Content-Type", ""):
         return ""
     try:
-        answer = response.json()
-    except (ValueError, requests.RequestException):
+        answer = json.loads(response.raw.read(_LARGEST_ERROR))
+    except (ValueError, RecursionError):
         return ""
     details = answer.get("details") if isinstance(answer, dict) else None
     return details[:300] if isinstance(details, str) else ""

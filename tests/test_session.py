@@ -277,3 +277,16 @@ def test_a_pause_of_an_earlier_run_is_honoured(client: Client) -> None:
     began = time.monotonic()
     client.fetch()
     assert time.monotonic() - began >= 0.4
+
+
+def test_what_the_server_says_of_an_error_is_passed_on_in_part(client: Client) -> None:
+    body = b'{"details": "' + b"no such card " * 10 + b'"}'
+    headers = {"Content-Type": "application/json"}
+    client.double.inject("/cards/", faults.status(404, body, headers))
+    with pytest.raises(NetworkError, match="404") as caught:
+        client.fetch()
+    assert "no such card" in caught.value.details
+    client.double.inject("/cards/", faults.status(404, b"[" * 500_000, headers))
+    with pytest.raises(NetworkError) as caught:
+        client.fetch()
+    assert caught.value.reason == "HTTP 404"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from mtg_image_db.cli.console import Bars, counted, say
 from mtg_image_db.cli.options import add_cache, add_no_wait, add_report
@@ -30,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.cache, fix=arguments.fix, wait=not arguments.no_wait, progress=Bars()
     )
     if arguments.report:
-        write_json(Path(arguments.report), report.to_json())
+        write_json(arguments.report, report.to_json())
     invalid = len(report.invalid)
     say(f"{counted(report.total, 'image')}: {report.total - invalid:,} valid, {invalid:,} invalid.")
     for file in report.invalid[:10]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -90,10 +90,6 @@ class EncoderChoice:
     size: tuple[int, int] | None = None
     fit: Fit = "pad"
     device: str = "auto"
-
-    def to_json(self) -> dict[str, Any]:
-        """The values as JSON types, for the manifest."""
-        return asdict(self)
 
 
 class Encoder(Protocol):

@@ -164,10 +164,9 @@ def print_quality(quality: Quality) -> None:
 
 def print_summary(summary: BuildSummary) -> None:
     """Print what the database covers, what it leaves out and why, and what to do next."""
-    if summary.rows.broken or summary.rows.blank:
-        say(
-            f"Snapshots: {summary.rows.broken} broken and {summary.rows.blank} blank lines left out."
-        )
+    rows = summary.rows
+    if rows.broken or rows.blank:
+        say(f"Snapshots: {rows.broken} broken and {rows.blank} blank lines left out.")
     left_out = summary.known - summary.faces
     say(
         f"The snapshots know {counted(summary.known, 'face')}: {summary.faces:,} in the database, "

@@ -101,6 +101,8 @@ def rank(
 ) -> Ranks:
     """Rank the gallery for each query; a right answer shares the query's class.
 
+    A wrong answer that scores as high as the best right one is ranked before it.
+
     Parameters
     ----------
     queries, gallery : array, shapes (Q, D) and (N, D)
@@ -118,7 +120,8 @@ def rank(
             own = hidden[1] == hidden[0][q]
             scores[own] = -2
             right &= ~own
-        ranks[q] = (scores > scores[right].max()).sum()
+        # Not `>`: a representation that maps all to one point would be always right.
+        ranks[q] = (scores[~right] >= scores[right].max()).sum()
     return Ranks(ranks)
 
 

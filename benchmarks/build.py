@@ -1,9 +1,10 @@
 """The build's pipeline beside its limit: decoding and encoding, each alone and both together.
 
-    python benchmarks/build.py [--images 2000] [--model demo|ViT-B-32]
+    python benchmarks/build.py [--images 2000] [--model MODEL] [--device cpu|cuda|mps]
 
-On a CPU the same cores decode and encode: no pipeline is faster than 1/(1/decode + 1/encode).
-ViT-B-32 gets random weights: its speed does not depend on them.
+On a CPU the same cores decode and encode: no pipeline is faster than 1/(1/decode + 1/encode). On a
+GPU the slower of the two is the limit. ViT-B-32 gets random weights: its speed does not depend on
+them.
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ from mtg_image_db.build.encode import choose_tuning, decode_ahead, encode_missin
 from mtg_image_db.build.options import BuildOptions, BuildSummary
 from mtg_image_db.build.plan import PlannedFace
 from mtg_image_db.checkpoint import Checkpoint
-from mtg_image_db.encoders import Encoder, EncoderChoice, load_encoder
+from mtg_image_db.encoders import DEFAULT_MODEL, Encoder, EncoderChoice, load_encoder
 from mtg_image_db.progress import Silent
+
+MODELS = (DEFAULT_MODEL, "ViT-B-32")
 
 _T = TypeVar("_T")
 
@@ -50,7 +53,8 @@ class TimedCheckpoint(Checkpoint):
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--images", type=int, default=2000)
-    parser.add_argument("--model", choices=("demo", "ViT-B-32"), nargs="*")
+    parser.add_argument("--model", choices=MODELS, nargs="*", default=MODELS)
+    parser.add_argument("--device", choices=("cpu", "cuda", "mps"), default="cpu")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
@@ -60,19 +64,19 @@ def main() -> None:
             end="",
         )
         print("checkpoints |\n|---|---|---|---|---|---|---|---|---|")
-        for model in arguments.model or ("demo", "ViT-B-32"):
-            compare(model, folder, faces)
+        for model in arguments.model:
+            compare(model, arguments.device, folder, faces)
 
 
-def compare(model: str, folder: Path, faces: list[PlannedFace]) -> None:
-    """Print one row of the table; rates are images a second."""
-    encoder = make_encoder(model, folder)
+def compare(model: str, device: str, folder: Path, faces: list[PlannedFace]) -> None:
+    """Print one row of the table, and what holds the build up; rates are images a second."""
+    encoder = make_encoder(model, device, folder)
     options = BuildOptions(cache=folder, out=folder)
     tuning = choose_tuning(options, faces, encoder, None)
     how = encoder.fingerprint.preprocessing
     decoded, decode_seconds = timed(lambda: [p for _, p in decode_ahead(folder, faces, how)])
     pixels = np.stack([p for p in decoded if not isinstance(p, str)])
-    few = pixels[: 2000 if model == "demo" else 320]
+    few = pixels[: 320 if device == "cpu" and model != DEFAULT_MODEL else len(pixels)]
     _, encode_seconds = timed(
         lambda: [
             encoder.encode(few[i : i + tuning.batch]) for i in range(0, len(few), tuning.batch)
@@ -91,7 +95,7 @@ def compare(model: str, folder: Path, faces: list[PlannedFace]) -> None:
             options, faces, encoder, tuning.batch, checkpoint, BuildSummary(folder), Silent()
         )
     )
-    limit = 1 / (1 / decode + 1 / encode)
+    limit = 1 / (1 / decode + 1 / encode) if device == "cpu" else min(decode, encode)
     rate = len(faces) / seconds
     print(
         f"| {model} | {tuning.precision} | {tuning.batch} | {decode:.0f} | {encode:.0f} "
@@ -99,7 +103,16 @@ def compare(model: str, folder: Path, faces: list[PlannedFace]) -> None:
         f"| {100 * checkpoint.seconds / seconds:.2f} % |"
     )
     tried = ", ".join(f"{name}: {rate:.0f}" for name, rate in tuning.rates.items())
-    print(f"\n{model}, tried (images/s by precision/batch): {tried}\n", flush=True)
+    print(f"\n{model}, tried (images/s by precision/batch): {tried}")
+    print(f"{model}, bottleneck: {bottleneck(decode, encode)}\n", flush=True)
+
+
+def bottleneck(decode: float, encode: float) -> str:
+    """Which side holds the build up."""
+    cores = os.cpu_count()
+    if encode < decode:
+        return f"encoding, {encode:.0f} a second, where {cores} cores decode {decode:.0f}"
+    return f"decoding, which fills {cores} cores at {decode:.0f} a second; encoding {encode:.0f}"
 
 
 def timed(work: Callable[[], _T]) -> tuple[_T, float]:
@@ -128,19 +141,16 @@ def make_images(folder: Path, count: int) -> list[PlannedFace]:
     return faces
 
 
-def make_encoder(model: str, folder: Path) -> Encoder:
-    """The demo's encoder, or a CLIP with random weights."""
-    if model == "demo":
-        from mtg_image_db.demo.weights import MODEL, write_weights
-
-        write_weights(folder / "demo.safetensors")
-        return load_encoder(EncoderChoice(MODEL, str(folder / "demo.safetensors"), fit="squash"))
+def make_encoder(model: str, device: str, folder: Path) -> Encoder:
+    """The package's encoder, or a CLIP with random weights."""
+    if model == DEFAULT_MODEL:
+        return load_encoder(EncoderChoice(device=device))
     import open_clip
     import torch
 
     torch.manual_seed(0)
     torch.save(open_clip.create_model(model).state_dict(), folder / "random.pt")
-    return load_encoder(EncoderChoice(model, str(folder / "random.pt")))
+    return load_encoder(EncoderChoice(model, str(folder / "random.pt"), device=device))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the tests share: a Scryfall double with small cards, a cache, a small encoder."""
+"""What the tests share: a Scryfall double with small cards, a cache, an encoder of pixels."""
 
 from __future__ import annotations
 
@@ -122,16 +122,6 @@ def download_options(double: ScryfallDouble, cache: Path, **changes: Any) -> Dow
         **changes,
     }
     return DownloadOptions(**values)
-
-
-@pytest.fixture(scope="session")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's weights."""
-    from mtg_image_db.demo.weights import write_weights
-
-    path = tmp_path_factory.mktemp("weights") / "demo.safetensors"
-    write_weights(path)
-    return path
 
 
 def mtg_db(

@@ -386,15 +386,17 @@ def test_identical_images_change_nobody_elses_recall(tmp_path: Path) -> None:
     assert quality.enough
 
 
-def test_a_precision_that_is_kept_is_the_one_vectors_were_made_with(
-    cache: Path, tmp_path: Path
+@pytest.mark.parametrize(("has", "kept"), [(("fp32", "bf16"), "bf16"), (("fp32",), "fp32")])
+def test_the_precision_vectors_were_made_with_is_kept_if_the_encoder_has_it(
+    cache: Path, tmp_path: Path, has: tuple[str, ...], kept: str
 ) -> None:
     encoder = PixelEncoder()
     build(cache, tmp_path, encoder, precision="bf16")
     assert encoder.precision == "bf16"
     again = PixelEncoder()
+    again.precisions = has
     build(cache, tmp_path, again)
-    assert again.precision == "bf16"
+    assert again.precision == kept
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")

@@ -13,10 +13,11 @@ from conftest import card_id, jpeg, json_lines, make_card, make_images, make_pic
 from mtg_image_db import __version__
 from mtg_image_db.demo import faults
 from mtg_image_db.demo.double import ScryfallDouble
+from mtg_image_db.encoders import DEFAULT_MODEL, WEIGHTS
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the three steps were done, by the commands as users type them."""
     folder = tmp_path_factory.mktemp("home")
     with ScryfallDouble([make_card(n) for n in range(12)], make_images(12)) as double:
@@ -24,9 +25,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Path:
         assert done.returncode == 0, done.stderr
     assert "Requested 12 faces: 0 cached, 12 downloaded, 0 failed, 0 skipped." in done.stderr
     assert "Next: mtg-db build" in done.stderr
-    done = mtg_db(
-        "build", "--hnsw-m", "32", "--model", "mtg-demo", "--pretrained", weights, cwd=folder
-    )
+    done = mtg_db("build", "--hnsw-m", "32", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "12 faces: 12 in the database, 0 left out" in done.stderr
     for number in (3, 4):
@@ -86,18 +85,18 @@ def test_a_file_name_that_is_no_text_is_given_back_as_it_came(home: Path) -> Non
     assert answer["query"] == name
 
 
-def test_weights_that_moved_can_be_named(home: Path, weights: Path, tmp_path: Path) -> None:
-    moved = tmp_path / "moved.safetensors"
-    moved.write_bytes(weights.read_bytes())
-    hidden = weights.with_suffix(".hidden")
-    weights.rename(hidden)
-    try:
-        lost = mtg_db("query", "card3.jpg", cwd=home)
-        found = mtg_db("query", "card3.jpg", "--pretrained", moved, cwd=home)
-    finally:
-        hidden.rename(weights)
+def test_weights_that_moved_can_be_named(home: Path, tmp_path: Path) -> None:
+    pytest.importorskip("open_clip")
+    weights, moved = tmp_path / "weights.safetensors", tmp_path / "moved.safetensors"
+    weights.write_bytes((WEIGHTS / f"{DEFAULT_MODEL}.safetensors").read_bytes())
+    database = tmp_path / "index_out"
+    done = mtg_db("build", "--pretrained", weights, "--out", database, cwd=home)
+    assert done.returncode == 0, done.stderr
+    weights.rename(moved)
+    lost = mtg_db("query", "card3.jpg", "--db", database, cwd=home)
+    found = mtg_db("query", "card3.jpg", "--db", database, "--pretrained", moved, cwd=home)
     assert lost.returncode == 1
-    assert "ERROR: Encoder: " in lost.stderr
+    assert "ERROR: Encoder: There is no weights file" in lost.stderr
     assert "Card 3" in found.stdout
 
 
@@ -252,12 +251,15 @@ def test_a_folder_that_cannot_be_written_is_a_clear_error(
     ("arguments", "message"),
     [
         ("--model ViT-B-23", "open_clip has no model ViT-B-23"),
-        ("--pretrained no_such_tag", "is neither a file nor a tag of ViT-B-32"),
+        ("--model ViT-B-32", "Name a tag or a file with --pretrained. Tags: laion2b_s34b_b79k, "),
+        ("--model ViT-B-32 --pretrained no_tag", "is neither a file nor a tag of ViT-B-32"),
+        ("--pretrained no_tag", "Name a tag or a file with --pretrained. Tags: builtin."),
     ],
 )
 def test_an_encoder_that_cannot_be_had_is_never_made_up(
     home: Path, arguments: str, message: str
 ) -> None:
+    pytest.importorskip("open_clip")
     done = mtg_db("build", "--out", "other", *arguments.split(), cwd=home)
     assert done.returncode == 1
     assert message in done.stderr
@@ -265,9 +267,10 @@ def test_an_encoder_that_cannot_be_had_is_never_made_up(
 
 
 def test_a_tag_that_cannot_be_fetched_says_what_to_do_offline(home: Path) -> None:
+    pytest.importorskip("open_clip")
     done = mtg_db(
         "build",
-        *("--out", "other"),
+        *("--out", "other", "--model", "ViT-B-32", "--pretrained", "laion2b_s34b_b79k"),
         cwd=home,
         environment={"HF_HUB_OFFLINE": "1", "HF_HOME": str(home / "empty")},
     )
@@ -277,8 +280,34 @@ def test_a_tag_that_cannot_be_fetched_says_what_to_do_offline(home: Path) -> Non
     assert "Traceback" not in done.stderr
 
 
+def _without_torch(arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command where torch cannot be imported."""
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from mtg_image_db.cli import main\n"
+        f"sys.exit(main({shlex.split(arguments)!r}))"
+    )
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_a_query_needs_no_torch(home: Path) -> None:
+    done = _without_torch("query card3.jpg", home)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Card 3" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", ["--model ViT-B-32", "--device cuda"])
+def test_where_torch_is_needed_the_error_says_what_to_install(home: Path, arguments: str) -> None:
+    for command in ("build", "update"):
+        done = _without_torch(f"{command} --out other {arguments}", home)
+        assert done.returncode == 1
+        assert "ERROR: Encoder: This encoder needs the packages torch and open_clip" in done.stderr
+        assert "pip install 'mtg-image-db[clip]'" in done.stderr
+
+
 def test_help_and_version_import_nothing_heavy() -> None:
-    heavy = ("torch", "open_clip", "faiss", "numpy", "PIL", "requests", "tqdm", "sqlite3")
+    heavy = ("torch", "onnxruntime", "faiss", "numpy", "PIL", "requests", "tqdm", "sqlite3")
     for arguments in ("--help", "--version", "download --help", "build --help", "query --help"):
         code = (
             "import sys\nfrom mtg_image_db.cli import main\n"

@@ -18,19 +18,16 @@ from conftest import fill_cache, make_card, make_images, mtg_db
 from mtg_image_db import BuildOptions, Database, build_database
 from mtg_image_db.demo import faults
 from mtg_image_db.demo.double import ScryfallDouble
-from mtg_image_db.encoders import EncoderChoice
+from mtg_image_db.encoders import DEFAULT_MODEL
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Iterator[Path]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("home")
     cards = [make_card(n, set="aaa" if n < 4 else "bbb") for n in range(12)]
     with ScryfallDouble(cards, make_images(12)) as double:
         fill_cache(double, folder / "image_cache")
-        choice = EncoderChoice("mtg-demo", str(weights), fit="squash")
-        build_database(
-            BuildOptions(cache=folder / "image_cache", out=folder / "index_out", encoder=choice)
-        )
+        build_database(BuildOptions(cache=folder / "image_cache", out=folder / "index_out"))
         yield folder
 
 
@@ -40,7 +37,7 @@ def test_info_says_what_a_database_holds(home: Path) -> None:
     assert "bbb 8, aaa 4" in text
     info = json.loads(mtg_db("info", "--json", cwd=home).stdout)
     assert (info["faces"], info["sets"]) == (12, {"bbb": 8, "aaa": 4})
-    assert info["encoder"]["model"] == "mtg-demo"
+    assert info["encoder"]["model"] == DEFAULT_MODEL
     assert info["quality"]["recall_at_1"] == 1.0
 
 
@@ -126,8 +123,8 @@ def test_without_pyarrow_the_error_says_what_to_install(home: Path) -> None:
     assert "pip install 'mtg-image-db[parquet]'" in done.stderr
 
 
-def test_update_downloads_and_builds_in_one(tmp_path: Path, weights: Path) -> None:
-    options = ("--kind", "default_cards", "--model", "mtg-demo", "--pretrained", weights)
+def test_update_downloads_and_builds_in_one(tmp_path: Path) -> None:
+    options = ("--kind", "default_cards")
     with ScryfallDouble([make_card(n) for n in range(8)], make_images(12)) as double:
         first = mtg_db("update", *options, "--api-url", double.url, cwd=tmp_path)
         assert first.returncode == 0, first.stderr
@@ -140,14 +137,13 @@ def test_update_downloads_and_builds_in_one(tmp_path: Path, weights: Path) -> No
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-def test_an_interrupted_update_does_not_go_on_to_build(tmp_path: Path, weights: Path) -> None:
+def test_an_interrupted_update_does_not_go_on_to_build(tmp_path: Path) -> None:
     with ScryfallDouble([make_card(n) for n in range(8)], make_images(8)) as double:
         double.inject("/cards/", *(faults.slow(0.3) for _ in range(8)))
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "mtg_image_db", "update", "--kind", "default_cards"),
-                *("--model", "mtg-demo", "--pretrained", str(weights), "--workers", "1"),
-                *("--api-url", double.url),
+                *("--workers", "1", "--api-url", double.url),
             ],
             cwd=tmp_path,
             stderr=subprocess.PIPE,

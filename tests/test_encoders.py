@@ -7,9 +7,47 @@ import pytest
 from conftest import PixelEncoder, jpeg, make_picture
 from numpy.typing import NDArray
 
-from mtg_image_db.encoders import EncoderChoice, Fingerprint, load_encoder, normalised
+from mtg_image_db.demo.cards import sample_cards
+from mtg_image_db.encoders import (
+    DEFAULT_MODEL,
+    WEIGHTS,
+    EncoderChoice,
+    Fingerprint,
+    load_encoder,
+    normalised,
+    probe,
+)
+from mtg_image_db.encoders.onnx import FINGERPRINT, OnnxEncoder
 from mtg_image_db.errors import EncoderError
 from mtg_image_db.images import Fit, open_for, open_picture, prepare
+
+SHIPPED = WEIGHTS / f"{DEFAULT_MODEL}.safetensors"
+
+
+def by_torch(weights: Path = SHIPPED, fit: Fit | None = None) -> EncoderChoice:
+    """The package's model, run by torch on the CPU."""
+    return EncoderChoice(pretrained=str(weights), fit=fit, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of the package's architecture that never were trained."""
+    open_clip, torch = pytest.importorskip("open_clip"), pytest.importorskip("torch")
+    open_clip.add_model_config(WEIGHTS.parent / "configs")
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "untrained.pt"
+    torch.save(open_clip.create_model(DEFAULT_MODEL).state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights of a small CLIP, ViT-S-32-alt."""
+    open_clip, torch = pytest.importorskip("open_clip"), pytest.importorskip("torch")
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "clip.pt"
+    torch.save(open_clip.create_model("ViT-S-32-alt").state_dict(), path)
+    return path
 
 
 def test_vectors_have_length_one() -> None:
@@ -23,8 +61,10 @@ def test_a_vector_that_is_none_is_refused(value: float) -> None:
         normalised(np.full((2, 4), value, dtype=np.float32))
 
 
-def test_loading_twice_gives_the_same_fingerprint_and_vectors(weights: Path) -> None:
-    choice = EncoderChoice("mtg-demo", str(weights), fit="squash", device="cpu")
+@pytest.mark.parametrize("choice", [EncoderChoice(), by_torch()], ids=["onnx", "torch"])
+def test_loading_twice_gives_the_same_fingerprint_and_vectors(choice: EncoderChoice) -> None:
+    if not choice.by_onnx:
+        pytest.importorskip("open_clip")
     one, two = load_encoder(choice), load_encoder(choice)
     assert one.fingerprint == two.fingerprint
     assert Fingerprint.from_json(one.fingerprint.to_json()).digest == one.fingerprint.digest
@@ -33,91 +73,96 @@ def test_loading_twice_gives_the_same_fingerprint_and_vectors(weights: Path) -> 
     assert np.allclose(one.encode(pixels[1:2]), one.encode(pixels)[1:2], atol=1e-5)
 
 
+@pytest.mark.parametrize("fit", [None, "pad"])
+def test_both_forms_of_the_packages_encoder_are_the_same_encoder(fit: Fit | None) -> None:
+    pytest.importorskip("open_clip")
+    here, there = load_encoder(EncoderChoice(fit=fit)), load_encoder(by_torch(fit=fit))
+    assert here.fingerprint == there.fingerprint
+    how = here.fingerprint.preprocessing
+    assert (how.height, how.width, how.fit) == (144, 104, fit or "squash")
+    pictures = [sample.faces[0] for sample in sample_cards(6)] + [make_picture(n) for n in range(6)]
+    pixels = np.stack([prepare(picture, how) for picture in pictures])
+    assert (here.encode(pixels) * there.encode(pixels)).sum(axis=1).min() >= 0.9999
+
+
 def test_weights_preprocessing_and_model_each_change_the_fingerprint(
-    weights: Path, tmp_path: Path
+    untrained: Path, clip: Path
 ) -> None:
-    from mtg_image_db.demo.weights import write_weights
-
-    write_weights(tmp_path / "other.safetensors", seed=1)
-    prints = {
-        load_encoder(EncoderChoice("mtg-demo", str(path), fit=fit)).fingerprint.digest
-        for path in (weights, tmp_path / "other.safetensors")
-        for fit in ("pad", "squash")
-    }
-    assert len(prints) == 4
+    choices = [by_torch(path, fit) for path in (SHIPPED, untrained) for fit in ("pad", "squash")]
+    choices += [EncoderChoice("ViT-S-32-alt", str(clip)), EncoderChoice(size=(160, 112))]
+    assert len({load_encoder(choice).fingerprint.digest for choice in choices}) == 6
 
 
-def test_weights_of_another_architecture_are_refused(weights: Path) -> None:
+def test_weights_of_another_architecture_are_refused() -> None:
+    pytest.importorskip("open_clip")
     with pytest.raises(EncoderError, match="cannot be loaded"):
-        load_encoder(EncoderChoice("RN50", str(weights)))
+        load_encoder(EncoderChoice("RN50", str(SHIPPED)))
 
 
 def test_a_file_that_holds_no_weights_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("open_clip")
     (tmp_path / "x.pt").write_bytes(b"not weights")
     with pytest.raises(EncoderError, match="cannot be loaded"):
-        load_encoder(EncoderChoice("mtg-demo", str(tmp_path / "x.pt")))
+        load_encoder(by_torch(tmp_path / "x.pt"))
 
 
-def test_a_clip_with_its_own_input_size_and_another_one(tmp_path: Path) -> None:
-    import open_clip
-    import torch
+def test_a_damaged_or_foreign_onnx_file_is_refused(tmp_path: Path) -> None:
+    whole = (WEIGHTS / f"{DEFAULT_MODEL}.onnx").read_bytes()
+    foreign = whole.replace(FINGERPRINT.encode(), b"x" * len(FINGERPRINT))
+    path = tmp_path / "encoder.onnx"
+    for content in (whole[:-1000], b"", b"not a network", foreign):
+        path.write_bytes(content)
+        with pytest.raises(EncoderError, match=r"encoder\.onnx cannot be used"):
+            OnnxEncoder(path)
 
-    torch.manual_seed(0)
-    model = open_clip.create_model("ViT-S-32-alt")
-    path = tmp_path / "random.pt"
-    torch.save(model.state_dict(), path)
-    own = load_encoder(EncoderChoice("ViT-S-32-alt", str(path), device="cpu"))
-    assert (own.fingerprint.preprocessing.height, own.fingerprint.preprocessing.width) == (224, 224)
-    tall = load_encoder(EncoderChoice("ViT-S-32-alt", str(path), size=(224, 160), device="cpu"))
+
+def test_a_precision_that_there_is_not_is_refused() -> None:
+    with pytest.raises(EncoderError, match="cannot compute in bf16 here"):
+        load_encoder(EncoderChoice()).use_precision("bf16")
+
+
+def test_a_clip_with_its_own_input_size_and_another_one(clip: Path) -> None:
+    own = load_encoder(EncoderChoice("ViT-S-32-alt", str(clip), device="cpu"))
+    how = own.fingerprint.preprocessing
+    assert (how.height, how.width, how.fit) == (224, 224, "pad")
+    tall = load_encoder(EncoderChoice("ViT-S-32-alt", str(clip), size=(224, 160), device="cpu"))
     vectors = tall.encode(prepare(make_picture(0), tall.fingerprint.preprocessing)[None])
     assert vectors.shape == (1, tall.fingerprint.dimension)
     assert own.fingerprint.digest != tall.fingerprint.digest
 
 
 @pytest.mark.parametrize("device", ["cuda", "mps"])
-def test_a_device_that_is_not_there_is_a_clear_error(weights: Path, device: str) -> None:
-    import torch
-
+def test_a_device_that_is_not_there_is_a_clear_error(device: str) -> None:
+    torch = pytest.importorskip("torch")
     if device == "cuda" and torch.cuda.is_available():
         pytest.skip("there is one")
     if device == "mps" and torch.backends.mps.is_available():
         pytest.skip("there is one")
     with pytest.raises(EncoderError, match=f"There is no {device} device"):
-        load_encoder(EncoderChoice("mtg-demo", str(weights), device=device))
+        load_encoder(EncoderChoice(device=device))
 
 
 @pytest.mark.parametrize("fit", ["squash", "pad"])
-@pytest.mark.parametrize("model", ["mtg-demo", "ViT-S-32-alt"])
+@pytest.mark.parametrize(("model", "agreement"), [(DEFAULT_MODEL, 0.99), ("ViT-S-32-alt", 0.999)])
 def test_decoding_no_more_than_needed_changes_no_vector(
-    weights: Path, tmp_path: Path, model: str, fit: Fit
+    request: pytest.FixtureRequest, model: str, fit: Fit, agreement: float
 ) -> None:
-    from mtg_image_db.demo.cards import sample_cards
-
-    path = weights
-    if model != "mtg-demo":
-        import open_clip
-        import torch
-
-        torch.manual_seed(0)
-        path = tmp_path / "random.pt"
-        torch.save(open_clip.create_model(model).state_dict(), path)
-    encoder = load_encoder(EncoderChoice(model, str(path), fit=fit, device="cpu"))
+    choice = EncoderChoice(fit=fit)
+    if model != DEFAULT_MODEL:
+        choice = EncoderChoice(model, str(request.getfixturevalue("clip")), fit=fit, device="cpu")
+    encoder = load_encoder(choice)
     how = encoder.fingerprint.preprocessing
     cards = [jpeg(sample.faces[0]) for sample in sample_cards(6)]
     least = np.stack([prepare(open_for(card, how), how) for card in cards])
     whole = np.stack([prepare(open_picture(card), how) for card in cards])
     assert not np.array_equal(least, whole)
     cosines = (encoder.encode(least) * encoder.encode(whole)).sum(axis=1)
-    assert cosines.min() >= 0.999
+    assert cosines.min() >= agreement
 
 
 def test_the_probe_takes_the_fastest_that_agrees(monkeypatch: pytest.MonkeyPatch) -> None:
-    from mtg_image_db.encoders import probe
-
     class Stepping(PixelEncoder):
         """Fast in bf16 and wrong in fp16; best with 32 at once."""
-
-        precisions = ("fp32", "bf16", "fp16")
 
         def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
             seconds = {"fp32": 2.0, "bf16": 1.0, "fp16": 0.1}[self.precision or "fp32"]
@@ -129,15 +174,19 @@ def test_the_probe_takes_the_fastest_that_agrees(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("mtg_image_db.encoders.probe.time.perf_counter", lambda: clock[0])
     pixels = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3), dtype=np.uint8)
     encoder = Stepping()
-    encoder.precisions = Stepping.precisions
+    encoder.precisions = ("fp32", "bf16", "fp16")
     tuning = probe.tune(encoder, pixels)
     assert (tuning.precision, tuning.batch, encoder.precision) == ("bf16", 32, "bf16")
     assert probe.tune(encoder, pixels, precision="fp32", batch=8).batch == 8
     assert encoder.precision == "fp32"
+    encoder.precisions = ("fp32",)
+    only = probe.tune(encoder, pixels)
+    assert (only.precision, only.batch, encoder.precision) == ("fp32", 32, "fp32")
 
 
-def test_bfloat16_agrees_with_float32(weights: Path) -> None:
-    encoder = load_encoder(EncoderChoice("mtg-demo", str(weights), fit="squash", device="cpu"))
+def test_bfloat16_agrees_with_float32() -> None:
+    pytest.importorskip("open_clip")
+    encoder = load_encoder(by_torch())
     how = encoder.fingerprint.preprocessing
     pixels = np.stack([prepare(make_picture(n), how) for n in range(4)])
     exact = encoder.encode(pixels)

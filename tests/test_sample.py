@@ -5,14 +5,13 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import SHARED, download_options, needs_shared
 from PIL import Image
 
-from mtg_image_db import BuildOptions, Database, EncoderChoice, build_database, download_images
+from mtg_image_db import BuildOptions, Database, build_database, download_images
 from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.demo.run import picture_key
 
@@ -36,19 +35,13 @@ def images() -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Database:
+def database(tmp_path_factory: pytest.TempPathFactory) -> Database:
     folder = tmp_path_factory.mktemp("sample")
     cards, images = _sample()
     with ScryfallDouble(cards, images) as double:
         summary = download_images(download_options(double, folder / "cache"))
     assert (summary.requested, summary.downloaded) == (227, 227)
-    build_database(
-        BuildOptions(
-            cache=folder / "cache",
-            out=folder / "out",
-            encoder=EncoderChoice("mtg-demo", str(weights), fit="squash"),
-        )
-    )
+    build_database(BuildOptions(cache=folder / "cache", out=folder / "out"))
     return Database.open(folder / "out")
 
 
@@ -67,19 +60,21 @@ def test_every_image_finds_itself_with_a_score_of_nearly_one(
 ) -> None:
     assert len(database) == 227
     for face in database.faces():
-        [card] = database.query(images[picture_key(face.face_id)], k=1)
-        assert card.matches[0].score >= 0.99
-        assert face.face_id in [match.face.face_id for match in card.matches]
+        # Printings that differ in the collector line alone may change places.
+        [card] = database.query(images[picture_key(face.face_id)], k=3)
+        [own] = [match for match in card.matches if match.face.face_id == face.face_id]
+        assert own.score >= 0.99
+        assert own.score >= card.matches[0].score - 1e-3
 
 
 @pytest.mark.parametrize("copy", [_smaller, _recompressed])
-def test_a_half_size_or_recompressed_copy_finds_its_original(
+def test_a_half_size_or_recompressed_copy_finds_its_card(
     database: Database, images: dict[str, bytes], copy: Callable[[Image.Image], Image.Image]
 ) -> None:
     wrong = []
     for face in database.faces():
         picture = Image.open(io.BytesIO(images[picture_key(face.face_id)]))
         [card] = database.query(copy(picture), k=1)
-        if face.face_id not in [match.face.face_id for match in card.matches]:
+        if card.matches[0].face.oracle_id != face.oracle_id:
             wrong.append((face.name, face.collector_number, card.matches[0].face.name))
     assert wrong == []

@@ -1,4 +1,7 @@
-"""Step 4: from a checkpoint to what the package ships: configuration, weights, ONNX."""
+"""Step 4: from a checkpoint to what the package ships: configuration, weights, ONNX.
+
+They belong in ``mtg_image_db/encoders/``: the first in ``configs/``, the others in ``weights/``.
+"""
 
 from __future__ import annotations
 
@@ -142,6 +145,24 @@ def halve(path: Path) -> None:
     onnx.save(model, str(path))
 
 
+def describe(name: str, out: Path) -> None:
+    """Write the fingerprint of ``NAME.safetensors`` into ``NAME.onnx``: the package reads it there.
+
+    Both files hold the same encoder, so their vectors compare; only torch can compute the digest.
+    """
+    import onnx
+
+    from mtg_image_db.encoders import EncoderChoice, load_encoder
+    from mtg_image_db.encoders.onnx import FINGERPRINT
+
+    weights = str(out / f"{name}.safetensors")
+    encoder = load_encoder(EncoderChoice(name, weights, fit="squash", device="cpu"))
+    path = str(out / f"{name}.onnx")
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, {FINGERPRINT: json.dumps(encoder.fingerprint.to_json())})
+    onnx.save(model, path)
+
+
 def check(tower: TimmModel, name: str, size: tuple[int, int], out: Path) -> dict[str, float]:
     """Return the least cosine of each exported form with the tower in full precision."""
     import onnxruntime
@@ -178,6 +199,7 @@ def main() -> int:
     tower = load_tower(arguments.checkpoint)
     write_open_clip(tower, arguments.name, size, arguments.out)
     write_onnx(tower, arguments.name, size, arguments.out)
+    describe(arguments.name, arguments.out)
     for form, cosine in check(tower, arguments.name, size, arguments.out).items():
         print(f"{form}: least cosine {cosine:.6f}")
     for path in sorted(arguments.out.glob(f"{arguments.name}.*")):

@@ -40,9 +40,10 @@ def choose_tuning(
     Parameters
     ----------
     made_with
-        The precision of vectors that are reused; kept unless another is asked for.
+        The precision of vectors that are reused; kept, if the encoder has it here, unless another
+        is asked for.
     """
-    precision = options.precision or made_with
+    precision = options.precision or (made_with if made_with in encoder.precisions else None)
     if len(missing) < LEAST_IMAGES:
         tuning = Tuning(precision or "fp32", options.batch or _UNTRIED_BATCH, {})
         encoder.use_precision(tuning.precision)

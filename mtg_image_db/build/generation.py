@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
 from collections import defaultdict
@@ -190,13 +191,11 @@ def write_manifest(
 
 
 def _environment() -> dict[str, str]:
-    names = ("faiss-cpu", "numpy", "open-clip-torch", "pillow", "torch")
+    names = ("faiss-cpu", "numpy", "onnxruntime", "open-clip-torch", "pillow", "torch")
     versions = {"mtg-image-db": __version__, "python": platform.python_version()}
     for name in names:
-        try:
+        with contextlib.suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = "unknown"
     return {**versions, "platform": platform.platform()}
 
 

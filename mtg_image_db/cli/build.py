@@ -39,12 +39,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_limit(parser)
     add_filters(parser)
-    add("--model", default=DEFAULT_MODEL, help="an open_clip model (%(default)s)")
+    add(
+        "--model",
+        default=DEFAULT_MODEL,
+        help="the package's own encoder, or an open_clip model (%(default)s)",
+    )
     add(
         "--pretrained",
         default=DEFAULT_PRETRAINED,
         metavar="TAG|FILE",
-        help="its weights: a tag that open_clip fetches once, or a file (%(default)s)",
+        help="its weights: those in the package, a tag that open_clip fetches once, or a file "
+        "(%(default)s)",
     )
     add(
         "--size",
@@ -55,9 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--fit",
         type=choice("--fit", ("pad", "squash")),
-        default="pad",
         metavar="pad|squash",
-        help="keep the card's shape and fill up, or fill the input (%(default)s)",
+        help="keep the card's shape and fill up, or fill the input (the encoder's own)",
     )
     add_device(parser)
     add(

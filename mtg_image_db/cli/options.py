@@ -87,7 +87,8 @@ def add_device(parser: argparse.ArgumentParser) -> None:
         type=choice("--device", DEVICES),
         default="auto",
         metavar="DEVICE",
-        help="where the encoder runs: " + ", ".join(DEVICES) + " (%(default)s)",
+        help="where the encoder runs: " + ", ".join(DEVICES) + " (%(default)s: the package's own "
+        "on the CPU, others on a GPU if there is one)",
     )
 
 

@@ -29,10 +29,12 @@ def check(arguments: argparse.Namespace) -> list[str]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Download, then build."""
-    from mtg_image_db.encoders.openclip import resolve_weights
+    encoder = build.options_of(arguments).encoder
+    if not encoder.by_onnx:
+        from mtg_image_db.encoders.openclip import resolve_weights
 
-    # Before gigabytes are fetched, not after.
-    resolve_weights(build.options_of(arguments).encoder)
+        # Before gigabytes are fetched, not after.
+        resolve_weights(encoder)
     code = download.run(arguments)
     if code not in (0, 4) or arguments.dry_run:
         return code

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mtg_image_db.errors import EncoderError
@@ -15,8 +16,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-DEFAULT_MODEL = "ViT-B-32"
-DEFAULT_PRETRAINED = "laion2b_s34b_b79k"
+DEFAULT_MODEL = "mtg-resnet10t-104x144"
+"""The package's own encoder: see training/MODEL_CARD.md."""
+
+DEFAULT_PRETRAINED = "builtin"
+"""The weights of `DEFAULT_MODEL` inside the package."""
+
+WEIGHTS = Path(__file__).parent / "weights"
 
 
 @dataclass(frozen=True)
@@ -74,22 +80,33 @@ class EncoderChoice:
     Parameters
     ----------
     model
-        An open_clip model name (also ``hf-hub:…`` and ``local-dir:…``).
+        The package's own, or an open_clip model name (also ``hf-hub:…`` and ``local-dir:…``).
     pretrained
-        A tag that open_clip knows, or a file of weights.
+        ``builtin``, a tag that open_clip knows, or a file of weights.
     size
         Height and width of the input; None for the encoder's own.
     fit
-        See `Preprocessing`.
+        See `Preprocessing`; None for the encoder's own.
     device
-        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        ``auto``, ``cpu``, ``cuda`` or ``mps``. ``auto`` is the CPU for the package's own encoder,
+        which answers there before torch has even looked for a GPU; for others, a GPU if there is
+        one.
     """
 
     model: str = DEFAULT_MODEL
     pretrained: str = DEFAULT_PRETRAINED
     size: tuple[int, int] | None = None
-    fit: Fit = "pad"
+    fit: Fit | None = None
     device: str = "auto"
+
+    @property
+    def by_onnx(self) -> bool:
+        """ONNX Runtime runs it; torch and open_clip run all others."""
+        return (
+            (self.model, self.pretrained) == (DEFAULT_MODEL, DEFAULT_PRETRAINED)
+            and self.size is None
+            and self.device in ("auto", "cpu")
+        )
 
 
 class Encoder(Protocol):
@@ -127,13 +144,18 @@ class Encoder(Protocol):
 
 
 def load_encoder(choice: EncoderChoice) -> Encoder:
-    """Load an encoder; it takes seconds (`import torch`).
+    """Load an encoder: the package's own at once, others in seconds (`import torch`).
 
     Raises
     ------
     EncoderError
-        The model is unknown, or its weights cannot be had. Never random weights.
+        The model is unknown, its weights cannot be had, or torch is not installed. Never random
+        weights.
     """
+    if choice.by_onnx:
+        from mtg_image_db.encoders.onnx import OnnxEncoder
+
+        return OnnxEncoder(WEIGHTS / f"{choice.model}.onnx", choice.fit)
     from mtg_image_db.encoders.openclip import OpenClipEncoder
 
     return OpenClipEncoder.load(choice)

@@ -8,7 +8,14 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtg_image_db.encoders import EncoderChoice, Fingerprint, normalised
+from mtg_image_db.encoders import (
+    DEFAULT_MODEL,
+    DEFAULT_PRETRAINED,
+    WEIGHTS,
+    EncoderChoice,
+    Fingerprint,
+    normalised,
+)
 from mtg_image_db.errors import EncoderError
 from mtg_image_db.images import Preprocessing
 
@@ -18,6 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _CONFIGS = Path(__file__).parent / "configs"
+_SUGGESTED = "laion2b_s34b_b79k"
+"""A tag of ViT-B-32 and a few others, trained longer than most."""
 
 
 class OpenClipEncoder:
@@ -45,7 +54,7 @@ class OpenClipEncoder:
     @classmethod
     def load(cls, choice: EncoderChoice) -> OpenClipEncoder:
         """Load a model; see `load_encoder`."""
-        import open_clip
+        open_clip = _open_clip()
         import torch
 
         device = _device(choice.device)
@@ -76,7 +85,7 @@ class OpenClipEncoder:
         preprocessing = Preprocessing(
             height,
             width,
-            choice.fit,
+            choice.fit or ("squash" if choice.model == DEFAULT_MODEL else "pad"),
             _triple(facts.get("mean") or own.get("mean") or open_clip.OPENAI_DATASET_MEAN),
             _triple(facts.get("std") or own.get("std") or open_clip.OPENAI_DATASET_STD),
         )
@@ -123,8 +132,7 @@ def resolve_weights(choice: EncoderChoice) -> tuple[str | None, dict[str, Any]]:
     EncoderError
         The model or the weights do not exist, or cannot be fetched.
     """
-    import open_clip
-
+    open_clip = _open_clip()
     open_clip.add_model_config(_CONFIGS)
     if choice.model.startswith(("hf-hub:", "local-dir:")):
         return None, {}
@@ -138,6 +146,8 @@ def resolve_weights(choice: EncoderChoice) -> tuple[str | None, dict[str, Any]]:
             if near
             else "See `open_clip.list_models()`.",
         )
+    if choice.pretrained == DEFAULT_PRETRAINED and choice.model == DEFAULT_MODEL:
+        return str(WEIGHTS / f"{choice.model}.safetensors"), {}
     if Path(choice.pretrained).is_file():
         return choice.pretrained, {}
     if len(Path(choice.pretrained).parts) > 1 or Path(choice.pretrained).suffix:
@@ -146,15 +156,9 @@ def resolve_weights(choice: EncoderChoice) -> tuple[str | None, dict[str, Any]]:
             details=f"it is named as the weights of {choice.model}",
             suggestion="If it has moved, name it with --pretrained FILE.",
         )
-    tags = open_clip.list_pretrained_tags_by_model(choice.model)
     facts = open_clip.get_pretrained_cfg(choice.model, choice.pretrained)
     if not facts:
-        offer = f"Tags of {choice.model}: {', '.join(tags)}." if tags else "It has no tags."
-        raise EncoderError(
-            f"--pretrained {choice.pretrained} is neither a file nor a tag of {choice.model}",
-            details="weights are never made up",
-            suggestion=offer,
-        )
+        raise _no_weights(choice, open_clip.list_pretrained_tags_by_model(choice.model))
     try:
         path = open_clip.download_pretrained(facts)
     except Exception as error:
@@ -165,6 +169,39 @@ def resolve_weights(choice: EncoderChoice) -> tuple[str | None, dict[str, Any]]:
             "weights file from another machine and name it with --pretrained FILE.",
         ) from error
     return str(path), dict(facts)
+
+
+def _no_weights(choice: EncoderChoice, tags: list[str]) -> EncoderError:
+    """Say that a model needs other weights, and which there are."""
+    if choice.model == DEFAULT_MODEL:
+        tags = [DEFAULT_PRETRAINED]
+    tags = sorted(tags, key=lambda tag: tag != _SUGGESTED)
+    offer = f"Name a tag or a file with --pretrained. Tags: {', '.join(tags)}."
+    if choice.pretrained == DEFAULT_PRETRAINED:
+        message = f"{choice.model} needs --pretrained"
+        details = f"the weights in this package are those of {DEFAULT_MODEL}"
+    else:
+        message = f"--pretrained {choice.pretrained} is neither a file nor a tag of {choice.model}"
+        details = "weights are never made up"
+    return EncoderError(
+        message,
+        details=details,
+        suggestion=offer if tags else "It has no tags: name a file with --pretrained.",
+    )
+
+
+def _open_clip() -> Any:
+    """The module open_clip, which brings torch."""
+    try:
+        import open_clip
+    except ImportError as error:
+        raise EncoderError(
+            "This encoder needs the packages torch and open_clip",
+            details=f"{error}; only {DEFAULT_MODEL} runs without them, on the CPU and at its own "
+            "size",
+            suggestion="Install them: pip install 'mtg-image-db[clip]'",
+        ) from error
+    return open_clip
 
 
 def _device(name: str) -> torch.device:

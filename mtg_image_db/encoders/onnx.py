@@ -1,0 +1,93 @@
+"""The package's own encoder, run by ONNX Runtime on the CPU."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mtg_image_db.encoders import Fingerprint, normalised
+from mtg_image_db.errors import EncoderError
+from mtg_image_db.images import Fit
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FINGERPRINT = "fingerprint"
+"""Where the file's metadata hold its fingerprint, as JSON; `training/export.py` writes it."""
+
+_ERRORS_ONLY = 3
+
+
+class OnnxEncoder:
+    """An image tower in an ONNX file: ``image`` float32 [B, 3, H, W] to ``vector`` [B, D].
+
+    Parameters
+    ----------
+    fit
+        See `Preprocessing`; None for the file's own.
+
+    Raises
+    ------
+    EncoderError
+        The file is missing or damaged, or it is no encoder of ours.
+    """
+
+    precisions: tuple[str, ...] = ("fp32",)
+
+    def __init__(self, path: Path, fit: Fit | None = None) -> None:
+        import numpy as np
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = _ERRORS_ONLY
+        options.intra_op_num_threads = _cores()
+        # A thread that spins for work takes its core from those that decode.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+            stored = self._session.get_modelmeta().custom_metadata_map
+            fingerprint = Fingerprint.from_json(json.loads(stored[FINGERPRINT]))
+        # ONNX Runtime's exceptions have no root of their own; all of them mean the same here.
+        except Exception as error:
+            raise EncoderError(
+                f"{path.name} cannot be used as an encoder",
+                details=f"{path}: it is missing, damaged or another program's "
+                f"({type(error).__name__})",
+                suggestion="Install mtg-image-db again: the file is part of it.",
+            ) from error
+        how = fingerprint.preprocessing
+        how = replace(how, fit=fit or how.fit)
+        self.fingerprint = replace(fingerprint, preprocessing=how)
+        self._mean = np.asarray(how.mean, dtype=np.float32) * 255
+        self._std = np.asarray(how.std, dtype=np.float32) * 255
+
+    def use_precision(self, precision: str) -> None:
+        """See `Encoder.use_precision`."""
+        if precision not in self.precisions:
+            raise EncoderError(
+                f"{self.fingerprint.model} cannot compute in {precision} here",
+                details="ONNX Runtime runs it in fp32, on the CPU",
+                suggestion="Leave --precision out.",
+            )
+
+    def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """See `Encoder.encode`."""
+        import numpy as np
+
+        image = (pixels - self._mean) / self._std
+        image = np.ascontiguousarray(image.transpose(0, 3, 1, 2))
+        [vectors] = self._session.run(["vector"], {"image": image})
+        return normalised(vectors)
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

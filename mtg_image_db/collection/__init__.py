@@ -1,0 +1,1 @@
+"""Collections: from the answers about photos to files that collection sites import."""

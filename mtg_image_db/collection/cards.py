@@ -1,0 +1,82 @@
+"""Cards as one owns them: a printing, how many, and what no picture shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+from mtg_image_db.scryfall.faces import CardFace
+
+Finish = Literal["nonfoil", "foil", "etched"]
+FINISHES: tuple[Finish, ...] = get_args(Finish)
+
+Condition = Literal["mint", "near_mint", "excellent", "good", "played", "heavily_played", "damaged"]
+CONDITIONS: tuple[Condition, ...] = get_args(Condition)
+"""Best first. No site has more grades; one that has fewer gets the next worse, so that nobody is
+told that a card is better than it is."""
+
+LANGUAGES = tuple("en es fr de it pt ja ko ru zhs zht he la grc ar sa ph qya".split())  # noqa: SIM905
+"""Scryfall's codes. Sites have words for the first eleven."""
+
+_TWO_SIDED = ("transform", "modal_dfc", "reversible_card", "double_faced_token", "art_series")
+
+
+@dataclass(frozen=True)
+class Assumptions:
+    """What no picture shows, and so has to be said.
+
+    Parameters
+    ----------
+    lang
+        A code of `LANGUAGES`; empty for the language of each printing.
+    sets
+        Codes: where several printings share an artwork, it is one of these.
+    """
+
+    finish: Finish = "nonfoil"
+    condition: Condition = "near_mint"
+    lang: str = ""
+    sets: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class CollectionCard:
+    """Some equal cards.
+
+    Parameters
+    ----------
+    printing
+        One of its faces: name ("A // B"), set, collector number, ids and more. Names are English
+        in every language.
+    lang
+        The language it is printed in, which need not be that of `printing`: Scryfall's default
+        snapshot has one record for a printing in all its languages.
+    """
+
+    printing: CardFace
+    quantity: int = 1
+    finish: Finish = "nonfoil"
+    condition: Condition = "near_mint"
+    lang: str = "en"
+
+    @property
+    def face_name(self) -> str:
+        """The name of the front, or of the left half."""
+        return self.printing.name.split(" // ")[0]
+
+    @property
+    def two_sided(self) -> bool:
+        """Whether its second name stands on the back: a split card has both on its front."""
+        return self.printing.layout in _TWO_SIDED
+
+
+def add_up(cards: Iterable[CollectionCard]) -> tuple[CollectionCard, ...]:
+    """Add up the quantities of equal cards, each where it was first seen."""
+    total: dict[tuple[str, ...], CollectionCard] = {}
+    for card in cards:
+        # Not the whole printing: any of its faces may have been photographed.
+        key = (card.printing.scryfall_id, card.finish, card.condition, card.lang)
+        before = total.get(key)
+        total[key] = replace(before, quantity=before.quantity + card.quantity) if before else card
+    return tuple(total.values())

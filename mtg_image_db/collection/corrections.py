@@ -1,0 +1,195 @@
+"""Corrections: what a person answered in the review's CSV file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, Assumptions
+from mtg_image_db.database import PRINTINGS, Database
+from mtg_image_db.errors import InvalidArguments, MissingInput
+from mtg_image_db.records import Records
+from mtg_image_db.scryfall.faces import CardFace, is_card_id
+
+ANSWER_COLUMNS = ("answer", "quantity", "finish", "condition", "lang")
+"""The columns a person fills in."""
+
+Reference = str | tuple[str, str]
+"""How an answer names a printing: by Scryfall id, or by set and collector number."""
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What one line says about one card.
+
+    `line` is its number in the file, `cells` what was filled in by column, `printing` the one that
+    the answer names.
+    """
+
+    line: int
+    cells: Mapping[str, str]
+    printing: CardFace | None = None
+
+    @property
+    def skip(self) -> bool:
+        """Whether the card shall stay out of the collection."""
+        return self.cells["answer"].lower() == "skip"
+
+    @property
+    def quantity(self) -> int:
+        """How many cards it stands for."""
+        return int(self.cells["quantity"] or 1)
+
+    def over(self, assumed: Assumptions) -> Assumptions:
+        """What is assumed of this card, where it differs from the others."""
+        said: dict[str, Any] = {
+            name: self.cells[name] for name in ("finish", "condition", "lang") if self.cells[name]
+        }
+        return replace(assumed, **said)
+
+
+def read_corrections(
+    path: Path, database: Database, photos: Collection[str], assumed: Assumptions
+) -> dict[str, Correction]:
+    """Read a review's CSV file as a person filled it in.
+
+    `photos` are those of this run, as the ids of cards name them.
+
+    Returns
+    -------
+    By the id of the card. Lines in which nothing was filled in are left out.
+
+    Raises
+    ------
+    InvalidArguments
+        Some lines make no sense: all of them are told, each with its number.
+    MissingInput
+        There is no such file.
+    """
+    problems: list[tuple[int, str]] = []
+    found: dict[str, Correction] = {}
+    wanted: dict[str, Reference] = {}
+    for line, identity, cells in _filled_lines(path):
+        wrong = list(_problems(cells))
+        if identity.rpartition("#")[0] not in photos:
+            wrong.append(f"{identity!r} is no card of the photos given")
+        elif identity in found:
+            wrong.append(f"{identity} has an answer on line {found[identity].line} already")
+        problems += [(line, text) for text in wrong]
+        found.setdefault(identity, Correction(line, cells))
+        if not wrong and (reference := _reference(cells["answer"])):
+            wanted[identity] = reference
+    printings = find_printings(database, set(wanted.values()), assumed.lang) if wanted else {}
+    for identity, reference in wanted.items():
+        outcome = _complete(found[identity], printings.get(reference), assumed)
+        if isinstance(outcome, str):
+            problems.append((found[identity].line, outcome))
+        else:
+            found[identity] = outcome
+    if problems:
+        raise InvalidArguments([f"{path}, line {line}: {text}" for line, text in sorted(problems)])
+    return found
+
+
+def find_printings(
+    database: Database, wanted: Collection[Reference], lang: str = ""
+) -> dict[Reference, CardFace]:
+    """Look printings up, in one pass over all that the database knows.
+
+    Of a printing that is there in several languages, `lang` is preferred, then English.
+    """
+    found: dict[Reference, list[CardFace]] = {one: [] for one in wanted}
+
+    def offer(record: Mapping[str, Any]) -> None:
+        face = CardFace.from_record(record)
+        for reference in (face.scryfall_id, (face.set, face.collector_number.casefold())):
+            if reference in found:
+                found[reference].append(face)
+
+    # Parsing every line would take a hundred times as long.
+    needles = {one if isinstance(one, str) else f'"set":"{one[0]}"' for one in wanted}
+    named = re.compile("|".join(map(re.escape, needles)).encode())
+    # The metadata first: they know the layout.
+    for row in range(len(database)):
+        if named.search(line := database.line(row)):
+            offer(json.loads(line))
+    artworks = Records(database.folder / PRINTINGS)
+    for number in range(len(artworks)):
+        if named.search(line := artworks.line(number)):
+            for record in json.loads(line)["printings"]:
+                offer(record)
+
+    def foreign(face: CardFace) -> tuple[bool, bool]:
+        return face.lang != lang, face.lang != "en"
+
+    return {one: min(faces, key=foreign) for one, faces in found.items() if faces}
+
+
+def _filled_lines(path: Path) -> Iterator[tuple[int, str, dict[str, str]]]:
+    """The lines in which something was filled in: number, id, cells."""
+    try:
+        # Spreadsheets put a byte order mark first.
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidArguments(
+            [f"{path} is not UTF-8: save it from the spreadsheet as CSV UTF-8"]
+        ) from error
+    except OSError as error:
+        raise MissingInput(
+            f"The corrections cannot be read: {error.strerror}",
+            details=str(path),
+            suggestion="Name the review.csv of an earlier scan, filled in.",
+        ) from error
+    # Where a comma is the decimal separator, spreadsheets write semicolons.
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    if not {"id", "answer"} <= set(reader.fieldnames or ()):
+        raise InvalidArguments([f"{path}, line 1: it has no columns id and answer"])
+    try:
+        for row in reader:
+            cells = {name: (row.get(name) or "").strip() for name in ANSWER_COLUMNS}
+            if any(cells.values()):
+                yield reader.line_num, row["id"] or "", cells
+    except csv.Error as error:
+        raise InvalidArguments([f"{path}, line {reader.line_num}: {error}"]) from error
+
+
+def _reference(answer: str) -> Reference | None:
+    if is_card_id(answer.lower()):
+        return answer.lower()
+    match = re.fullmatch(r"([A-Za-z0-9]+)\s+(\S+)", answer)
+    return (match[1].lower(), match[2].casefold()) if match else None
+
+
+def _problems(cells: Mapping[str, str]) -> Iterator[str]:
+    """What is wrong with a line, whatever the database holds."""
+    answer, quantity = cells["answer"], cells["quantity"]
+    if answer and answer.lower() != "skip" and _reference(answer) is None:
+        yield f"{answer!r} is no answer: give a Scryfall id, set and number (LEA 161), or skip"
+    if not re.fullmatch(r"([1-9][0-9]{0,5})?", quantity):
+        yield f"quantity must be a whole number of at least 1, not {quantity!r}"
+    for name, words in (("finish", FINISHES), ("condition", CONDITIONS), ("lang", LANGUAGES)):
+        if cells[name] and cells[name] not in words:
+            yield f"{name} must be one of {', '.join(words)}, not {cells[name]!r}"
+
+
+def _complete(
+    correction: Correction, printing: CardFace | None, assumed: Assumptions
+) -> Correction | str:
+    """Add the printing that the answer names, or say why that cannot be."""
+    answer, finish = correction.cells["answer"], correction.cells["finish"]
+    if printing is None:
+        return f"the database knows no printing {answer}: check it, or run mtg-db update"
+    exist = [one for one in FINISHES if one in printing.finishes]
+    if not exist or (finish or assumed.finish) in exist:
+        return replace(correction, printing=printing)
+    if finish or len(exist) > 1:
+        return f"the finish of {answer} must be {' or '.join(exist)}"
+    # Who names a printing that exists as foil only has named the finish.
+    return replace(correction, printing=printing, cells={**correction.cells, "finish": exist[0]})

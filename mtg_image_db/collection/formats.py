@@ -1,0 +1,184 @@
+"""Collections as files: for each format its columns, words and codes.
+
+What each site accepts, and how far that was checked, is in docs/collections.md.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from xml.etree import ElementTree as ET
+
+from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, CollectionCard
+
+
+def render(cards: Iterable[CollectionCard], form: str) -> bytes:
+    """Write cards as a file of one of `FORMATS`: UTF-8 without a byte order mark."""
+    # A lone surrogate (a broken escape in a card's data) cannot be UTF-8.
+    return _WRITERS[form](tuple(cards)).encode("utf-8", "replace")
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A CSV format.
+
+    Parameters
+    ----------
+    header, row
+        The columns' names, and what they hold: templates over the values of `_values`.
+    grades, languages, finishes
+        The site's words for `CONDITIONS`, for the first of `LANGUAGES`, for `FINISHES`.
+    other
+        What stands for a language that the site has no word for.
+    """
+
+    header: str
+    row: str
+    grades: str = "|".join(CONDITIONS)
+    languages: str = ""
+    finishes: str = "|".join(FINISHES)
+    other: str = ""
+    end: str = "\n"
+
+    def __call__(self, cards: Sequence[CollectionCard]) -> str:
+        grades = dict(zip(CONDITIONS, self.grades.split("|"), strict=True))
+        languages = dict(zip(LANGUAGES, self.languages.split("|"), strict=False))
+        finishes = dict(zip(FINISHES, self.finishes.split("|"), strict=True))
+        stream = io.StringIO(newline="")
+        stream.write(self.header + self.end)
+        writer = csv.writer(stream, lineterminator=self.end)
+        for card in cards:
+            values = {
+                **_values(card),
+                "grade": grades[card.condition],
+                "language": languages.get(card.lang, self.other),
+                "finish": finishes[card.finish],
+            }
+            writer.writerow([cell.format_map(values) for cell in self.row.split(",")])
+        return stream.getvalue()
+
+
+def _values(card: CollectionCard) -> Mapping[str, object]:
+    """All that is known of a card, and what sites make of its names."""
+    one = card.printing
+    short = card.face_name if card.two_sided else one.name
+    edition = _DECKBOX_SETS.get(one.set, one.set_name)
+    extras = f"Extras: {edition.removesuffix(' Tokens')}"
+    return {
+        **one.record(),
+        "quantity": card.quantity,
+        "face_name": card.face_name,
+        "lang": card.lang,
+        "SET": one.set.upper(),
+        "dragon_shield_name": f"{short} Token" if "token" in one.layout else short,
+        "deckbox_name": short if one.layout == "reversible_card" else one.name,
+        "deckbox_set": extras if edition.endswith(" Tokens") else edition,
+    }
+
+
+# Where Deckbox has another name for a set than Scryfall, beside those of tokens.
+_DECKBOX_SETS = {
+    "cmd": "Commander",
+    "m14": "Magic 2014 Core Set",
+    "m15": "Magic 2015 Core Set",
+    "mm2": "Modern Masters 2015 Edition",
+    "mm3": "Modern Masters 2017 Edition",
+    "puma": "Ultimate Masters: Box Toppers",
+    "sld": "Secret Lair Drop Series",
+}
+
+
+def _mtga(cards: Sequence[CollectionCard]) -> str:
+    lines: Counter[str] = Counter()
+    for card in cards:
+        one = card.printing
+        # Arena wants both names of a card with two halves, and else the first.
+        name = one.name if one.layout in ("split", "") else card.face_name
+        code = {"dom": "DAR", "con": "CONF"}.get(one.set, one.set.upper())
+        lines[f"{name} ({code}) {one.collector_number}"] += card.quantity
+    return "".join(["Deck\n", *(f"{count} {line}\n" for line, count in lines.items())])
+
+
+def _cockatrice(cards: Sequence[CollectionCard]) -> str:
+    entries: Counter[tuple[str, str, str, str]] = Counter()
+    for card in cards:
+        one = card.printing
+        name = card.face_name if card.two_sided or one.layout == "flip" else one.name
+        entries[name, one.set.upper(), one.collector_number, one.scryfall_id] += card.quantity
+    deck = ET.Element("cockatrice_deck", version="1")
+    ET.SubElement(deck, "deckname")
+    ET.SubElement(deck, "comments")
+    zone = ET.SubElement(deck, "zone", name="main")
+    for (name, code, number, uuid), count in entries.items():
+        of_set = {"setShortName": code, "collectorNumber": number, "uuid": uuid}
+        ET.SubElement(zone, "card", {"number": str(count), "name": name, **of_set})
+    ET.indent(deck)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(deck, encoding="unicode")}\n'
+
+
+_GRADES = "Mint|Near Mint|Lightly Played|Lightly Played|Played|Heavily Played|Damaged"
+_NAMES = "English|Spanish|French|German|Italian|Portuguese|Japanese|Korean|Russian"
+
+_WRITERS: Mapping[str, Callable[[Sequence[CollectionCard]], str]] = {
+    "moxfield": _Table(
+        "Count,Name,Edition,Condition,Language,Foil,Collector Number,Alter,Playtest Card,"
+        "Purchase Price",
+        "{quantity},{name},{set},{grade},{language},{finish},{collector_number},FALSE,FALSE,",
+        grades=_GRADES,
+        languages=f"{_NAMES}|Chinese|Traditional Chinese",
+        finishes="|foil|etched",
+        end="\r\n",
+    ),
+    "archidekt": _Table(
+        "Quantity,Name,Finish,Condition,Date Added,Language,Purchase Price,Tags,Edition Name,"
+        "Edition Code,Multiverse Id,Scryfall ID,Collector Number",
+        "{quantity},{name},{finish},{grade},,{language},,,{set_name},"
+        "{set},,{scryfall_id},{collector_number}",
+        grades="NM|NM|LP|LP|MP|HP|D",
+        languages="EN|ES|FR|DE|IT|PT|JP|KR|RU|CS|CT",
+        finishes="Normal|Foil|Etched",
+    ),
+    "manabox": _Table(
+        "Name,Set code,Set name,Collector number,Foil,Rarity,Quantity,ManaBox ID,Scryfall ID,"
+        "Purchase price,Misprint,Altered,Condition,Language,Purchase price currency",
+        "{name},{SET},{set_name},{collector_number},{finish},{rarity},{quantity},,{scryfall_id},"
+        ",false,false,{grade},{language},",
+        grades="mint|near_mint|excellent|good|light_played|played|poor",
+        languages="en|es|fr|de|it|pt|ja|ko|ru|zh_CN|zh_TW",
+        finishes="normal|foil|etched",
+    ),
+    "deckbox": _Table(
+        "Count,Tradelist Count,Name,Edition,Card Number,Condition,Language,Foil,Signed,"
+        "Artist Proof,Altered Art,Misprint,Promo,Textless,My Price",
+        "{quantity},0,{deckbox_name},{deckbox_set},{collector_number},{grade},{language},{finish},,"
+        ",,,,,",
+        grades=_GRADES.replace("Lightly Played", "Good (Lightly Played)"),
+        languages=f"{_NAMES}|Chinese|Traditional Chinese",
+        finishes="|foil|foil",
+    ),
+    "dragonshield": _Table(
+        '"sep=,"\r\nFolder Name,Quantity,Trade Quantity,Card Name,Set Code,Set Name,Card Number,'
+        "Condition,Printing,Language,Price Bought,Date Bought,LOW,MID,MARKET",
+        "mtg-db,{quantity},0,{dragon_shield_name},{SET},{set_name},{collector_number},"
+        "{grade},{finish},{language},,,,,",
+        grades="Mint|NearMint|Excellent|Good|LightPlayed|Played|Poor",
+        languages=f"{_NAMES}|Simplified Chinese|Traditional Chinese",
+        finishes="Normal|Foil|Foil",
+        # What it does not know it files under English; it refuses a file of an odd shape.
+        other="English",
+        end="\r\n",
+    ),
+    "mtga": _mtga,
+    "cockatrice": _cockatrice,
+    "csv": _Table(
+        "quantity,name,face_name,set,set_name,collector_number,rarity,finish,condition,lang,layout,"
+        "scryfall_id,oracle_id",
+        "{quantity},{name},{face_name},{set},{set_name},{collector_number},{rarity},{finish},"
+        "{grade},{lang},{layout},{scryfall_id},{oracle_id}",
+    ),
+}
+
+FORMATS: tuple[str, ...] = tuple(_WRITERS)

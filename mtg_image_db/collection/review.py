@@ -1,0 +1,119 @@
+"""The review: a page to look at, and a CSV file to answer in."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+from html import escape
+from pathlib import Path
+
+from mtg_image_db.collection.corrections import ANSWER_COLUMNS
+from mtg_image_db.collection.scan import Scan, SeenCard
+from mtg_image_db.files import atomic_write, make_folder
+from mtg_image_db.scryfall.faces import CardFace
+
+PAGE = "review.html"
+ANSWERS = "review.csv"
+
+_COLUMNS = (
+    *("id", "photo", "status", "verdict", "reason", *ANSWER_COLUMNS),
+    *("guess_id", "guess_name", "guess_set", "guess_number", "guess_score", "candidates"),
+)
+
+_HEAD = """\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Cards to review</title>
+<style>
+:root { color-scheme: light dark; }
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+article { display: flex; gap: 1.5rem; padding: 1.5rem 0; border-top: 1px solid #8886; }
+article > div { flex: 1; min-width: 0; }
+img { width: 12rem; flex: none; align-self: flex-start; border-radius: .6rem; }
+h2 { font-size: 1rem; margin: 0; overflow-wrap: anywhere; }
+p { margin: .25rem 0 .75rem; }
+table { border-collapse: collapse; width: 100%; font-size: .9rem; }
+th, td { text-align: left; padding: .2rem .75rem .2rem 0; border-bottom: 1px solid #8886; }
+code { white-space: nowrap; }
+@media (max-width: 40rem) { article { flex-direction: column; } }
+</style>
+"""
+
+_HOW = """\
+<p>For each of them write into the column <b>answer</b> of review.csv which printing it is, as
+it stands in the first column here (<code>LEA 161</code>) or by its Scryfall id, or
+<code>skip</code>. Then run the same command again with <code>--corrections</code> and that file.
+Quantity, finish, condition and lang may be filled in as well, for any card.</p>
+"""
+
+
+def write_review(scan: Scan, folder: Path) -> None:
+    """Write both files, or raise a `StorageError`."""
+    make_folder(folder)
+    for name, data in ((PAGE, render_page(scan)), (ANSWERS, render_answers(scan))):
+        with atomic_write(folder / name) as stream:
+            stream.write(data)
+
+
+def render_answers(scan: Scan) -> bytes:
+    """The CSV file: a line a card seen, those to review first, answers given so far kept.
+
+    With a byte order mark: spreadsheets take it for Latin-1 otherwise, and break names.
+    """
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream)
+    writer.writerow(_COLUMNS)
+    for seen in sorted(scan.seen, key=lambda seen: seen.status != "review"):
+        one = seen.sighting
+        said = seen.correction.cells if seen.correction else {}
+        listed = (f"{_code(printing)} {printing.name}" for printing, _ in seen.candidates)
+        writer.writerow(
+            (
+                *(one.id, one.photo, seen.status, one.verdict, seen.reason),
+                *(said.get(name, "") for name in ANSWER_COLUMNS),
+                *(_guess(*seen.candidates[0]) if seen.candidates else [""] * 5),
+                "; ".join(listed),
+            )
+        )
+    return stream.getvalue().encode("utf-8-sig", "replace")
+
+
+def render_page(scan: Scan) -> bytes:
+    """The page: it needs no other file, and no script."""
+    articles = [_article(seen) for seen in scan.to_review]
+    title = f"<h1>{len(articles)} of {len(scan.seen)} cards to review</h1>\n"
+    return "".join([_HEAD, title, _HOW if articles else "", *articles]).encode("utf-8", "replace")
+
+
+def _article(seen: SeenCard) -> str:
+    picture = f"data:image/jpeg;base64,{base64.b64encode(seen.crop).decode()}"
+    image = f'<img src="{picture}" alt="">\n' if seen.crop else ""
+    rows = "".join(_row(printing, score) for printing, score in seen.candidates)
+    head = "".join(f"<th>{name}" for name in ("Answer", "Name", "Set", "Finishes", "Score"))
+    return (
+        f"<article>\n{image}<div>\n<h2>{escape(seen.sighting.id)}</h2>\n"
+        f"<p>{escape(seen.reason.capitalize())}.</p>\n"
+        + (f"<table>\n<tr>{head}\n{rows}</table>\n" if rows else "")
+        + "</div>\n</article>\n"
+    )
+
+
+def _row(one: CardFace, score: float) -> str:
+    cells = (
+        f"<code>{escape(_code(one))}</code>",
+        f'<a href="{escape(one.card_url)}">{escape(one.name)}</a>',
+        *(escape(one.set_name), escape(", ".join(one.finishes)), f"{score:.3f}"),
+    )
+    return f"<tr>{''.join(f'<td>{cell}' for cell in cells)}\n"
+
+
+def _guess(one: CardFace, score: float) -> tuple[str, ...]:
+    return one.scryfall_id, one.name, one.set, one.collector_number, f"{score:.3f}"
+
+
+def _code(printing: CardFace) -> str:
+    """How an answer names a printing."""
+    return f"{printing.set.upper()} {printing.collector_number}"

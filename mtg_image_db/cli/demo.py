@@ -46,7 +46,6 @@ def run(arguments: argparse.Namespace) -> int:
         if summary.interrupted:
             raise KeyboardInterrupt
         say("\n$ mtg-db build")
-        say("(The demo's encoder has fixed random weights: enough for a few dozen clean cards.)")
         print_build(build_database(stage.build_options(), Bars()))
         say("\n$ mtg-db query (a distorted copy of every card)")
         database = Database.open(arguments.folder / "index_out")

@@ -1,4 +1,4 @@
-"""The demo's stage: invented cards, a Scryfall double that misbehaves, and weights."""
+"""The demo's stage: invented cards, and a Scryfall double that misbehaves."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ from mtg_image_db.demo import faults
 from mtg_image_db.demo.cards import SampleCard, sample_cards
 from mtg_image_db.demo.distort import as_photographed
 from mtg_image_db.demo.double import ScryfallDouble
-from mtg_image_db.demo.weights import MODEL, write_weights
 from mtg_image_db.download.options import DownloadOptions
-from mtg_image_db.encoders import EncoderChoice
 from mtg_image_db.errors import StorageError
 from mtg_image_db.files import make_folder
 from mtg_image_db.scryfall.faces import FaceFilter
@@ -48,15 +46,8 @@ class Stage:
         )
 
     def build_options(self) -> BuildOptions:
-        """A real build, with the demo's weights."""
-        weights = self.folder / "mtg-demo.safetensors"
-        if not weights.exists():
-            write_weights(weights)
-        return BuildOptions(
-            cache=self.folder / "image_cache",
-            out=self.folder / "index_out",
-            encoder=EncoderChoice(MODEL, str(weights), fit="squash"),
-        )
+        """A real build."""
+        return BuildOptions(cache=self.folder / "image_cache", out=self.folder / "index_out")
 
 
 @dataclass(frozen=True)

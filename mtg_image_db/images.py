@@ -152,7 +152,7 @@ def open_for(source: Path | bytes, how: Preprocessing) -> Image.Image:
     """Open a picture for `prepare`, decoding no more of a JPEG than that needs.
 
     A JPEG of over twice the input's size is decoded at a half, a quarter or an eighth: the vectors
-    stay the same to a cosine of 0.999 (a test looks), at a fraction of the cost.
+    stay the same to a cosine of 0.99 (a test looks), at a fraction of the cost.
     """
     return open_picture(source, at_least=(how.width, how.height) if how.least_decode else None)
 

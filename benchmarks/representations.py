@@ -50,7 +50,7 @@ _NETWORKS = {"mobilenetv3": "mobilenetv3_small_100", "vit": "vit_base_patch32_22
 def method(name: str, choice: EncoderChoice, known: list[Pixels]) -> tuple[Encode, dict[str, Any]]:
     """Return how `name` encodes, and what identifies it; `known` are scans to learn from."""
     if name in _NETWORKS:
-        return random_network(_NETWORKS[name], known[:256]), {"timm": _NETWORKS[name], "seed": 0}
+        return random_network(_NETWORKS[name]), {"timm": _NETWORKS[name], "seed": 0}
     if name.startswith("phash"):
         return perceptual_hash(int(int(name[5:]) ** 0.5)), {"imagehash": imagehash.__version__}
     if name == "vlad512":
@@ -74,24 +74,21 @@ def in_batches(encode: Encode, images: Iterable[Pixels], size: int = 16) -> Vect
     return np.concatenate(found)
 
 
-def random_network(name: str, known: list[Pixels]) -> Encode:
-    """Return a network as it is before training: what its architecture alone sees."""
-    torch.manual_seed(0)
-    model = create_model(name, pretrained=False, num_classes=0)
+def random_network(name: str) -> Encode:
+    """Return a network as it is before training: what its architecture alone sees.
 
-    def vectors(images: list[Pixels]) -> torch.Tensor:
+    Batch normalisation keeps its fresh statistics: with those of scans, it finds far less.
+    """
+    torch.manual_seed(0)
+    model = create_model(name, pretrained=False, num_classes=0).eval()
+
+    def encode(images: list[Pixels]) -> Vectors:
         with torch.inference_mode():
             out = model(to_batch([shrink(image, (224, 224)) for image in images]))
-            return torch.nn.functional.normalize(out, dim=1)
+            unit = torch.nn.functional.normalize(out, dim=1)
+        return np.asarray(unit.numpy(), dtype=np.float32)
 
-    # Running statistics of fresh batch normalisation are wrong; it takes those of some scans.
-    norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
-    for norm in norms:
-        norm.momentum = None
-    for start in range(0, len(known) if norms else 0, 32):
-        vectors(known[start : start + 32])
-    model.eval()
-    return lambda images: np.asarray(vectors(images).numpy(), dtype=np.float32)
+    return encode
 
 
 def perceptual_hash(side: int) -> Encode:

@@ -107,23 +107,18 @@ def find_printings(
     found: dict[Reference, list[CardFace]] = {one: [] for one in wanted}
 
     def offer(record: Mapping[str, Any]) -> None:
-        face = CardFace.from_record(record)
-        for reference in (face.scryfall_id, (face.set, face.collector_number.casefold())):
+        place = (record["set"], record["collector_number"].casefold())
+        for reference in (record["scryfall_id"], place):
             if reference in found:
-                found[reference].append(face)
+                found[reference].append(CardFace.from_record(record))
 
-    # Parsing every line would take a hundred times as long.
-    needles = {one if isinstance(one, str) else f'"set":"{one[0]}"' for one in wanted}
-    named = re.compile("|".join(map(re.escape, needles)).encode())
     # The metadata first: they know the layout.
     for row in range(len(database)):
-        if named.search(line := database.line(row)):
-            offer(json.loads(line))
+        offer(json.loads(database.line(row)))
     artworks = Records(database.folder / PRINTINGS)
     for number in range(len(artworks)):
-        if named.search(line := artworks.line(number)):
-            for record in json.loads(line)["printings"]:
-                offer(record)
+        for printing in artworks[number]["printings"]:
+            offer(printing)
 
     def foreign(face: CardFace) -> tuple[bool, bool]:
         return face.lang != lang, face.lang != "en"

@@ -49,16 +49,8 @@ class Sighting:
 class SeenCard:
     """What became of a sighting.
 
-    Parameters
-    ----------
-    sighting
-        Without its crop, so that a large scan fits in memory.
-    reason
-        Why it is in the review.
-    card
-        What entered the collection.
-    crop
-        A small JPEG for the review, or nothing.
+    `sighting` has lost its crop, so that a large scan fits in memory; `reason` says why it is in
+    the review, `card` is what entered the collection, `crop` a small JPEG for the review.
     """
 
     sighting: Sighting

@@ -29,6 +29,7 @@ from PIL import Image
 from mtg_image_db.build.encode import choose_tuning, decode_ahead, encode_missing
 from mtg_image_db.build.options import BuildOptions, BuildSummary
 from mtg_image_db.build.plan import PlannedFace
+from mtg_image_db.build.run import FEATURE_ROWS, vector_rows
 from mtg_image_db.checkpoint import Checkpoint
 from mtg_image_db.encoders import DEFAULT_MODEL, Encoder, EncoderChoice, load_encoder
 from mtg_image_db.progress import Silent
@@ -74,8 +75,10 @@ def compare(model: str, device: str, folder: Path, faces: list[PlannedFace]) -> 
     options = BuildOptions(cache=folder, out=folder)
     tuning = choose_tuning(options, faces, encoder, None)
     how = encoder.fingerprint.preprocessing
-    decoded, decode_seconds = timed(lambda: [p for _, p in decode_ahead(folder, faces, how)])
-    pixels = np.stack([p for p in decoded if not isinstance(p, str)])
+    decoded, decode_seconds = timed(
+        lambda: [p for _, p in decode_ahead(folder, faces, how, described=True)]
+    )
+    pixels = np.stack([p.pixels for p in decoded if not isinstance(p, str)])
     few = pixels[: 320 if device == "cpu" and model != DEFAULT_MODEL else len(pixels)]
     _, encode_seconds = timed(
         lambda: [
@@ -83,24 +86,22 @@ def compare(model: str, device: str, folder: Path, faces: list[PlannedFace]) -> 
         ]
     )
     decode, encode = len(faces) / decode_seconds, len(few) / encode_seconds
-    checkpoint = TimedCheckpoint(
-        folder / f"checkpoint-{model}",
-        encoder.fingerprint,
-        frequency=500,
-        resume=False,
-        progress=Silent(),
-    )
-    _, seconds = timed(
-        lambda: encode_missing(
-            options, faces, encoder, tuning.batch, checkpoint, BuildSummary(folder), Silent()
+    vectors, features = (
+        TimedCheckpoint(
+            folder / f"{rows.name}-{model}", rows, frequency=500, resume=False, progress=Silent()
         )
+        for rows in (vector_rows(encoder.fingerprint), FEATURE_ROWS)
+    )
+    summary, batch = BuildSummary(folder), tuning.batch
+    _, seconds = timed(
+        lambda: encode_missing(options, faces, encoder, batch, vectors, features, summary, Silent())
     )
     limit = 1 / (1 / decode + 1 / encode) if device == "cpu" else min(decode, encode)
     rate = len(faces) / seconds
     print(
         f"| {model} | {tuning.precision} | {tuning.batch} | {decode:.0f} | {encode:.0f} "
         f"| {limit:.0f} | {rate:.0f} | {rate / limit:.2f} "
-        f"| {100 * checkpoint.seconds / seconds:.2f} % |"
+        f"| {100 * (vectors.seconds + features.seconds) / seconds:.2f} % |"
     )
     tried = ", ".join(f"{name}: {rate:.0f}" for name, rate in tuning.rates.items())
     print(f"\n{model}, tried (images/s by precision/batch): {tried}")

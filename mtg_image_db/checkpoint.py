@@ -1,7 +1,7 @@
-"""Vectors of an unfinished build, in shards that carry their own keys.
+"""What an unfinished build has computed of each image, in shards that carry their own keys.
 
 A shard is written once and never again, so a checkpoint costs the same however much is already
-done. Each vector lies beside the digest of the image it was made from: a snapshot in another order
+done. Each row lies beside the digest of the image it was made from: a snapshot in another order
 cannot move it to another card.
 """
 
@@ -11,54 +11,76 @@ import contextlib
 import time
 import zipfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from mtg_image_db.encoders import Fingerprint
 from mtg_image_db.files import atomic_write, make_folder, read_json_object, write_json
 from mtg_image_db.progress import Progress
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 
+@dataclass(frozen=True)
+class Rows:
+    """What a checkpoint holds of each image.
+
+    Parameters
+    ----------
+    name
+        In the plural, for messages.
+    made_by
+        What made them, as JSON types. Rows of another maker do not compare.
+    shape, dtype
+        Of one row.
+    unit
+        Each row is a vector of length 1.
+    """
+
+    name: str
+    made_by: dict[str, Any]
+    shape: tuple[int, ...]
+    dtype: str
+    unit: bool = False
+
+
 class Checkpoint:
-    """Vectors by image digest, kept in memory up to `frequency` and on disk beyond.
+    """Rows by image digest, kept in memory up to `frequency` and on disk beyond.
 
     Parameters
     ----------
     folder
         Where the shards lie; created with the first one.
-    fingerprint
-        Of the encoder. Shards of another one are set aside, with a note.
+    rows
+        What they hold. Shards of another maker are set aside, with a note.
     frequency
-        Vectors a shard; 0 keeps all in memory and writes nothing.
+        Rows a shard; 0 keeps all in memory and writes nothing.
     resume
         Use the shards that are there; otherwise they are removed.
 
     Attributes
     ----------
     precision
-        What the vectors are made with, as an encoder calls it.
+        What vectors are made with, as an encoder calls it.
     """
 
     def __init__(
         self,
         folder: Path,
-        fingerprint: Fingerprint,
+        rows: Rows,
         *,
         frequency: int,
         resume: bool,
         progress: Progress,
     ) -> None:
         self._folder = folder
-        self._fingerprint = fingerprint
+        self.rows = rows
         self._frequency = frequency
         self._progress = progress
         self._keys: list[str] = []
-        self._vectors: list[NDArray[np.float32]] = []
+        self._parts: list[NDArray[Any]] = []
         self._done: set[str] = set()
         self._next = 0
         self._described = False
@@ -73,10 +95,10 @@ class Checkpoint:
     def __len__(self) -> int:
         return len(self._done)
 
-    def add(self, keys: Sequence[str], vectors: NDArray[np.float32]) -> None:
-        """Take in vectors [B, D] of the images with these digests."""
+    def add(self, keys: Sequence[str], part: NDArray[Any]) -> None:
+        """Take in rows [B, …] of the images with these digests."""
         self._keys += keys
-        self._vectors.append(vectors)
+        self._parts.append(part)
         self._done.update(keys)
         if self._frequency and len(self._keys) >= self._frequency:
             self.flush()
@@ -95,25 +117,25 @@ class Checkpoint:
             np.savez(
                 stream,
                 keys=np.asarray(self._keys, dtype="S64"),
-                vectors=np.concatenate(self._vectors),
+                rows=np.concatenate(self._parts),
             )
         self._next += 1
         self._keys.clear()
-        self._vectors.clear()
+        self._parts.clear()
 
-    def batches(self) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
-        """Yield all keys and vectors [B, D], a shard at a time."""
+    def batches(self) -> Iterator[tuple[list[str], NDArray[Any]]]:
+        """Yield all keys and rows [B, …], a shard at a time."""
         for path in sorted(self._folder.glob("shard-*.npz")):
-            shard = _read_shard(path, self._fingerprint.dimension)
+            shard = _read_shard(path, self.rows)
             if shard is not None:
                 yield shard
         start = 0
-        for vectors in self._vectors:
-            yield self._keys[start : start + len(vectors)], vectors
-            start += len(vectors)
+        for part in self._parts:
+            yield self._keys[start : start + len(part)], part
+            start += len(part)
 
     def discard(self) -> None:
-        """Remove the shards, and nothing else: their vectors are published, or not wanted."""
+        """Remove the shards, and nothing else: their rows are published, or not wanted."""
         for pattern in ("shard-*.npz*", "checkpoint_meta.json*"):
             for path in self._folder.glob(pattern):
                 path.unlink(missing_ok=True)
@@ -125,11 +147,10 @@ class Checkpoint:
         write_json(
             self._folder / "checkpoint_meta.json",
             {
-                "version": 1,
+                "version": 2,
                 "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
                 "precision": self.precision,
-                "fingerprint": self._fingerprint.to_json(),
-                "fingerprint_digest": self._fingerprint.digest,
+                "made_by": self.rows.made_by,
             },
         )
 
@@ -139,18 +160,18 @@ class Checkpoint:
             self.discard()
             return
         meta = read_json_object(self._folder / "checkpoint_meta.json") or {}
-        if meta.get("fingerprint_digest") != self._fingerprint.digest:
+        if meta.get("made_by") != self.rows.made_by:
             aside = self._folder.with_name(f"{self._folder.name}-{time.time_ns():x}")
             self._folder.replace(aside)
             self._progress.note(
-                "The checkpoint was made with another encoder or other preprocessing; it is set "
-                f"aside in {aside}. Remove that folder if you do not need it."
+                f"The checkpoint's {self.rows.name} were made in another way (another encoder or "
+                f"version); it is set aside in {aside}. Remove that folder if you do not need it."
             )
             return
         precision = meta.get("precision")
         self.precision = precision if isinstance(precision, str) else None
         for path in shards:
-            shard = _read_shard(path, self._fingerprint.dimension)
+            shard = _read_shard(path, self.rows)
             if shard is None:
                 self._progress.note(f"A checkpoint file is damaged and is not used: {path}")
                 path.unlink(missing_ok=True)
@@ -158,21 +179,23 @@ class Checkpoint:
                 self._done.update(shard[0])
         self._next = 1 + int(shards[-1].stem.removeprefix("shard-"))
         if self._done:
-            self._progress.note(f"Resuming: {len(self._done)} images are already encoded.")
+            self._progress.note(
+                f"Resuming: {self.rows.name} of {len(self._done)} images are already there."
+            )
 
 
-def _read_shard(path: Path, dimension: int) -> tuple[list[str], NDArray[np.float32]] | None:
-    """A shard's keys and vectors; None where it is damaged."""
+def _read_shard(path: Path, expected: Rows) -> tuple[list[str], NDArray[Any]] | None:
+    """A shard's keys and rows; None where it is damaged."""
     import numpy as np
 
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as shard:
-            keys, vectors = shard["keys"], shard["vectors"]
+            keys, rows = shard["keys"], shard["rows"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
-    fits = vectors.dtype == np.float32 and vectors.shape == (len(keys), dimension)
+    fits = rows.dtype == expected.dtype and rows.shape == (len(keys), *expected.shape)
     if not fits or keys.dtype != np.dtype("S64"):
         return None
-    if not np.allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-4):
+    if expected.unit and not np.allclose(np.linalg.norm(rows, axis=1), 1.0, atol=1e-4):
         return None
-    return [key.decode("ascii", "replace") for key in keys], vectors
+    return [key.decode("ascii", "replace") for key in keys], rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 from mtg_image_db.encoders import Encoder, load_encoder
 from mtg_image_db.errors import DatabaseError, StorageError
 from mtg_image_db.files import read_json_object
-from mtg_image_db.images import open_for, prepare, upright_rgb
+from mtg_image_db.images import open_photo, upright_rgb
 from mtg_image_db.index.hnsw import Index
 from mtg_image_db.manifest import MANIFEST, Manifest
 from mtg_image_db.publication import open_current
+from mtg_image_db.recognise.features import POINT_BYTES, POINTS, FaceFeatures, unpack
+from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS, Hit, Recogniser
+from mtg_image_db.recognise.verdict import Verdict
 from mtg_image_db.records import Records
 from mtg_image_db.scryfall.faces import CardFace
 
@@ -29,6 +32,8 @@ METADATA = "mtg_meta.jsonl"
 INDEX = "mtg_cards.faiss"
 SAME = "mtg_same.npy"
 """int64 [N]: the next row with the same vector, -1 after the last."""
+FEATURES = "mtg_features.npy"
+"""uint8 [N, 180, 68]: local features of each row's image; not there where built without."""
 QUALITY = "quality_report.json"
 PRINTINGS = "mtg_printings.jsonl"
 """One line an artwork, sorted by illustration_id: all printings that share it."""
@@ -69,9 +74,27 @@ class Match:
 
 @dataclass(frozen=True)
 class CardAnswer:
-    """What one card in a picture was taken for, best match first."""
+    """What one card in a picture was taken for.
+
+    Parameters
+    ----------
+    matches
+        The best first.
+    verdict
+        ``confident``: it is the first match's artwork. ``likely``: look yourself. ``none``: not in
+        the database, or no card. How often each is right stands in docs/recognition.md.
+    quad
+        Where the card lies: its corners (x, y) in pixels of the upright picture, from the card's
+        top left clockwise.
+    points
+        Local features that speak for the first match's artwork and for no other; 0 in a database
+        without them.
+    """
 
     matches: tuple[Match, ...]
+    verdict: Verdict
+    quad: tuple[tuple[float, float], ...]
+    points: int = 0
 
 
 class Database:
@@ -105,10 +128,14 @@ class Database:
         try:
             self.embeddings: NDArray[np.float32] = np.load(folder / EMBEDDINGS, mmap_mode="r")
             self._same: NDArray[np.int64] = np.load(folder / SAME, mmap_mode="r")
+            self.local_features: NDArray[np.uint8] | None = None
+            if FEATURES in self.manifest.outputs:
+                self.local_features = np.load(folder / FEATURES, mmap_mode="r")
         except ValueError as error:
             raise DatabaseError.damaged(folder, str(error)) from error
         self._index = Index(folder / INDEX, ef_search or self.manifest.ef_search)
         self._encoder: Encoder | None = None
+        self._recogniser: Recogniser | None = None
         self._check()
 
     @classmethod
@@ -204,6 +231,7 @@ class Database:
                 suggestion="Name the weights it was built with, or build the database again.",
             )
         self._encoder = encoder
+        self._recogniser = None
 
     @property
     def encoder(self) -> Encoder:
@@ -214,23 +242,38 @@ class Database:
             raise AssertionError
         return self._encoder
 
+    @property
+    def recogniser(self) -> Recogniser:
+        """What names the cards in photos by this database."""
+        if self._recogniser is None:
+            self._recogniser = Recogniser(self.encoder, self, self.manifest.thresholds)
+        return self._recogniser
+
     def query(
-        self, image: str | Path | bytes | Image.Image, k: int = 5, *, min_score: float = -1.0
+        self,
+        image: str | Path | bytes | Image.Image,
+        k: int = 5,
+        *,
+        find: bool = True,
+        min_score: float = -1.0,
     ) -> tuple[CardAnswer, ...]:
-        """Name the card in a picture.
+        """Name the cards in a picture.
 
         Parameters
         ----------
         image
             A path, the bytes of a file, or an open picture.
         k
-            How many distinct vectors to answer with; all faces that share one are listed.
+            How many distinct vectors to answer with for each card; all faces that share one are
+            listed.
+        find
+            Look for cards in it; otherwise the whole picture is taken as one upright card.
         min_score
             Leave out matches below this cosine similarity.
 
         Returns
         -------
-        One answer for each card in the picture.
+        One answer for each card in the picture; at least one, whose verdict may be ``none``.
 
         Raises
         ------
@@ -239,19 +282,21 @@ class Database:
         EncoderError, DatabaseError
             The encoder cannot be loaded, or does not fit.
         """
-        import numpy as np
-
-        how = self.manifest.fingerprint.preprocessing
-        if isinstance(image, str | Path):
-            picture = open_for(Path(image), how)
-        elif isinstance(image, bytes):
-            picture = open_for(image, how)
+        if isinstance(image, str):
+            image = Path(image)
+        if isinstance(image, Path | bytes):
+            picture, scale = open_photo(image, at_least=ENOUGH_PIXELS)
         else:
-            picture = upright_rgb(image)
-        pixels = prepare(picture, how)
-        vectors = self.encoder.encode(np.expand_dims(pixels, 0))
-        [matches] = self.search(vectors, k, min_score=min_score)
-        return (CardAnswer(matches),)
+            picture, scale = upright_rgb(image), 1.0
+        return tuple(
+            CardAnswer(
+                matches=self._matches(hit for hit in seen.hits if hit[0] >= min_score),
+                verdict=seen.verdict,
+                quad=tuple((float(x) * scale, float(y) * scale) for x, y in seen.quad),
+                points=seen.points,
+            )
+            for seen in self.recogniser.recognise(picture, k, find=find)
+        )
 
     def search(
         self, vectors: NDArray[np.float32], k: int = 5, *, min_score: float = -1.0
@@ -265,10 +310,7 @@ class Database:
         k, min_score
             See `query`.
         """
-        return [
-            tuple(self._match(rank, score, row) for rank, (score, row) in enumerate(hits, start=1))
-            for hits in self.search_rows(vectors, k, min_score=min_score)
-        ]
+        return [self._matches(hits) for hits in self.search_rows(vectors, k, min_score=min_score)]
 
     def search_rows(
         self, vectors: NDArray[np.float32], k: int, *, min_score: float = -1.0
@@ -289,6 +331,19 @@ class Database:
             for some_scores, some_ids in zip(scores, ids, strict=True)
         ]
 
+    def score(self, vector: NDArray[np.float32], row: int) -> float:
+        """The cosine similarity of a unit vector [D] and a face."""
+        return float(vector @ self.embeddings[row])
+
+    def features(self, rows: Sequence[int]) -> FaceFeatures | None:
+        """The local features of some faces; None in a database built without."""
+        return None if self.local_features is None else unpack(self.local_features[list(rows)])
+
+    def artwork(self, row: int) -> str:
+        """What names the artwork of a face: its illustration id, or else the face itself."""
+        face = self.face(row)
+        return face.illustration_id or face.face_id
+
     def printings(self, illustration_id: str) -> tuple[dict[str, Any], ...]:
         """All printings known to share an artwork, oldest first."""
         if not illustration_id:
@@ -297,9 +352,12 @@ class Database:
         found: Sequence[dict[str, Any]] = record["printings"] if record else ()
         return tuple(found)
 
-    def _match(self, rank: int, score: float, row: int) -> Match:
-        face = self.face(row)
-        return Match(rank, score, face, self.printings(face.illustration_id))
+    def _matches(self, hits: Iterable[Hit]) -> tuple[Match, ...]:
+        faces = [(score, self.face(row)) for score, row in hits]
+        return tuple(
+            Match(rank, score, face, self.printings(face.illustration_id))
+            for rank, (score, face) in enumerate(faces, start=1)
+        )
 
     def _rows_from(self, row: int) -> Iterator[int]:
         """Rows that share a vector, from the first on."""
@@ -321,6 +379,9 @@ class Database:
             METADATA: len(self._records) == faces,
             INDEX: len(self._index) == entries and self._index.dimension == dimension,
         }
+        if self.local_features is not None:
+            shape = (faces, POINTS, POINT_BYTES)
+            counts[FEATURES] = self.local_features.shape == shape
         for name, fits in counts.items():
             if not fits:
                 raise DatabaseError.damaged(

@@ -9,6 +9,7 @@ from typing import Any
 from mtg_image_db.encoders import EncoderChoice, Fingerprint
 from mtg_image_db.errors import DatabaseError
 from mtg_image_db.files import read_json_object
+from mtg_image_db.recognise.verdict import Thresholds
 
 MANIFEST = "build_manifest.json"
 MANIFEST_VERSION = "1.0.0"
@@ -24,6 +25,8 @@ class Manifest:
         N rows, U distinct vectors; the index may have further entries whose faces are gone.
     outputs
         Size in bytes and SHA-256 of each part, by file name.
+    thresholds
+        What the encoder's scores mean; None where nobody measured it.
     raw
         The whole manifest.
     """
@@ -35,6 +38,7 @@ class Manifest:
     index_entries: int
     ef_search: int
     outputs: dict[str, tuple[int, str]]
+    thresholds: Thresholds | None
     raw: dict[str, Any] = field(repr=False)
 
     @classmethod
@@ -56,6 +60,7 @@ class Manifest:
         try:
             chosen = raw["encoder"]["choice"]
             size = chosen["size"]
+            thresholds = raw["encoder"].get("thresholds")
             return cls(
                 fingerprint=Fingerprint.from_json(raw["encoder"]["fingerprint"]),
                 choice=EncoderChoice(**{**chosen, "size": tuple(size) if size else None}),
@@ -67,6 +72,7 @@ class Manifest:
                     str(name): (int(part["bytes"]), str(part["sha256"]))
                     for name, part in raw["outputs"].items()
                 },
+                thresholds=Thresholds(**thresholds) if thresholds else None,
                 raw=raw,
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:

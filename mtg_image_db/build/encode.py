@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -19,8 +20,16 @@ from mtg_image_db.checkpoint import Checkpoint
 from mtg_image_db.encoders import Encoder
 from mtg_image_db.encoders.probe import LEAST_IMAGES, Tuning, tune
 from mtg_image_db.errors import ImageError
-from mtg_image_db.images import Preprocessing, open_for, open_picture, prepare
+from mtg_image_db.images import (
+    CARD_HEIGHT,
+    CARD_WIDTH,
+    Preprocessing,
+    open_for,
+    open_picture,
+    prepare,
+)
 from mtg_image_db.progress import Progress
+from mtg_image_db.recognise.features import describe, pack
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,8 +58,8 @@ def choose_tuning(
         encoder.use_precision(tuning.precision)
         return tuning
     how = encoder.fingerprint.preprocessing
-    decoded = (pixels for _, pixels in decode_ahead(options.cache, missing[:64], how))
-    pictures = [pixels for pixels in decoded if not isinstance(pixels, str)][:32]
+    decoded = (result for _, result in decode_ahead(options.cache, missing[:64], how))
+    pictures = [result.pixels for result in decoded if not isinstance(result, str)][:32]
     if not pictures:
         encoder.use_precision(precision or "fp32")
         return Tuning(precision or "fp32", options.batch or _UNTRIED_BATCH, {})
@@ -62,45 +71,79 @@ def encode_missing(
     missing: list[PlannedFace],
     encoder: Encoder,
     batch: int,
-    checkpoint: Checkpoint,
+    vectors: Checkpoint,
+    features: Checkpoint | None,
     summary: BuildSummary,
     progress: Progress,
 ) -> dict[str, str]:
-    """Encode images into the checkpoint; return why some have no vector, by key."""
+    """Encode images into checkpoints; return why some have no vector, by key.
+
+    Parameters
+    ----------
+    missing
+        Faces whose image lacks a vector, or local features where these are wanted.
+    features
+        None where they are not wanted.
+    """
     bad: dict[str, str] = {}
     how = encoder.fingerprint.preprocessing
     progress.start("encoding", len(missing), "images")
-    decoded = decode_ahead(options.cache, missing, how)
+    decoded = decode_ahead(options.cache, missing, how, described=features is not None)
     while some := list(islice(decoded, batch)):
-        keys, pixels = [], []
+        good: dict[str, Decoded] = {}
         for face, result in some:
             if isinstance(result, str):
                 bad[face.key] = result
             else:
-                keys.append(face.key)
-                pixels.append(result)
+                good[face.key] = result
+        keys = [key for key in good if key not in vectors]
         if keys:
-            checkpoint.add(keys, encoder.encode(_stacked(pixels)))
+            vectors.add(keys, encoder.encode(_stacked([good[key].pixels for key in keys])))
             summary.encoded += len(keys)
+        for key, result in good.items():
+            if features is not None and result.features is not None and key not in features:
+                features.add([key], result.features[None])
         progress.advance(len(some))
     progress.finish()
     return bad
 
 
+@dataclass(frozen=True)
+class Decoded:
+    """An image, brought into the encoder's shape.
+
+    Parameters
+    ----------
+    pixels
+        uint8 [height, width, 3].
+    features
+        Its local features as they are stored, where they were asked for.
+    """
+
+    pixels: NDArray[np.uint8]
+    features: NDArray[np.uint8] | None
+
+
 def decode_ahead(
-    cache: Path, faces: list[PlannedFace], how: Preprocessing
-) -> Iterator[tuple[PlannedFace, NDArray[np.uint8] | str]]:
+    cache: Path, faces: list[PlannedFace], how: Preprocessing, *, described: bool = False
+) -> Iterator[tuple[PlannedFace, Decoded | str]]:
     """Read and decode images in order, up to 128 before they are asked for.
+
+    Parameters
+    ----------
+    described
+        Find the local features as well.
 
     Yields
     ------
-    A face, and its pixels [height, width, 3] or a text that says what is wrong with its file.
+    A face, and its picture or a text that says what is wrong with its file.
     """
     pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode")
     try:
-        waiting: deque[tuple[PlannedFace, Future[NDArray[np.uint8] | str]]] = deque()
+        waiting: deque[tuple[PlannedFace, Future[Decoded | str]]] = deque()
         for face in faces:
-            waiting.append((face, pool.submit(_decode, cache / face.path, face.key, how)))
+            work = pool.submit(_decode, cache / face.path, face.key, how, described)
+            waiting.append((face, work))
             if len(waiting) > _AHEAD:
                 first, future = waiting.popleft()
                 yield first, future.result()
@@ -156,12 +199,18 @@ def _perturbed(path: Path, how: Preprocessing) -> NDArray[np.uint8] | None:
     return prepare(open_picture(stream.getvalue()), how)
 
 
-def _decode(path: Path, key: str, how: Preprocessing) -> NDArray[np.uint8] | str:
+def _decode(path: Path, key: str, how: Preprocessing, described: bool) -> Decoded | str:
+    import numpy as np
+
     try:
         data = path.read_bytes()
         if sha256(data).hexdigest() != key:
             return "image file changed"
-        return prepare(open_for(data, how), how)
+        picture = open_for(data, how)
+        if not described:
+            return Decoded(prepare(picture, how), None)
+        card = picture.resize((CARD_WIDTH, CARD_HEIGHT), reducing_gap=2.0)
+        return Decoded(prepare(picture, how), pack(describe(np.asarray(card))))
     except OSError:
         return "image file missing"
     except ImageError as error:

@@ -22,6 +22,7 @@ from mtg_image_db.encoders import Encoder
 from mtg_image_db.errors import EncoderError
 from mtg_image_db.files import sha256_file, write_json
 from mtg_image_db.manifest import MANIFEST, MANIFEST_VERSION, manifest_choice
+from mtg_image_db.recognise.features import MADE_BY
 from mtg_image_db.records import offsets_path, write_records
 
 if TYPE_CHECKING:
@@ -33,28 +34,30 @@ _ROWS = 8192
 _LENGTH_TOLERANCE = 1e-4
 
 
-def write_vectors(
-    folder: Path,
+def write_rows(
+    path: Path,
     faces: list[PlannedFace],
-    dimension: int,
     checkpoint: Checkpoint,
     before: Predecessor | None,
 ) -> None:
-    """Write the embeddings, each row from the checkpoint or from the database before."""
+    """Write an array of one row a face, each from the checkpoint or from the database before."""
     import numpy as np
 
     rows_of: dict[str, list[int]] = defaultdict(list)
     for row, face in enumerate(faces):
         rows_of[face.key].append(row)
-    vectors = np.lib.format.open_memmap(
-        folder / db.EMBEDDINGS, mode="w+", dtype=np.float32, shape=(len(faces), dimension)
+    array = np.lib.format.open_memmap(
+        path,
+        mode="w+",
+        dtype=np.dtype(checkpoint.rows.dtype),
+        shape=(len(faces), *checkpoint.rows.shape),
     )
     if before is not None:
-        before.copy_vectors(rows_of, vectors)
+        before.copy(rows_of, np.load(before.database.folder / path.name, mmap_mode="r"), array)
     for keys, some in checkpoint.batches():
-        for key, vector in zip(keys, some, strict=True):
-            vectors[rows_of.get(key, [])] = vector
-    vectors.flush()
+        for key, row in zip(keys, some, strict=True):
+            array[rows_of.get(key, [])] = row
+    array.flush()
 
 
 class DistinctVectors:
@@ -147,6 +150,8 @@ def write_manifest(
 ) -> None:
     """Write the manifest: the last file, since it has the digests of all others."""
     parts = [db.EMBEDDINGS, db.METADATA, db.INDEX, db.SAME, db.PRINTINGS, db.QUALITY]
+    if options.local_features:
+        parts.append(db.FEATURES)
     parts += [offsets_path(Path(name)).name for name in (db.METADATA, db.PRINTINGS)]
     if summary.quality is None or summary.tuning is None:
         raise AssertionError
@@ -164,6 +169,7 @@ def write_manifest(
             "hnsw_ef_search": summary.quality.ef_search,
             "metric": "inner_product",
             "checkpoint_frequency": options.checkpoint_frequency,
+            "local_features": MADE_BY if options.local_features else None,
         },
         "encoder": {
             "choice": manifest_choice(options.encoder),

@@ -28,8 +28,10 @@ class BuildOptions:
     precision
         ``fp32``, ``bf16`` or ``fp16``; None to try what is fastest, and to keep what the vectors of
         an earlier build were made with.
+    local_features
+        Keep local features of each image, so that geometry can decide on an answer.
     checkpoint_frequency
-        Vectors a checkpoint shard; 0 writes none.
+        Images a checkpoint shard; 0 writes none.
     resume
         Use what an interrupted build left.
     wait
@@ -46,6 +48,7 @@ class BuildOptions:
     precision: str | None = None
     hnsw_m: int = 32
     hnsw_ef_construction: int = 200
+    local_features: bool = True
     checkpoint_frequency: int = 500
     resume: bool = True
     wait: bool = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mtg_image_db.build.options import BuildSummary
 from mtg_image_db.build.plan import Plan, PlannedFace
@@ -14,9 +14,9 @@ from mtg_image_db.encoders import Fingerprint
 from mtg_image_db.errors import MissingInput, MtgDbError
 from mtg_image_db.files import sha256_file
 from mtg_image_db.progress import Progress
+from mtg_image_db.recognise.features import MADE_BY as FEATURES_MADE_BY
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 _COPY_ROWS = 8192
@@ -65,15 +65,23 @@ class Predecessor:
         value = self.database.manifest.raw["encoder"].get("precision")
         return value if value in ("fp32", "bf16", "fp16") else None
 
-    def copy_vectors(self, rows_of: dict[str, list[int]], vectors: NDArray[np.float32]) -> None:
-        """Copy the vector of each known image to the rows that have this image."""
+    @property
+    def has_features(self) -> bool:
+        """Whether it has local features that compare with this version's."""
+        made = self.database.manifest.raw["parameters"].get("local_features")
+        return self.database.local_features is not None and made == FEATURES_MADE_BY
+
+    def copy(
+        self, rows_of: dict[str, list[int]], source: NDArray[Any], target: NDArray[Any]
+    ) -> None:
+        """Copy the row of each known image in one of its arrays to the rows of this image."""
         import numpy as np
 
         pairs = [(old, new) for key, old in self.keys.items() for new in rows_of.get(key, ())]
         table = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
         for start in range(0, len(table), _COPY_ROWS):
             old, new = table[start : start + _COPY_ROWS].T
-            vectors[new] = self.database.embeddings[old]
+            target[new] = source[old]
 
     def count_changes(self, plan: Plan, faces: list[PlannedFace], summary: BuildSummary) -> None:
         """Count in `summary` what is new, changed and gone."""

@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import tempfile
 
+from mtg_image_db import database as db
 from mtg_image_db.build.encode import choose_tuning, encode_missing, perturbed_queries
 from mtg_image_db.build.generation import (
     write_distinct,
     write_manifest,
     write_records_and_printings,
-    write_vectors,
+    write_rows,
 )
 from mtg_image_db.build.graph import write_index
 from mtg_image_db.build.options import BuildOptions, BuildSummary
 from mtg_image_db.build.plan import Plan, plan_faces
 from mtg_image_db.build.reuse import Predecessor
-from mtg_image_db.checkpoint import Checkpoint
+from mtg_image_db.checkpoint import Checkpoint, Rows
 from mtg_image_db.download.ledger import Ledger
-from mtg_image_db.encoders import Encoder, load_encoder
+from mtg_image_db.encoders import Encoder, Fingerprint, load_encoder
 from mtg_image_db.errors import NothingUsable
 from mtg_image_db.files import exclusive, make_folder
 from mtg_image_db.progress import Progress, Silent
 from mtg_image_db.publication import new_generation, sweep
+from mtg_image_db.recognise.features import MADE_BY, POINT_BYTES, POINTS
 from mtg_image_db.scryfall.snapshot import snapshots
+
+FEATURE_ROWS = Rows("local features", MADE_BY, (POINTS, POINT_BYTES), "uint8")
+
+
+def vector_rows(fingerprint: Fingerprint) -> Rows:
+    """What a checkpoint of an encoder's vectors holds."""
+    shape = (fingerprint.dimension,)
+    return Rows("vectors", fingerprint.to_json(), shape, "float32", unit=True)
 
 
 def build_database(
@@ -75,32 +85,35 @@ def _build(
     before = Predecessor.open(options.out, progress)
     summary.replaced = before is not None
     same_encoder = before if before is not None and before.fits(encoder.fingerprint) else None
-    checkpoint = Checkpoint(
-        options.out / "checkpoint",
-        encoder.fingerprint,
-        frequency=options.checkpoint_frequency,
-        resume=options.resume,
-        progress=progress,
-    )
+    vectors, features = _checkpoints(options, encoder, progress)
     by_key = {face.key: face for face in plan.faces}
-    missing = [
+    known = before.keys if before is not None else {}
+    has_features = before is not None and before.has_features
+    unencoded = [
         face
         for key, face in by_key.items()
-        if key not in checkpoint and (same_encoder is None or key not in same_encoder.keys)
+        if key not in vectors and (same_encoder is None or key not in known)
     ]
-    summary.reused = len(by_key) - len(missing)
-    made_with = checkpoint.precision or (same_encoder.precision if same_encoder else None)
-    if len(missing) > summary.reused:
+    undescribed = [
+        face
+        for key, face in by_key.items()
+        if features is not None and key not in features and not (has_features and key in known)
+    ]
+    missing = list({face.key: face for face in unencoded + undescribed}.values())
+    summary.reused = len(by_key) - len(unencoded)
+    made_with = vectors.precision or (same_encoder.precision if same_encoder else None)
+    if len(unencoded) > summary.reused:
         made_with = None  # a small first build must not decide for a large one
-    summary.tuning = choose_tuning(options, missing, encoder, made_with)
-    checkpoint.precision = summary.tuning.precision
+    summary.tuning = choose_tuning(options, unencoded, encoder, made_with)
+    vectors.precision = summary.tuning.precision
+    checkpoints = [vectors] if features is None else [vectors, features]
     try:
-        bad = encode_missing(
-            options, missing, encoder, summary.tuning.batch, checkpoint, summary, progress
-        )
+        batch = summary.tuning.batch
+        bad = encode_missing(options, missing, encoder, batch, vectors, features, summary, progress)
     finally:
-        # Also when interrupted: what is encoded is kept.
-        checkpoint.flush()
+        # Also when interrupted: what is done is kept.
+        for checkpoint in checkpoints:
+            checkpoint.flush()
     faces = [face for face in plan.faces if face.key not in bad]
     for face in plan.faces:
         if face.key in bad:
@@ -112,15 +125,36 @@ def _build(
     if before is not None:
         before.count_changes(plan, faces, summary)
     with new_generation(options.out) as folder:
-        dimension = encoder.fingerprint.dimension
-        write_vectors(folder, faces, dimension, checkpoint, same_encoder)
+        write_rows(folder / db.EMBEDDINGS, faces, vectors, same_encoder)
+        if features is not None:
+            write_rows(folder / db.FEATURES, faces, features, before if has_features else None)
         distinct = write_distinct(folder)
         summary.entries = len(distinct.firsts)
         write_records_and_printings(folder, plan, faces)
         queries = perturbed_queries(options.cache, faces, encoder)
         entries = write_index(folder, options, distinct, same_encoder, queries, summary, progress)
         write_manifest(folder, options, encoder, entries, summary)
-    checkpoint.discard()
+    for checkpoint in checkpoints:
+        checkpoint.discard()
+
+
+def _checkpoints(
+    options: BuildOptions, encoder: Encoder, progress: Progress
+) -> tuple[Checkpoint, Checkpoint | None]:
+    """What an interrupted build left of vectors and, where they are wanted, of local features."""
+
+    def opened(name: str, rows: Rows) -> Checkpoint:
+        return Checkpoint(
+            options.out / name,
+            rows,
+            frequency=options.checkpoint_frequency,
+            resume=options.resume,
+            progress=progress,
+        )
+
+    return opened("checkpoint", vector_rows(encoder.fingerprint)), (
+        opened("checkpoint-features", FEATURE_ROWS) if options.local_features else None
+    )
 
 
 def _nothing_usable(options: BuildOptions, summary: BuildSummary) -> NothingUsable:

@@ -98,6 +98,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="images between checkpoints, at least 100; 0 writes none (%(default)s)",
     )
+    add(
+        "--no-local-features",
+        action="store_true",
+        help="keep no local features: 12 KB less a face, and verdicts by score alone",
+    )
     add("--no-resume", action="store_true", help="do not use what an interrupted build left")
     add_strict(parser, "some images were invalid")
     add_no_wait(parser)
@@ -145,6 +150,7 @@ def options_of(arguments: argparse.Namespace) -> BuildOptions:
         precision=arguments.precision,
         hnsw_m=arguments.hnsw_m,
         hnsw_ef_construction=arguments.hnsw_ef_construction,
+        local_features=not arguments.no_local_features,
         checkpoint_frequency=arguments.checkpoint_frequency,
         resume=not arguments.no_resume,
         wait=not arguments.no_wait,

@@ -1,0 +1,1 @@
+"""Find the cards in a photo, name them, and know when not to."""

@@ -1,0 +1,139 @@
+"""What local geometry says of a card and the faces it could be.
+
+The card is upright and nearly in place, so a point of it can only match a point of a scan that lies
+near the same spot, is about as large and points the same way. What matches is then held against one
+homography. Frames, symbols and common words agree on hundreds of cards: only points that match one
+artwork of the shortlist and no other, and that lie where the art is, count as evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH
+from mtg_image_db.recognise.features import FaceFeatures, Features
+from mtg_image_db.recognise.quads import frame_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mtg_image_db.recognise.quads import Quad
+
+_NEAR = 40.0
+_TURN = 30.0
+_SIZES = 0.8
+_ALIKE = 0.8
+_TOLERANCE = 4.0
+_LEAST_MATCHES = 5
+_FARTHEST = 120.0
+_TRIES = 300
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """How well a card fits one face.
+
+    Parameters
+    ----------
+    points
+        Points in the art that match this face's artwork and no other of the shortlist.
+    agreement
+        All points that match, each divided by the number of artworks it matches.
+    inliers
+        All points that match.
+    corners
+        Where the face's corners lie on the card, float32 [4, 2]; None where nothing fits.
+    """
+
+    points: int
+    agreement: float
+    inliers: int
+    corners: Quad | None
+
+
+def weigh(card: Features, faces: FaceFeatures, artworks: Sequence[str]) -> list[Evidence]:
+    """Hold an upright card against each face of a shortlist.
+
+    Parameters
+    ----------
+    card
+        Its local features.
+    faces
+        Those of the scans.
+    artworks
+        Which artwork each face shows. Faces of one artwork do not compete.
+    """
+    import numpy as np
+
+    matched = np.zeros((len(artworks), len(card)), dtype=bool)
+    corners: list[Quad | None] = []
+    for face, (mine, theirs) in enumerate(_pairs(card, faces)):
+        fit = _fit(card.points[mine, :2], faces.points[face, theirs, :2])
+        corners.append(None if fit is None else fit[1])
+        if fit is not None:
+            matched[face, mine[fit[0]]] = True
+    names = np.array(artworks)
+    by_artwork = [matched[names == name].any(axis=0) for name in set(artworks)]
+    shared = np.sum(by_artwork, axis=0, initial=0)
+    alone = (shared == 1) & card.in_art
+    share = 1 / np.maximum(shared, 1)
+    return [
+        Evidence(int((mask & alone).sum()), float(share[mask].sum()), int(mask.sum()), where)
+        for mask, where in zip(matched, corners, strict=True)
+    ]
+
+
+def _pairs(
+    card: Features, faces: FaceFeatures
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """For each face, points of the card and of the face that are each other's most similar.
+
+    Only points that could be the same count: near each other, about as large and turned alike.
+    """
+    import numpy as np
+
+    count, size = faces.descriptors.shape[:2]
+    similar = card.descriptors @ faces.descriptors.reshape(count * size, -1).T
+    mine, theirs = np.nonzero(similar > _ALIKE)
+    a, b = card.points[mine], faces.points.reshape(-1, 4)[theirs]
+    possible = (
+        ((a[:, 0] - b[:, 0]) ** 2 + (a[:, 1] - b[:, 1]) ** 2 < _NEAR**2)
+        & (np.abs((a[:, 3] - b[:, 3] + 180) % 360 - 180) < _TURN)
+        & (np.abs(np.log2(a[:, 2] / b[:, 2])) < _SIZES)
+    )
+    mine, theirs = mine[possible], theirs[possible]
+    # The best pair of each point of the card, then of these the best of each point of the face.
+    order = np.argsort(-similar[mine, theirs], kind="stable")
+    mine, theirs = mine[order], theirs[order]
+    face = theirs // size
+    _, first = np.unique(mine * count + face, return_index=True)
+    _, back = np.unique(theirs, return_index=True)
+    mutual = np.intersect1d(first, back)
+    mine, theirs, face = mine[mutual], theirs[mutual] % size, face[mutual]
+    for number in range(count):
+        yield mine[face == number], theirs[face == number]
+
+
+def _fit(
+    here: NDArray[np.float32], there: NDArray[np.float32]
+) -> tuple[NDArray[np.bool_], Quad] | None:
+    """Fit a homography: which pairs of points [n, 2] obey it, and where the face's corners lie."""
+    import cv2
+    import numpy as np
+
+    if len(here) < _LEAST_MATCHES:
+        return None
+    matrix: Any  # None where nothing fits, though OpenCV's types do not say so
+    matrix, mask = cv2.findHomography(
+        there, here, cv2.USAC_MAGSAC, _TOLERANCE, maxIters=_TRIES, confidence=0.99
+    )
+    if matrix is None:
+        return None
+    outline = frame_of(CARD_WIDTH, CARD_HEIGHT)
+    corners = cv2.perspectiveTransform(outline[:, None], matrix)[:, 0].astype(np.float32)
+    if not np.isfinite(corners).all() or np.abs(corners - outline).max() > _FARTHEST:
+        return None
+    return mask.ravel() > 0, corners

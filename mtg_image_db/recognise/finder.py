@@ -1,0 +1,174 @@
+"""Where in a photo could a card be? Many cheap guesses, the likeliest first.
+
+Cards are looked for as closed outlines with four sides in many black-and-white maps of the photo:
+edges of brightness and colour at several strengths, thresholds, and the distance to the colour of
+the photo's rim. An outline that shows in several maps is likelier than one that shows once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mtg_image_db.recognise.quads import could_be_card, overlap, portrait
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mtg_image_db.recognise.quads import Pixels, Quad
+
+_LONG_SIDE = 800
+_SAME = 0.8
+_FILL = (0.8, 1.15)
+_LEAST_CONTOUR = 80
+_PRECISIONS = (0.02, 0.03, 0.05, 0.08, 0.12)
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A quad that could be a card, and in how many maps its outline shows."""
+
+    quad: Quad
+    votes: int
+
+
+def guess_cards(photo: Pixels, most: int = 30) -> list[Guess]:
+    """Guess where cards are in an RGB photo, the likeliest first."""
+    import cv2
+    import numpy as np
+
+    scale = min(1.0, _LONG_SIDE / max(photo.shape[:2]))
+    small: Any = photo
+    if scale < 1:
+        small = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    groups: list[tuple[set[int], list[Quad]]] = []
+    for number, mask in enumerate(_maps(small)):
+        for quad in _outlines(mask):
+            same = next((g for g in groups if overlap(g[1][0], quad) > _SAME), None)
+            if same is None:
+                groups.append(({number}, [quad]))
+            else:
+                same[0].add(number)
+                same[1].append(quad)
+    guesses = [Guess((_middle(quads) / scale).astype(np.float32), len(v)) for v, quads in groups]
+    return sorted(guesses, key=lambda guess: -guess.votes)[:most]
+
+
+def _maps(photo: Any) -> Iterator[Any]:
+    """Black-and-white maps in which a card's outline may be closed."""
+    import cv2
+    import numpy as np
+
+    small, middle, large = (np.ones((n, n), np.uint8) for n in (3, 5, 9))
+    lab = cv2.cvtColor(photo, cv2.COLOR_RGB2LAB)
+    grey = cv2.GaussianBlur(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), (5, 5), 0)
+    for low, high in ((20, 60), (60, 150)):
+        yield cv2.dilate(cv2.Canny(grey, low, high), small)
+    broad = cv2.dilate(cv2.Canny(grey, 30, 90), small)
+    yield cv2.morphologyEx(broad, cv2.MORPH_CLOSE, large)
+    for channel in (1, 2):
+        colour = cv2.GaussianBlur(lab[..., channel], (5, 5), 0)
+        yield cv2.dilate(cv2.Canny(colour, 10, 30), small)
+    level, bright = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    bright = cv2.morphologyEx(bright, cv2.MORPH_CLOSE, middle)
+    yield bright
+    yield 255 - bright
+    # Black borders on a dark table.
+    dark = (grey < 0.55 * level).astype(np.uint8) * 255
+    yield cv2.morphologyEx(dark, cv2.MORPH_CLOSE, middle)
+    local = cv2.adaptiveThreshold(grey, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, 91, 5)
+    yield local
+    yield 255 - local
+    soft = cv2.GaussianBlur(lab, (7, 7), 0).astype(np.float32)
+    sides = (soft[:8], soft[-8:], soft[:, :8], soft[:, -8:])
+    rim = np.median(np.concatenate([side.reshape(-1, 3) for side in sides]), axis=0)
+    distance = np.clip(2 * np.linalg.norm(soft - rim, axis=2), 0, 255).astype(np.uint8)
+    level, away = cv2.threshold(distance, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    yield cv2.morphologyEx(away, cv2.MORPH_CLOSE, middle)
+    near = (distance > level * 0.5).astype(np.uint8) * 255
+    yield cv2.morphologyEx(near, cv2.MORPH_OPEN, middle)
+
+
+def _outlines(mask: Any) -> Iterator[Quad]:
+    """Yield the four-sided outlines of a map that have a card's shape."""
+    import cv2
+    import numpy as np
+
+    area = float(mask.shape[0] * mask.shape[1])
+    contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    for contour in contours:
+        if len(contour) < _LEAST_CONTOUR:
+            continue
+        hull = cv2.convexHull(contour)
+        inside = cv2.contourArea(hull)
+        if inside < 0.004 * area:
+            continue
+        rough = _four_corners(hull)
+        quad = _straightened(contour[:, 0].astype(np.float32), rough)
+        quad = portrait(rough if quad is None else quad)
+        if not could_be_card(quad, area):
+            continue
+        if _FILL[0] < inside / cv2.contourArea(quad) < _FILL[1]:
+            yield quad
+
+
+def _four_corners(hull: Any) -> Quad:
+    """A hull as four corners: what is left of it when simplified, or the box around it."""
+    import cv2
+    import numpy as np
+
+    around = cv2.arcLength(hull, closed=True)
+    for precision in _PRECISIONS:
+        corners = cv2.approxPolyDP(hull, precision * around, closed=True)
+        if len(corners) == 4:
+            return portrait(corners[:, 0].astype(np.float32))
+        if len(corners) < 4:
+            break
+    return portrait(cv2.boxPoints(cv2.minAreaRect(hull)).astype(np.float32))
+
+
+def _straightened(points: NDArray[np.float32], quad: Quad) -> Quad | None:
+    """Fit a line to the middle of each side and let them meet: a card's corners are round.
+
+    None where they do not meet in four corners.
+    """
+    import cv2
+    import numpy as np
+
+    lines = []
+    for start, end in zip(quad, np.roll(quad, -1, axis=0), strict=True):
+        along = end - start
+        length = float(np.linalg.norm(along))
+        if length < 8:
+            return None
+        along = along / length
+        offset = points - start
+        place = offset @ along / length
+        away = np.abs(offset @ np.array([-along[1], along[0]]))
+        near = points[(place > 0.12) & (place < 0.88) & (away < 0.04 * length + 2)]
+        if len(near) < 8:
+            lines.append((start, along))
+        else:
+            fitted = cv2.fitLine(near, cv2.DIST_HUBER, 0, 0.01, 0.01).ravel()
+            lines.append((fitted[2:], fitted[:2]))
+    corners = []
+    for (one, along_one), (two, along_two) in zip([lines[-1], *lines[:-1]], lines, strict=True):
+        across = float(along_one[0] * along_two[1] - along_one[1] * along_two[0])
+        if abs(across) < 0.2:
+            return None
+        gap = two - one
+        way = float(gap[0] * along_two[1] - gap[1] * along_two[0]) / across
+        corners.append(one + way * along_one)
+    return np.array(corners, dtype=np.float32)
+
+
+def _middle(quads: list[Quad]) -> Quad:
+    """The median of quads that are nearly the same."""
+    import numpy as np
+
+    first = quads[0]
+    turns = ([np.roll(quad, k, axis=0) for k in range(4)] for quad in quads)
+    alike = [min(some, key=lambda quad: float(np.abs(quad - first).sum())) for some in turns]
+    return np.asarray(np.median(np.stack(alike), axis=0), dtype=np.float32)

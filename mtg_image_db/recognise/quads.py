@@ -1,0 +1,162 @@
+"""Quads: four corners of a card in a photo, clockwise, the first being the card's top left.
+
+A quad is float32 [4, 2], x and y in pixels of the photo. Whether the first corner really is the
+card's top left or its bottom right is not known until the card is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Quad = NDArray[np.float32]
+    Pixels = NDArray[np.uint8]
+
+_LEAST_SHARE = 0.004
+_MOST_SHARE = 0.995
+_ASPECTS = (0.45, 0.97)
+_NEARLY_SQUARE = 0.82
+_MOST_TAPER = 1.9
+_MOST_SKEW = 0.6
+
+
+def portrait(corners: Quad) -> Quad:
+    """Put any four corners clockwise, beginning so that the first side is one of the short ones."""
+    import numpy as np
+
+    middle = corners.mean(axis=0)
+    angles = np.arctan2(corners[:, 1] - middle[1], corners[:, 0] - middle[0])
+    quad = corners[np.argsort(angles)].astype(np.float32)
+    sides = side_lengths(quad)
+    return quad if sides[0] + sides[2] <= sides[1] + sides[3] else np.roll(quad, -1, axis=0)
+
+
+def readings(quad: Quad) -> list[Quad]:
+    """The ways a card could lie in a quad from `portrait`.
+
+    Upright and upside down; sideways as well, where perspective could have made a card's long sides
+    the short ones.
+    """
+    import numpy as np
+
+    sides = side_lengths(quad)
+    ways = 2 if sides[0] + sides[2] < _NEARLY_SQUARE * (sides[1] + sides[3]) else 4
+    return [np.roll(quad, 4 // ways * way, axis=0) for way in range(ways)]
+
+
+def turned(quad: Quad) -> Quad:
+    """The same quad read upside down."""
+    import numpy as np
+
+    return np.roll(quad, 2, axis=0)
+
+
+def frame_of(width: int, height: int) -> Quad:
+    """The quad of a whole picture, read upright (a landscape one from its left side)."""
+    import numpy as np
+
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
+    return corners if width <= height else np.roll(corners, 1, axis=0)
+
+
+def side_lengths(quad: Quad) -> NDArray[np.float32]:
+    """Lengths of the four sides in pixels: top, right, bottom, left."""
+    import numpy as np
+
+    return np.asarray(np.linalg.norm(quad - np.roll(quad, -1, axis=0), axis=1), dtype=np.float32)
+
+
+def could_be_card(quad: Quad, area: float) -> bool:
+    """Whether a quad has the shape of a card seen from up to about 45 degrees.
+
+    Parameters
+    ----------
+    area
+        Of the whole photo, in square pixels.
+    """
+    import cv2
+    import numpy as np
+
+    share = cv2.contourArea(quad) / area
+    if not _LEAST_SHARE < share < _MOST_SHARE or not cv2.isContourConvex(quad):
+        return False
+    sides = side_lengths(quad)
+    if sides.min() < 1:
+        return False
+    across, along = sides[[0, 2]].mean(), sides[[1, 3]].mean()
+    if not _ASPECTS[0] < min(across, along) / max(across, along) < _ASPECTS[1]:
+        return False
+    for one, other in ((sides[0], sides[2]), (sides[1], sides[3])):
+        if max(one, other) > _MOST_TAPER * min(one, other):
+            return False
+    edges = np.roll(quad, -1, axis=0) - quad
+    edges = edges / sides[:, None]
+    corners = np.abs((edges * np.roll(edges, -1, axis=0)).sum(axis=1))
+    return bool(corners.max() <= _MOST_SKEW)
+
+
+def area_of(quad: Quad) -> float:
+    """The area of a quad in square pixels."""
+    import cv2
+
+    return float(cv2.contourArea(quad))
+
+
+def moved(corners: Quad, quad: Quad) -> Quad:
+    """Corners on the upright card that was cut out of a quad, as corners in the photo."""
+    import cv2
+    import numpy as np
+
+    matrix = cv2.getPerspectiveTransform(frame_of(CARD_WIDTH, CARD_HEIGHT), quad)
+    found = cv2.perspectiveTransform(corners[:, None], matrix)[:, 0]
+    return np.asarray(found, dtype=np.float32)
+
+
+def overlap(one: Quad, other: Quad) -> float:
+    """Intersection over union of two convex quads."""
+    import cv2
+
+    common, _ = cv2.intersectConvexConvex(one, other)
+    union = cv2.contourArea(one) + cv2.contourArea(other) - common
+    return float(common / union) if union > 0 else 0.0
+
+
+def covered(quad: Quad, by: Quad) -> float:
+    """The share of a quad that lies within another."""
+    import cv2
+
+    common, _ = cv2.intersectConvexConvex(quad, by)
+    area = cv2.contourArea(quad)
+    return float(common / area) if area > 0 else 0.0
+
+
+def rectify(photo: Pixels, quad: Quad, width: int, height: int) -> Pixels:
+    """Cut out what lies in a quad, upright, [height, width, 3].
+
+    Where the photo is finer than the result it is shrunk first, so that nothing aliases.
+    """
+    import cv2
+    import numpy as np
+
+    sides = side_lengths(quad)
+    finer = min(sides[[0, 2]].mean() / width, sides[[1, 3]].mean() / height)
+    if finer > 1.3:
+        left, top = np.maximum(np.floor(quad.min(axis=0)).astype(int) - 2, 0)
+        right, bottom = np.maximum(np.ceil(quad.max(axis=0)).astype(int) + 3, 1)
+        part = photo[top:bottom, left:right]
+        if part.size == 0:
+            return np.zeros((height, width, 3), dtype=np.uint8)
+        size = (max(1, round(part.shape[1] / finer)), max(1, round(part.shape[0] / finer)))
+        photo = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        scale = np.array([size[0] / part.shape[1], size[1] / part.shape[0]], dtype=np.float32)
+        quad = ((quad - np.array([left, top], dtype=np.float32)) * scale).astype(np.float32)
+    matrix = cv2.getPerspectiveTransform(quad, frame_of(width, height))
+    flat = cv2.warpPerspective(
+        photo, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(flat, dtype=np.uint8)

@@ -1,0 +1,55 @@
+"""Verdicts: how sure an answer is, from what was measured about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mtg_image_db.recognise.evidence import Evidence
+
+Verdict = Literal["confident", "likely", "none"]
+
+CONFIDENT_POINTS, LIKELY_POINTS = 15, 11
+"""Evidence that is enough; fitted on photos and on scans whose artwork was taken out of the gallery
+(docs/recognition.md). They belong to the local features, not to an encoder."""
+_MORE_THAN_OTHERS = 1.5
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What an encoder's scores mean where a database has no local features.
+
+    Parameters
+    ----------
+    confident, likely
+        Least cosine similarity.
+    margin
+        Least lead over the best other artwork for ``confident``.
+    """
+
+    confident: float
+    likely: float
+    margin: float
+
+
+def by_geometry(best: Evidence, others: int) -> Verdict:
+    """Judge by local features.
+
+    Parameters
+    ----------
+    others
+        The most points that any other artwork has.
+    """
+    if best.points < LIKELY_POINTS or best.points < _MORE_THAN_OTHERS * others:
+        return "none"
+    return "confident" if best.points >= CONFIDENT_POINTS else "likely"
+
+
+def by_score(score: float, margin: float, thresholds: Thresholds | None) -> Verdict:
+    """Judge by the encoder's scores alone; never sure where nothing is known about the encoder."""
+    if thresholds is None:
+        return "likely"
+    if score < thresholds.likely:
+        return "none"
+    sure = score >= thresholds.confident and margin >= thresholds.margin
+    return "confident" if sure else "likely"

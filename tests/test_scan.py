@@ -16,9 +16,10 @@ from mtg_image_db import BuildOptions, Database, InvalidArguments, MissingInput,
 from mtg_image_db.collection.cards import Assumptions
 from mtg_image_db.collection.corrections import ANSWER_COLUMNS, read_corrections
 from mtg_image_db.collection.review import render_answers, render_page, write_review
-from mtg_image_db.collection.scan import Scan, Sighting, Verdict, collect
+from mtg_image_db.collection.scan import Scan, Sighting, collect
 from mtg_image_db.database import Match
 from mtg_image_db.demo.double import ScryfallDouble
+from mtg_image_db.recognise.verdict import Verdict
 from mtg_image_db.scryfall.faces import CardFace, faces_of, to_line
 
 BOTH = ["nonfoil", "foil"]
@@ -193,8 +194,8 @@ def test_corrections_have_the_last_word(database: Database, tmp_path: Path, deli
     assert (scan.cards[0].condition, scan.cards[0].lang) == ("good", "ja")
     assert [one.sighting.id for one in scan.to_review] == ["p.jpg#5"]
     # The next review keeps the answers: the same file works again.
-    again = fill_in(tmp_path / "again.csv", scan, {"p.jpg#5": {"finish": "etched"}})
-    said = read_corrections(again, database, ["p.jpg"], Assumptions())
+    path = fill_in(tmp_path / "again.csv", scan, {"p.jpg#5": {"finish": "etched"}})
+    said = read_corrections(path, database, ["p.jpg"], Assumptions())
     assert names(collect(sightings(database), corrections=said)) == [*names(scan), ("bbb", "7★", 1)]
 
 
@@ -283,7 +284,7 @@ def test_the_page_stands_alone(tmp_path: Path) -> None:
     assert not re.search(r"<script|<link|url\(|src=\"http", text)
     [data] = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', text)
     with Image.open(io.BytesIO(base64.b64decode(data))) as crop:
-        assert max(crop.size) == 300
+        assert max(crop.size) == 336
     write_review(scan, tmp_path / "deep" / "review")
     assert (tmp_path / "deep" / "review" / "review.html").read_bytes() == render_page(scan)
 

@@ -52,6 +52,7 @@ def make_parser() -> Parser:
         export,
         info,
         query,
+        scan,
         update,
         verify,
         verify_cache,
@@ -68,7 +69,10 @@ def make_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"mtg-db {__version__}")
     parser.add_argument("--debug", action="store_true", help="show tracebacks (MTG_DB_DEBUG=1)")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    modules = (download, build, update, query, info, export, verify, verify_cache, clean, demo)
+    modules = (
+        *(download, build, update, query, scan, info),
+        *(export, verify, verify_cache, clean, demo),
+    )
     for module in modules:
         name = module.__name__.rpartition(".")[2].replace("_", "-")
         summary = (module.__doc__ or "").strip().splitlines()[0]

@@ -28,8 +28,7 @@ Reference = str | tuple[str, str]
 class Correction:
     """What one line says about one card.
 
-    `line` is its number in the file, `cells` what was filled in by column, `printing` the one that
-    the answer names.
+    `cells` are what was filled in, by column; `printing` is the one that the answer names.
     """
 
     line: int

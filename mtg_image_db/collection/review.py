@@ -59,10 +59,7 @@ def write_review(scan: Scan, folder: Path) -> None:
 
 
 def render_answers(scan: Scan) -> bytes:
-    """The CSV file: a line a card seen, those to review first, answers given so far kept.
-
-    With a byte order mark: spreadsheets take it for Latin-1 otherwise, and break names.
-    """
+    """The CSV file: a line a card seen, those to review first, answers given so far kept."""
     stream = io.StringIO(newline="")
     writer = csv.writer(stream)
     writer.writerow(_COLUMNS)
@@ -78,6 +75,7 @@ def render_answers(scan: Scan) -> bytes:
                 "; ".join(listed),
             )
         )
+    # Without a byte order mark spreadsheets take it for Latin-1, and break names.
     return stream.getvalue().encode("utf-8-sig", "replace")
 
 

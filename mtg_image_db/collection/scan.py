@@ -11,18 +11,17 @@ from mtg_image_db.collection.cards import Assumptions, CollectionCard, add_up
 from mtg_image_db.collection.corrections import Correction
 from mtg_image_db.database import Match
 from mtg_image_db.errors import InvalidArguments
+from mtg_image_db.recognise.verdict import Verdict
 from mtg_image_db.scryfall.faces import CardFace
 
 if TYPE_CHECKING:
     from PIL import Image
 
-Verdict = Literal["confident", "likely", "none"]
 Status = Literal["collection", "review", "skipped"]
 Candidate = tuple[CardFace, float]
 """A printing that a card may be, and the score of the match it comes from."""
 
-_CROP = (300, 300)
-"""Pixels of a crop in the review, at most."""
+_CROP = (336, 336)
 
 
 @dataclass(frozen=True)

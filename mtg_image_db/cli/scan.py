@@ -1,0 +1,142 @@
+"""Turn photos of cards into a file that collection sites import."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mtg_image_db.cli.arguments import choice, codes, file, folder
+from mtg_image_db.cli.console import Bars, counted, say
+from mtg_image_db.cli.options import add_device, add_strict
+from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, Assumptions
+from mtg_image_db.collection.formats import FORMATS, render
+from mtg_image_db.errors import ImageError, InvalidArguments, NothingUsable
+from mtg_image_db.files import atomic_write, storage_errors
+
+if TYPE_CHECKING:
+    from mtg_image_db.collection.scan import Scan, Sighting
+    from mtg_image_db.database import Database
+
+_PHOTOS = (".avif", ".bmp", ".gif", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add = parser.add_argument
+
+    def one_of(name: str, words: tuple[str, ...], what: str, default: str | None) -> None:
+        text = f"{what}: {', '.join(words)}"
+        add(name, type=choice(name, words), default=default, metavar="WORD", help=text)
+
+    add("photos", nargs="+", metavar="PHOTO", help="a photo, or a folder of photos")
+    one_of("--to", FORMATS, "format of the collection (csv)", "csv")
+    add("-o", "--out", type=file("--out"), metavar="FILE", help="the collection (standard output)")
+    text = "where review.html and review.csv go (FILE-review; without --out, scan-review)"
+    add("--review", type=folder("--review"), metavar="FOLDER", help=text)
+    add("--corrections", type=Path, metavar="FILE", help="a review.csv that you filled in")
+    text = "where several printings share an artwork, it is the one in these sets"
+    add("--set", type=codes("--set"), default=frozenset(), metavar="CODE,CODE", help=text)
+    one_of("--finish", FINISHES, "finish of the cards (nonfoil)", "nonfoil")
+    one_of("--condition", CONDITIONS, "condition of the cards (near_mint)", "near_mint")
+    one_of("--lang", LANGUAGES, "language of the cards (each printing's own)", None)
+    text = "the database (index_out)"
+    add("--db", type=folder("--db"), default="index_out", metavar="FOLDER", help=text)
+    add_device(parser)
+    add_strict(parser, "a photo could not be read")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Scan."""
+    from dataclasses import replace
+
+    from mtg_image_db.collection.corrections import read_corrections
+    from mtg_image_db.collection.review import write_review
+    from mtg_image_db.collection.scan import collect
+    from mtg_image_db.database import Database
+    from mtg_image_db.encoders import load_encoder
+
+    photos = _photos(arguments.photos)
+    database = Database.open(arguments.db)
+    given = (arguments.finish, arguments.condition, arguments.lang or "", arguments.set)
+    assumed, answers = Assumptions(*given), arguments.corrections
+    said = read_corrections(answers, database, set(map(str, photos)), assumed) if answers else {}
+    database.use_encoder(load_encoder(replace(database.manifest.choice, device=arguments.device)))
+    broken: list[Path] = []
+    scan = collect(_sightings(database, photos, broken), assumed, said)
+    if len(broken) == len(photos):
+        raise NothingUsable("No photo could be read", suggestion="Give photos as JPEG or PNG.")
+    out: Path | None = arguments.out
+    review = arguments.review or Path(f"{out.with_suffix('')}-review" if out else "scan-review")
+    write_review(scan, review)
+    _write(render(scan.cards, arguments.to), out)
+    _summarise(scan, photos, broken, review)
+    return 4 if arguments.strict and broken else 0
+
+
+def _photos(names: Sequence[str]) -> list[Path]:
+    """The photos meant: a folder stands for the pictures in it. Each once."""
+    found: dict[Path, None] = {}
+    for path in map(Path, names):
+        inside = sorted(path.iterdir()) if path.is_dir() else []
+        some = [p for p in inside if p.suffix.lower() in _PHOTOS] if path.is_dir() else [path]
+        if not some:
+            raise InvalidArguments([f"there are no photos in the folder {path}"])
+        found.update(dict.fromkeys(some))
+    return list(found)
+
+
+def _sightings(
+    database: Database, photos: Sequence[Path], broken: list[Path]
+) -> Iterator[Sighting]:
+    """Every card in the photos, one photo after the other; those that cannot be read are told."""
+    import numpy as np
+    from PIL import Image
+
+    from mtg_image_db.collection.scan import Sighting
+    from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH, open_photo
+    from mtg_image_db.recognise.quads import rectify
+    from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS
+
+    bars = Bars()
+    bars.start("scanning", len(photos), "photos")
+    for photo in photos:
+        try:
+            picture, _ = open_photo(photo, at_least=ENOUGH_PIXELS)
+        except ImageError as error:
+            bars.note(f"{photo}: {error.message}")
+            broken.append(photo)
+            continue
+        for index, card in enumerate(database.query(picture), start=1):
+            quad = np.array(card.quad, dtype=np.float32)
+            crop = Image.fromarray(rectify(np.asarray(picture), quad, CARD_WIDTH, CARD_HEIGHT))
+            yield Sighting(str(photo), index, card.verdict, card.matches, crop)
+        bars.advance()
+    bars.finish()
+
+
+def _write(data: bytes, out: Path | None) -> None:
+    if out is not None:
+        with atomic_write(out) as stream:
+            stream.write(data)
+    elif sys.stdout is not None:
+        # As bytes: some formats want their own line ends, all of them UTF-8.
+        with storage_errors(Path("the output")):
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+
+
+def _summarise(scan: Scan, photos: Sequence[Path], broken: Sequence[Path], review: Path) -> None:
+    from mtg_image_db.collection.review import ANSWERS, PAGE
+
+    unreadable = f" ({len(broken):,} could not be read)" if broken else ""
+    say(
+        f"{counted(len(photos), 'photo')}{unreadable}: {counted(len(scan.seen), 'card')} seen, "
+        f"{sum(card.quantity for card in scan.cards):,} in the collection, "
+        f"{len(scan.to_review):,} to review."
+    )
+    look = f"look at {review / PAGE}, " if scan.to_review else "if a card is wrong, "
+    answers = review / ANSWERS
+    say(f"Next: {look}fill in {answers}, and run this again with --corrections {answers}")

@@ -57,7 +57,6 @@ _AS_LARGE = 4.0
 _WITHIN = 0.6
 _BESIDE = 0.3
 _MOVED = 0.95
-_SAME_SCORE = 1e-6
 
 
 class Gallery(Protocol):
@@ -77,7 +76,7 @@ class Gallery(Protocol):
 
 
 @dataclass(frozen=True)
-class Sighting:
+class SeenCard:
     """A card that was seen in a photo.
 
     Parameters
@@ -151,7 +150,7 @@ class Recogniser:
         self._thresholds = thresholds
         self.seconds: dict[str, float] = defaultdict(float)
 
-    def recognise(self, picture: Image.Image, k: int, *, find: bool = True) -> list[Sighting]:
+    def recognise(self, picture: Image.Image, k: int, *, find: bool = True) -> list[SeenCard]:
         """Name the cards in an upright RGB picture; at least one, if only to say ``none``.
 
         Parameters
@@ -303,7 +302,7 @@ class Recogniser:
         with self._timed("geometry"):
             evidence = weigh(features, faces, artworks)
         best = max(range(len(rows)), key=lambda i: evidence[i].agreement)
-        # Of one artwork's faces the one whose frame and text fit as well.
+        # Of one artwork's faces the one whose frame and text fit as well shows the corners best.
         best = max(
             (i for i in range(len(rows)) if artworks[i] == artworks[best]),
             key=lambda i: (evidence[i].inliers, hits[i][0]),
@@ -317,7 +316,7 @@ class Recogniser:
         verdict = by_geometry(evidence[best], second)
         return _Finding(quad, rows[best], verdict, evidence[best], card)
 
-    def _answers(self, findings: Sequence[_Finding], cut: _Cut, k: int) -> list[Sighting]:
+    def _answers(self, findings: Sequence[_Finding], cut: _Cut, k: int) -> list[SeenCard]:
         """Search again for cards whose corners are known better now, and put the named face first.
 
         Parameters
@@ -336,15 +335,13 @@ class Recogniser:
             with self._timed("search"):
                 [hits] = self._gallery.search_rows(vector[None], k)
             if finding.verdict != "none":
-                # Faces that share the named one's vector keep it company.
-                score = self._gallery.score(vector, finding.row)
-                first = [hit for hit in hits if abs(hit[0] - score) < _SAME_SCORE]
-                if finding.row not in [row for _, row in first]:
-                    first = [(score, finding.row)]
-                first.sort(key=lambda hit: hit[1] != finding.row)
+                # Geometry names the artwork; which of its printings, the score tells better.
+                artwork = self._gallery.artwork(finding.row)
+                first = [hit for hit in hits if self._gallery.artwork(hit[1]) == artwork]
+                first = first or [(self._gallery.score(vector, finding.row), finding.row)]
                 hits = first + [hit for hit in hits if hit not in first]
             answers.append(
-                Sighting(finding.quad, tuple(hits), finding.verdict, finding.evidence.points)
+                SeenCard(finding.quad, tuple(hits), finding.verdict, finding.evidence.points)
             )
         return answers
 

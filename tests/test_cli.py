@@ -37,7 +37,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_query_answers_in_a_table(home: Path) -> None:
     done = mtg_db("query", "card3.jpg", "-k", "2", cwd=home)
     assert (done.returncode, done.stderr) == (0, "")
-    header, best, *_ = done.stdout.splitlines()
+    _, header, best, *_ = done.stdout.splitlines()
     assert header.split() == ["rank", "name", "set", "number", "score", "URL"]
     assert best.split()[:5] == ["1", "Card", "3", "TST", "3"]
     assert best.endswith("https://scryfall.com/card/tst/3/card-3")
@@ -47,7 +47,7 @@ def test_a_query_answers_programs_in_json_lines(home: Path) -> None:
     done = mtg_db("query", "card3.jpg", "broken.jpg", "./card4.jpg", "--json", cwd=home)
     assert done.returncode == 0
     first, broken, last = json_lines(done.stdout)
-    assert broken == {"query": "broken.jpg", "error": "not an image"}
+    assert broken == {"version": 1, "query": "broken.jpg", "error": "not an image"}
     assert (first["query"], last["query"]) == ("card3.jpg", "./card4.jpg")
     [card] = first["cards"]
     best = card["matches"][0]
@@ -335,4 +335,4 @@ def test_a_reader_that_has_enough_is_no_error(home: Path) -> None:
         check=False,
     )
     assert "Traceback" not in done.stderr
-    assert json.dumps({"query": "card3.jpg"})[:10] == done.stdout
+    assert json.dumps({"version": 1})[:10] == done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import threading
@@ -9,7 +10,7 @@ import time
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from mtg_image_db.errors import InvalidArguments, MtgDbError
 from mtg_image_db.files import storage_errors
@@ -17,15 +18,18 @@ from mtg_image_db.files import storage_errors
 if TYPE_CHECKING:
     from tqdm import tqdm
 
+Style = Literal["plain", "good", "unsure", "bad", "faint"]
+_CODES: dict[Style, str] = {"good": "32", "unsure": "33", "bad": "31", "faint": "2"}
+
 
 def say(text: str = "") -> None:
     """Tell a person something, on standard error."""
     _write(text, sys.stderr)
 
 
-def answer(text: str) -> None:
-    """Give an answer, on standard output."""
-    _write(text, sys.stdout)
+def answer(text: str, style: Style = "plain") -> None:
+    """Give an answer, on standard output; its style shows where colours do."""
+    _write(text, sys.stdout, style)
 
 
 def print_error(error: MtgDbError) -> None:
@@ -105,7 +109,13 @@ class Bars:
         say(message)
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> str:
+def table(
+    header: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    right: Iterable[int] = (),
+    *,
+    last_if_room: bool = False,
+) -> str:
     """Lay out rows in columns; the last column is not padded.
 
     The widest of the other columns is cut where the terminal is too narrow.
@@ -114,6 +124,8 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[
     ----------
     right
         Columns aligned to the right.
+    last_if_room
+        Leave the last column out rather than cut another (half a URL is of no use).
     """
     cells = [[_printable(cell) for cell in row] for row in [header, *rows]]
     aligned_right = frozenset(right)
@@ -124,6 +136,9 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[
         else 10_000
     )
     excess = sum(widths) + 2 * (len(widths) - 1) - room
+    if excess > 0 and last_if_room:
+        excess -= widths.pop() + 2
+        cells = [row[:-1] for row in cells]
     if excess > 0 and len(widths) > 1:
         widest = max(range(len(widths) - 1), key=widths.__getitem__)
         widths[widest] = max(12, widths[widest] - excess)
@@ -164,12 +179,26 @@ def _width(text: str) -> int:
     return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
 
 
-def _write(text: str, stream: TextIO | None) -> None:
+def _write(text: str, stream: TextIO | None, style: Style = "plain") -> None:
     if stream is None:  # closed by whoever started us
         return
+    text = _printable(text, stream.encoding)
+    if style != "plain" and _shows_colours(stream):
+        text = f"\x1b[{_CODES[style]}m{text}\x1b[0m"
     with storage_errors(Path("the output")):
-        stream.write(_printable(text, stream.encoding) + "\n")
+        stream.write(text + "\n")
         stream.flush()
+
+
+def _shows_colours(stream: TextIO) -> bool:
+    """Whether to colour, by https://no-color.org and https://force-color.org."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    # The old console of Windows prints the codes.
+    able = os.name != "nt" or "WT_SESSION" in os.environ
+    return able and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _printable(text: str, encoding: str | None = None) -> str:

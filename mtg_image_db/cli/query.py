@@ -1,20 +1,21 @@
-"""Name the card in each picture."""
+"""Name the cards in pictures."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mtg_image_db.cli.arguments import integer, number
-from mtg_image_db.cli.console import answer, say, table
+from mtg_image_db.cli.answers import FORMATS, Asked, print_csv_header
+from mtg_image_db.cli.arguments import choice, file, integer, number
+from mtg_image_db.cli.console import answer, say
 from mtg_image_db.cli.options import add_db, add_device, add_strict
-from mtg_image_db.errors import ImageError, InvalidArguments
+from mtg_image_db.errors import ImageError
+from mtg_image_db.files import atomic_write
 
 if TYPE_CHECKING:
-    from mtg_image_db.database import CardAnswer, Match
+    from mtg_image_db.database import CardAnswer, Database
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +43,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="candidates the index looks at (what its quality report chose)",
     )
-    add("--json", action="store_true", help="one JSON object a line, for programs")
+    add(
+        "--no-find",
+        action="store_true",
+        help="the whole picture is one upright card: look for none in it",
+    )
+    add(
+        "--format",
+        type=choice("--format", tuple(FORMATS)),
+        default="table",
+        metavar="FORMAT",
+        help="table; json (one object a line); csv (one line a card) (%(default)s)",
+    )
+    add("--json", dest="format", action="store_const", const="json", help="--format json")
+    add(
+        "--find-report",
+        type=file("--find-report"),
+        metavar="FILE.png",
+        help="draw what was found on the picture, of which there may be one only",
+    )
     add(
         "--pretrained",
         metavar="FILE",
@@ -52,40 +71,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_strict(parser, "a picture could not be read")
 
 
+def check(arguments: argparse.Namespace) -> list[str]:
+    """What is wrong with the arguments together."""
+    problems = []
+    if arguments.images.count("-") > 1:
+        problems.append("- may be given once: standard input can be read once")
+    if arguments.find_report and len(arguments.images) > 1:
+        problems.append("--find-report draws on one picture: give one only")
+    return problems
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Query."""
-    from dataclasses import replace
-
-    from mtg_image_db.database import Database
-    from mtg_image_db.encoders import load_encoder
-
-    if arguments.images.count("-") > 1:
-        raise InvalidArguments(["- may be given once: standard input can be read once"])
-    database = Database.open(arguments.db, ef_search=arguments.ef_search)
-    choice = replace(database.manifest.choice, device=arguments.device)
-    if arguments.pretrained:
-        choice = replace(choice, pretrained=arguments.pretrained)
-    database.use_encoder(load_encoder(choice))
+    database = _open(arguments)
+    show = FORMATS[arguments.format]
+    if arguments.format == "csv":
+        print_csv_header()
     broken = 0
     for number_, name in enumerate(arguments.images):
+        if arguments.format == "table" and len(arguments.images) > 1:
+            answer(("\n" if number_ else "") + f"{name}:")
         try:
-            source = _standard_input() if name == "-" else Path(name)
-            cards = database.query(source, arguments.k, min_score=arguments.min_score)
+            asked = Asked(name, _ask(database, name, arguments))
         except ImageError as error:
             broken += 1
-            if arguments.json:
-                _print_json({"query": name, "error": error.message})
-            else:
-                say(f"{name}: {error.message}")
-            continue
-        if arguments.json:
-            found = [{"matches": [m.to_json() for m in card.matches]} for card in cards]
-            _print_json({"query": name, "cards": found})
-        else:
-            if len(arguments.images) > 1:
-                answer(("\n" if number_ else "") + f"{name}:")
-            for card in cards:
-                answer(_card_table(card, arguments.k))
+            asked = Asked(name, error=error.message)
+        show(asked, arguments.k)
     if broken:
         say(f"{broken} of {len(arguments.images)} pictures could not be read.")
     if broken == len(arguments.images):
@@ -93,47 +104,35 @@ def run(arguments: argparse.Namespace) -> int:
     return 4 if arguments.strict and broken else 0
 
 
+def _open(arguments: argparse.Namespace) -> Database:
+    from dataclasses import replace
+
+    from mtg_image_db.database import Database
+    from mtg_image_db.encoders import load_encoder
+
+    database = Database.open(arguments.db, ef_search=arguments.ef_search)
+    encoder = replace(database.manifest.choice, device=arguments.device)
+    if arguments.pretrained:
+        encoder = replace(encoder, pretrained=arguments.pretrained)
+    database.use_encoder(load_encoder(encoder))
+    return database
+
+
+def _ask(database: Database, name: str, arguments: argparse.Namespace) -> tuple[CardAnswer, ...]:
+    source = _standard_input() if name == "-" else Path(name)
+    cards = database.query(
+        source, arguments.k, find=not arguments.no_find, min_score=arguments.min_score
+    )
+    if arguments.find_report:
+        from mtg_image_db.images import open_picture
+        from mtg_image_db.overlay import find_report
+
+        with atomic_write(arguments.find_report) as stream:
+            find_report(open_picture(source), cards).save(stream, "PNG")
+    return cards
+
+
 def _standard_input() -> bytes:
     if sys.stdin is None:
         raise ImageError("standard input is closed")
     return sys.stdin.buffer.read()
-
-
-def _card_table(card: CardAnswer, k: int) -> str:
-    if not card.matches:
-        return "No match."
-    shown = card.matches[:k]
-    text = table(
-        ("rank", "name", "set", "number", "score", "URL"),
-        [
-            (
-                str(m.rank),
-                m.face.name,
-                m.face.set.upper(),
-                m.face.collector_number,
-                f"{m.score:.3f}",
-                m.face.card_url,
-            )
-            for m in shown
-        ],
-        right=(0, 4),
-    )
-    hidden = len(card.matches) - len(shown)
-    if hidden:
-        text += f"\n      and {hidden:,} more with images identical to these"
-    return text + _shared_artwork(shown[0])
-
-
-def _shared_artwork(match: Match) -> str:
-    """The other printings of the best match's artwork, in a line."""
-    others = [p for p in match.printings if p["scryfall_id"] != match.face.scryfall_id]
-    if not others:
-        return ""
-    names = [f"{p['set'].upper()} {p['collector_number']}" for p in others[:8]]
-    more = f" and {len(others) - 8} more" if len(others) > 8 else ""
-    return f"\n      same artwork as rank 1: {', '.join(names)}{more}"
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    # A file name may hold bytes that are no text: ASCII output can carry them.
-    answer(json.dumps(value))

@@ -1,0 +1,140 @@
+"""Answers as people and programs read them: a table, JSON Lines, CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mtg_image_db.cli.console import Style, answer, say, table
+
+if TYPE_CHECKING:
+    from mtg_image_db.database import CardAnswer, Match
+
+VERSION = 1
+"""Of the JSON (docs/json.md): a key may be added within it, none goes or changes its meaning."""
+COLUMNS = (
+    *("query", "card", "verdict", "name", "set", "collector_number", "lang"),
+    *("score", "points", "scryfall_id", "url", "quad", "error"),
+)
+_STYLES: dict[str, Style] = {"confident": "good", "likely": "unsure", "none": "bad"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A picture that was asked about; `error` says why it could not be read."""
+
+    name: str
+    cards: tuple[CardAnswer, ...] = ()
+    error: str = ""
+
+
+def print_table(asked: Asked, k: int) -> None:
+    """For people: a heading and a table for each card."""
+    if asked.error:
+        say(f"{asked.name}: {asked.error}")
+    for number, card in enumerate(asked.cards, start=1):
+        which = f"card {number}: " if len(asked.cards) > 1 else ""
+        answer(which + _heading(card), _STYLES[card.verdict])
+        if card.matches:
+            answer(_matches(card, k), "faint" if card.verdict == "none" else "plain")
+
+
+def print_json(asked: Asked, k: int) -> None:  # noqa: ARG001
+    """For programs: one object a line."""
+    about: dict[str, object] = {"version": VERSION, "query": asked.name}
+    if asked.error:
+        about["error"] = asked.error
+    else:
+        about["cards"] = [
+            {
+                "verdict": card.verdict,
+                "quad": [[round(x, 1), round(y, 1)] for x, y in card.quad],
+                "points": card.points,
+                "matches": [match.to_json() for match in card.matches],
+            }
+            for card in asked.cards
+        ]
+    # A file name may hold bytes that are no text: ASCII output can carry them.
+    answer(json.dumps(about))
+
+
+def print_csv(asked: Asked, k: int) -> None:  # noqa: ARG001
+    """For spreadsheets: one line a card; a card that was not recognised has no name."""
+    if asked.error:
+        _print_row([asked.name, *[""] * (len(COLUMNS) - 2), asked.error])
+    for number, card in enumerate(asked.cards, start=1):
+        named: list[object] = [""] * 4
+        rest: list[object] = [""] * 2
+        score = ""
+        if card.verdict != "none" and card.matches:
+            face, score = card.matches[0].face, f"{card.matches[0].score:.4f}"
+            named = [face.name, face.set, face.collector_number, face.lang]
+            rest = [face.scryfall_id, face.card_url]
+        quad = " ".join(f"{x:.0f},{y:.0f}" for x, y in card.quad)
+        _print_row([asked.name, number, card.verdict, *named, score, card.points, *rest, quad, ""])
+
+
+def print_csv_header() -> None:
+    """The names of the columns of `print_csv`."""
+    _print_row(COLUMNS)
+
+
+FORMATS: dict[str, Callable[[Asked, int], None]] = {
+    "table": print_table,
+    "json": print_json,
+    "csv": print_csv,
+}
+
+
+def _print_row(row: Iterable[object]) -> None:
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="").writerow(row)
+    answer(stream.getvalue())
+
+
+def _heading(card: CardAnswer) -> str:
+    if not card.matches:
+        return "No match."
+    if card.verdict == "none":
+        return "none: not in the database, or no card. The nearest:"
+    best = card.matches[0]
+    printing = f"{best.face.set.upper()} {best.face.collector_number}"
+    return f"{card.verdict}: {best.face.name}, {printing}, score {best.score:.3f}"
+
+
+def _matches(card: CardAnswer, k: int) -> str:
+    shown = card.matches[:k]
+    text = table(
+        ("rank", "name", "set", "number", "score", "URL"),
+        [
+            (
+                str(m.rank),
+                m.face.name,
+                m.face.set.upper(),
+                m.face.collector_number,
+                f"{m.score:.3f}",
+                m.face.card_url,
+            )
+            for m in shown
+        ],
+        right=(0, 4),
+        last_if_room=True,
+    )
+    hidden = len(card.matches) - len(shown)
+    if hidden:
+        text += f"\n      and {hidden:,} more with images identical to these"
+    return text + _shared_artwork(shown[0])
+
+
+def _shared_artwork(match: Match) -> str:
+    """The other printings of the best match's artwork, in a line."""
+    others = [p for p in match.printings if p["scryfall_id"] != match.face.scryfall_id]
+    if not others:
+        return ""
+    names = [f"{p['set'].upper()} {p['collector_number']}" for p in others[:8]]
+    more = f" and {len(others) - 8} more" if len(others) > 8 else ""
+    return f"\n      same artwork as rank 1: {', '.join(names)}{more}"

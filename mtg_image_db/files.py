@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import json
 import os
-import secrets
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -91,6 +88,8 @@ def atomic_write(path: Path, *, durable_name: bool = True) -> Iterator[IO[bytes]
     StorageError
         The disk is full, read-only, or refuses.
     """
+    import secrets
+
     part = path.with_name(f"{path.name}.{secrets.token_hex(6)}.part")
     with storage_errors(path):
         try:
@@ -123,6 +122,8 @@ def read_json_object(path: Path) -> dict[str, Any] | None:
 
 def sha256_file(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
+    import hashlib
+
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while chunk := stream.read(1 << 20):
@@ -155,6 +156,8 @@ def exclusive(
     StorageError
         Held by another process and `wait` is false, or the folder cannot be written.
     """
+    import socket
+
     from filelock import FileLock, Timeout
 
     make_folder(folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import sys
@@ -34,9 +33,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Third parties' warnings are for developers; ours are printed as messages.
     if not debug:
         warnings.simplefilter("ignore")
-        logging.disable(logging.CRITICAL)
     try:
         arguments = parse_arguments(argv)
+        if not debug:
+            import logging
+
+            logging.disable(logging.CRITICAL)
         code: int = arguments.run(arguments)
     except MtgDbError as error:
         if debug:

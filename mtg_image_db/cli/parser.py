@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import importlib
+from collections.abc import Collection, Sequence
 from typing import NoReturn
 
 from mtg_image_db import __version__
 from mtg_image_db.cli.arguments import Problem
 from mtg_image_db.errors import InvalidArguments
+
+COMMANDS = {
+    "download": "Download card images and Scryfall's data about them",
+    "build": "Build the database from the cached images, without a network",
+    "update": "Download what is new and build the database from it: download and build in one",
+    "query": "Name the cards in pictures",
+    "scan": "Turn photos of cards into a file that collection sites import",
+    "info": "Say what a database holds",
+    "export": "Write a database's vectors and metadata for other programs",
+    "verify": "Check a database thoroughly: every digest, every vector, every face",
+    "verify-cache": "Read and decode every cached image again",
+    "clean": "Remove cached files that nothing needs any more",
+    "demo": "Show the whole way offline: draw cards, download, build, query",
+}
+"""What each does. Here, since importing all of them takes longer than starting Python."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -29,7 +45,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     SystemExit
         After ``--help`` and ``--version``.
     """
-    parser = make_parser()
+    parser = make_parser([text for text in argv if text in COMMANDS][:1])
     arguments, unknown = parser.parse_known_args(argv)
     problems = [f"unrecognised argument: {text}" for text in unknown]
     for value in vars(arguments).values():
@@ -42,22 +58,14 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     return arguments
 
 
-def make_parser() -> Parser:
-    """The whole command line."""
-    from mtg_image_db.cli import (
-        build,
-        clean,
-        demo,
-        download,
-        export,
-        info,
-        query,
-        scan,
-        update,
-        verify,
-        verify_cache,
-    )
+def make_parser(wanted: Collection[str] = COMMANDS) -> Parser:
+    """The command line.
 
+    Parameters
+    ----------
+    wanted
+        Commands to declare with their arguments; of the others it knows only what they do.
+    """
     parser = Parser(
         prog="mtg-db",
         description="Which Magic card is this? Download every card image Scryfall has, build an "
@@ -69,16 +77,13 @@ def make_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"mtg-db {__version__}")
     parser.add_argument("--debug", action="store_true", help="show tracebacks (MTG_DB_DEBUG=1)")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    modules = (
-        *(download, build, update, query, scan, info),
-        *(export, verify, verify_cache, clean, demo),
-    )
-    for module in modules:
-        name = module.__name__.rpartition(".")[2].replace("_", "-")
-        summary = (module.__doc__ or "").strip().splitlines()[0]
+    for name, summary in COMMANDS.items():
         command = commands.add_parser(
-            name, help=summary.rstrip("."), description=summary, allow_abbrev=False
+            name, help=summary, description=f"{summary}.", allow_abbrev=False
         )
+        if name not in wanted:
+            continue
+        module = importlib.import_module(f"mtg_image_db.cli.{name.replace('-', '_')}")
         module.add_arguments(command)
         command.add_argument("--debug", action="store_true", help="show tracebacks")
         command.set_defaults(run=module.run, check=getattr(module, "check", None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from mtg_image_db.encoders import Encoder, load_encoder
 from mtg_image_db.errors import DatabaseError, StorageError
 from mtg_image_db.files import read_json_object
 from mtg_image_db.images import open_photo, upright_rgb
+from mtg_image_db.index.exact import ExactIndex, first_rows
 from mtg_image_db.index.hnsw import Index
 from mtg_image_db.manifest import MANIFEST, Manifest
 from mtg_image_db.publication import open_current
@@ -20,7 +22,7 @@ from mtg_image_db.recognise.features import POINT_BYTES, POINTS, FaceFeatures, u
 from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS, Hit, Recogniser
 from mtg_image_db.recognise.verdict import Verdict
 from mtg_image_db.records import Records
-from mtg_image_db.scryfall.faces import CardFace
+from mtg_image_db.scryfall.faces import CardFace, FaceFilter
 
 if TYPE_CHECKING:
     import numpy as np
@@ -134,6 +136,8 @@ class Database:
         except ValueError as error:
             raise DatabaseError.damaged(folder, str(error)) from error
         self._index = Index(folder / INDEX, ef_search or self.manifest.ef_search)
+        self._wanted: NDArray[np.bool_] | None = None
+        self._exact: ExactIndex | None = None
         self._encoder: Encoder | None = None
         self._recogniser: Recogniser | None = None
         self._check()
@@ -298,6 +302,27 @@ class Database:
             for seen in self.recogniser.recognise(picture, k, find=find)
         )
 
+    def where(self, wanted: FaceFilter) -> Database:
+        """Make a view whose `query` and `search` know the wanted faces only.
+
+        They compare with each of these faces, which is exact. Everything else stays as it is.
+
+        Raises
+        ------
+        DatabaseError
+            It holds none of them.
+        """
+        rows = [row for row, face in enumerate(self.faces()) if wanted.exclusion(face) is None]
+        if not rows:
+            raise DatabaseError(
+                "The database holds none of the wanted faces",
+                details=f"none of {len(self):,} faces in {self.folder} fits the filter",
+                suggestion="See its sets and languages with `mtg-db info`.",
+            )
+        narrowed = copy.copy(self)
+        narrowed._narrow(rows)  # noqa: SLF001
+        return narrowed
+
     def search(
         self, vectors: NDArray[np.float32], k: int = 5, *, min_score: float = -1.0
     ) -> list[tuple[Match, ...]]:
@@ -320,7 +345,7 @@ class Database:
             raise ValueError("k must be at least 1")
         if len(self) == 0:
             return [[] for _ in vectors]
-        scores, ids = self._index.search(vectors, k)
+        scores, ids = (self._exact or self._index).search(vectors, k)
         return [
             [
                 (float(score), row)
@@ -352,6 +377,14 @@ class Database:
         found: Sequence[dict[str, Any]] = record["printings"] if record else ()
         return tuple(found)
 
+    def _narrow(self, rows: Sequence[int]) -> None:
+        import numpy as np
+
+        self._wanted = np.zeros(len(self), dtype=bool)
+        self._wanted[rows] = True
+        self._exact = ExactIndex(self.embeddings, first_rows(np.array(rows), self._same))
+        self._recogniser = None
+
     def _matches(self, hits: Iterable[Hit]) -> tuple[Match, ...]:
         faces = [(score, self.face(row)) for score, row in hits]
         return tuple(
@@ -360,11 +393,12 @@ class Database:
         )
 
     def _rows_from(self, row: int) -> Iterator[int]:
-        """Rows that share a vector, from the first on."""
+        """Rows that share a vector, from the first on; wanted ones only."""
         while row >= 0:
             if row >= len(self):
                 raise DatabaseError.damaged(self.folder / INDEX, f"it names row {row}")
-            yield row
+            if self._wanted is None or self._wanted[row]:
+                yield row
             following = int(self._same[row])
             # Ascending, so a damaged file cannot make a circle.
             row = following if following > row else -1

@@ -11,14 +11,29 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from conftest import fill_cache, jpeg, json_lines, make_card, make_images, make_picture, mtg_db
+from conftest import (
+    PixelEncoder,
+    card_id,
+    download_options,
+    fill_cache,
+    jpeg,
+    json_lines,
+    make_card,
+    make_images,
+    make_picture,
+    mtg_db,
+)
 from PIL import Image
 
-from mtg_image_db import BuildOptions, build_database
+from mtg_image_db import BuildOptions, Database, FaceFilter, build_database, download_images
 from mtg_image_db.cli import main
 from mtg_image_db.cli.answers import COLUMNS
 from mtg_image_db.demo.double import ScryfallDouble
+from mtg_image_db.encoders import normalised
+from mtg_image_db.images import prepare
+from mtg_image_db.index.exact import ExactIndex
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "json.md").read_text(encoding="utf-8")
 
@@ -168,3 +183,88 @@ def test_without_finding_the_whole_picture_is_the_card(
     assert main(["query", "card7.jpg", "--no-find", "--json"]) == 0
     [card] = json.loads(capsys.readouterr().out)["cards"]
     assert card["matches"][0]["name"] == "Card 7"
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    """Sixty cards of three sets, four languages and so on; each third picture comes twice."""
+    folder = tmp_path_factory.mktemp("mixed")
+    kinds = [
+        {
+            "set": ("aaa", "bbb", "ccc")[n % 3],
+            "lang": ("en", "de", "ja", "fr")[n % 4],
+            "rarity": ("common", "rare")[n % 2],
+            "layout": ("normal", "saga")[n // 30],
+            "digital": n % 5 == 0,
+        }
+        for n in range(60)
+    ]
+    images = make_images(60)
+    twins = {f"{card_id(n)}/front": jpeg(make_picture(n - n % 3 // 2)) for n in range(60)}
+    cards = [make_card(n, **kind) for n, kind in enumerate(kinds)]
+    with ScryfallDouble(cards, images | twins) as double:
+        wanted = FaceFilter(include_digital=True)
+        download_images(download_options(double, folder / "cache", wanted=wanted))
+    cache = folder / "cache"
+    build_database(BuildOptions(cache=cache, out=folder / "out"), encoder=PixelEncoder())
+    database = Database.open(folder / "out")
+    database.use_encoder(PixelEncoder())
+    return database
+
+
+FILTERS = [
+    FaceFilter(include_digital=True, sets=frozenset({"aaa", "ccc"})),
+    FaceFilter(include_digital=True, langs=frozenset({"ja"}), rarities=frozenset({"common"})),
+    FaceFilter(include_digital=True, layouts=frozenset({"saga"})),
+    FaceFilter(),
+    FaceFilter(sets=frozenset({"bbb"}), langs=frozenset({"de"})),
+]
+
+
+@pytest.mark.parametrize("wanted", FILTERS)
+def test_a_filter_leaves_what_comparing_with_every_face_finds(
+    mixed: Database, wanted: FaceFilter
+) -> None:
+    assert len(mixed) == 60
+    rows = [n for n, face in enumerate(mixed.faces()) if wanted.exclusion(face) is None]
+    queries = PixelEncoder().encode(
+        np.stack(
+            [
+                prepare(make_picture(n + 7), PixelEncoder().fingerprint.preprocessing)
+                for n in range(80)
+            ]
+        )
+    )
+    narrowed = mixed.where(wanted)
+    for query, hits in zip(queries, narrowed.search_rows(queries, 5), strict=True):
+        scores = np.round(mixed.embeddings[rows] @ query, 5)
+        least = sorted(set(scores), reverse=True)[:5][-1]
+        expected = {row for row, score in zip(rows, scores, strict=True) if score >= least}
+        assert {row for _, row in hits} == expected
+        assert [score for score, _ in hits] == sorted((s for s, _ in hits), reverse=True)
+    [card] = narrowed.query(make_picture(3))
+    assert all(wanted.exclusion(match.face) is None for match in card.matches)
+    assert len(mixed.search_rows(queries[:1], 60)[0]) == 60, "the database itself is as it was"
+
+
+def test_exact_search_goes_block_by_block() -> None:
+    rng = np.random.default_rng(0)
+    vectors = normalised(rng.standard_normal((20_000, 8)).astype(np.float32))
+    rows = np.flatnonzero(rng.random(20_000) < 0.9)
+    scores, ids = ExactIndex(vectors, rows).search(vectors[:20], 7)
+    every = vectors[:20] @ vectors[rows].T
+    assert (ids == rows[np.argsort(-every, axis=1, kind="stable")[:, :7]]).all()
+    assert (scores == np.take_along_axis(every, np.argsort(-every, kind="stable")[:, :7], 1)).all()
+    assert ExactIndex(vectors, rows[:3]).search(vectors[:2], 9)[1].shape == (2, 3)
+
+
+def test_filters_are_given_on_the_command_line(
+    inside: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = "--set tst --lang en --rarity common,rare --layout normal --paper-only"
+    assert main(["query", "card7.jpg", *kept.split()]) == 0
+    assert "Card 7" in capsys.readouterr().out
+    assert main(["query", "card7.jpg", "--rarity", "mythic"]) == 1
+    said = capsys.readouterr().err
+    assert "ERROR: Database: The database holds none of the wanted faces" in said
+    assert "Suggestion: " in said

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtg_image_db.cli.answers import FORMATS, Asked, print_csv_header
-from mtg_image_db.cli.arguments import choice, file, integer, number
+from mtg_image_db.cli.arguments import choice, codes, file, integer, number
 from mtg_image_db.cli.console import answer, say
-from mtg_image_db.cli.options import add_db, add_device, add_strict
+from mtg_image_db.cli.options import add_db, add_device, add_filters, add_strict
 from mtg_image_db.errors import ImageError
 from mtg_image_db.files import atomic_write
 
@@ -37,6 +37,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="leave out matches with a lower cosine similarity, -1 to 1 (all)",
     )
+    add_filters(parser)
+    for name, what in (("--rarity", "rarities"), ("--layout", "layouts")):
+        add(
+            name,
+            type=codes(name),
+            default=frozenset(),
+            metavar="WORD,WORD",
+            help=f"only cards of these {what}, in Scryfall's words (all)",
+        )
+    add("--paper-only", action="store_true", help="no cards that exist on screens only")
     add(
         "--ef-search",
         type=integer("--ef-search", 1, 65536),
@@ -109,13 +119,21 @@ def _open(arguments: argparse.Namespace) -> Database:
 
     from mtg_image_db.database import Database
     from mtg_image_db.encoders import load_encoder
+    from mtg_image_db.scryfall.faces import FaceFilter
 
     database = Database.open(arguments.db, ef_search=arguments.ef_search)
     encoder = replace(database.manifest.choice, device=arguments.device)
     if arguments.pretrained:
         encoder = replace(encoder, pretrained=arguments.pretrained)
     database.use_encoder(load_encoder(encoder))
-    return database
+    wanted = FaceFilter(
+        sets=arguments.set,
+        langs=arguments.lang,
+        include_digital=not arguments.paper_only,
+        rarities=arguments.rarity,
+        layouts=arguments.layout,
+    )
+    return database if wanted == FaceFilter(include_digital=True) else database.where(wanted)
 
 
 def _ask(database: Database, name: str, arguments: argparse.Namespace) -> tuple[CardAnswer, ...]:

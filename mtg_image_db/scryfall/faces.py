@@ -92,7 +92,7 @@ _RECORD_KEYS = tuple(f.name for f in fields(CardFace) if f.name != "imageless")
 
 @dataclass(frozen=True)
 class FaceFilter:
-    """Which faces are wanted. Empty sets and languages mean all.
+    """Which faces are wanted. Empty sets, languages and so on mean all.
 
     Parameters
     ----------
@@ -100,11 +100,15 @@ class FaceFilter:
         Codes, in lower case.
     include_digital
         Also cards that exist on screens only.
+    rarities, layouts
+        Scryfall's words, in lower case.
     """
 
     sets: frozenset[str] = frozenset()
     langs: frozenset[str] = frozenset()
     include_digital: bool = False
+    rarities: frozenset[str] = frozenset()
+    layouts: frozenset[str] = frozenset()
 
     def exclusion(self, face: CardFace) -> str | None:
         """Why a face is not wanted, in words for a summary; None where it is."""
@@ -114,6 +118,10 @@ class FaceFilter:
             return "other language"
         if face.digital and not self.include_digital:
             return "digital only"
+        if self.rarities and face.rarity not in self.rarities:
+            return "other rarity"
+        if self.layouts and face.layout not in self.layouts:
+            return "other layout"
         return None
 
 

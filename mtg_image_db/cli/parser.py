@@ -18,6 +18,7 @@ COMMANDS = {
     "query": "Name the cards in pictures",
     "scan": "Turn photos of cards into a file that collection sites import",
     "info": "Say what a database holds",
+    "eval": "Measure how well labelled photos are recognised",
     "export": "Write a database's vectors and metadata for other programs",
     "verify": "Check a database thoroughly: every digest, every vector, every face",
     "verify-cache": "Read and decode every cached image again",

@@ -1,0 +1,101 @@
+"""Measure how well labelled photos are recognised."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mtg_image_db.cli.arguments import file, folder
+from mtg_image_db.cli.console import Bars, answer, counted, say, table
+from mtg_image_db.cli.options import add_db, add_device
+from mtg_image_db.errors import NothingUsable
+from mtg_image_db.files import write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mtg_image_db.evaluation.fit import Fit
+    from mtg_image_db.evaluation.scores import Outcome
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add = parser.add_argument
+    text = "a CSV file that says which cards each photo shows (docs/evaluation.md)"
+    add("labels", type=Path, metavar="LABELS.csv", help=text)
+    text = "a CSV file that says of some cards whether their artwork is in the database"
+    add("--truth", type=Path, metavar="FILE.csv", help=text)
+    text = "write all figures and answers to a file"
+    add("--json", type=file("--json"), metavar="FILE.json", help=text)
+    text = "write a page of what went wrong, with its pictures, to a folder"
+    add("--report", type=folder("--report"), metavar="FOLDER", help=text)
+    text = "also show the evidence of right and wrong answers, and the thresholds it would choose"
+    add("--fit", action="store_true", help=text)
+    add_db(parser)
+    add_device(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluate."""
+    from dataclasses import replace
+
+    from mtg_image_db.database import Database
+    from mtg_image_db.encoders import load_encoder
+    from mtg_image_db.evaluation.fit import fit
+    from mtg_image_db.evaluation.labels import plain_name, read_labels
+    from mtg_image_db.evaluation.report import PAGE, write_report
+    from mtg_image_db.evaluation.scores import evaluate, to_json
+
+    database = Database.open(arguments.db)
+    known = {plain_name(face.name) for face in database.faces()}
+    photos = read_labels(arguments.labels, arguments.truth, known)
+    database.use_encoder(load_encoder(replace(database.manifest.choice, device=arguments.device)))
+    outcomes = evaluate(database, photos, Bars())
+    broken = sum(bool(outcome.error) for outcome in outcomes)
+    if broken == len(outcomes):
+        raise NothingUsable(
+            "No photo could be read",
+            details=f"{counted(broken, 'photo')} in {arguments.labels}",
+            suggestion="Files are looked for beside the labels; give photos as JPEG or PNG.",
+        )
+    _print_figures(outcomes)
+    if arguments.fit:
+        _print_fit(fit(outcomes))
+    if broken:
+        say(f"{broken} of {counted(len(outcomes), 'photo')} could not be read.")
+    if arguments.json:
+        write_json(arguments.json, to_json(outcomes))
+    if arguments.report:
+        failed = write_report(outcomes, arguments.report)
+        say(f"{counted(failed, 'photo')} with something wrong: {arguments.report / PAGE}")
+    return 0
+
+
+def _print_figures(outcomes: Sequence[Outcome]) -> None:
+    from mtg_image_db.evaluation.scores import by_kind, figures, milliseconds
+
+    for kind, some in by_kind(outcomes).items():
+        shares = [(name, share) for name, share in figures(some).items() if share.of]
+        rows = [(name.replace("_", " "), str(share)) for name, share in shares]
+        head = f"{kind}: {counted(len(some), 'photo')}"
+        answer(table((head, "count, share (95 % interval)"), rows) + "\n")
+    times = milliseconds(outcomes).items()
+    rows_ = [(stage, f"{middle:.1f}", f"{mean:.1f}") for stage, (middle, mean) in times]
+    answer(table(("milliseconds a photo", "median", "mean"), rows_, right=(1,)))
+
+
+def _print_fit(fitted: Fit) -> None:
+    counts = (fitted.right, fitted.wrong)
+    most = max(fitted.wrong, default=0) + 1
+    rows = [(str(n), *(str(some[n]) for some in counts)) for n in range(most)]
+    above = (str(sum(some[n] for n in some if n >= most)) for some in counts)
+    rows.append((f"{most} or more", *above))
+    answer("\n" + table(("points", "right answers", "wrong"), rows, right=(1,)))
+    answer(f"left out, refused for another reason than their points: {fitted.refused}\n")
+    rows = [
+        (f"{level.points} (margin {level.margin})", str(level.wrong), str(level.kept))
+        for level in fitted.levels
+    ]
+    answer("Chosen on one half of the photos, tried on the other; then the other way round:")
+    answer(table(("points", "answers that are wrong", "right answers kept"), rows))

@@ -1,0 +1,1 @@
+"""How well photos are recognised, measured on labelled ones."""

@@ -1,0 +1,127 @@
+"""Labelled photos: which cards each shows, and which of those the database could know."""
+
+from __future__ import annotations
+
+import csv
+import io
+import unicodedata
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from mtg_image_db.errors import InvalidArguments, MissingInput
+
+_PRESENT = {"same": True, "different": False, "unsure": None}
+
+
+@dataclass(frozen=True)
+class LabelledCard:
+    """A card in a photo.
+
+    Parameters
+    ----------
+    name
+        As it was written.
+    known
+        Whether the database has a card of that name, with whatever artwork.
+    present
+        Whether it has this card's artwork; None where nobody can tell.
+    """
+
+    name: str
+    known: bool
+    present: bool | None
+
+
+@dataclass(frozen=True)
+class LabelledPhoto:
+    """A photo, and all cards in it. `file` is what the labels call it."""
+
+    file: str
+    path: Path
+    kind: str
+    conditions: str
+    cards: tuple[LabelledCard, ...]
+
+
+def plain_name(name: str) -> str:
+    """What names are compared by: the first face's, without capitals and accents.
+
+    Examples
+    --------
+    >>> plain_name("Lim-Dûl's Vault")
+    "lim-dul's vault"
+    >>> plain_name("Fire // Ice")
+    'fire'
+    """
+    front = unicodedata.normalize("NFKD", name.split("//", maxsplit=1)[0].strip().casefold())
+    return "".join(c for c in front if not unicodedata.combining(c))
+
+
+def read_labels(
+    path: Path, truth: Path | None, known: Collection[str]
+) -> tuple[LabelledPhoto, ...]:
+    """Read labels (docs/evaluation.md).
+
+    Parameters
+    ----------
+    truth
+        A file that says of some cards whether their artwork is in the database.
+    known
+        The names that the database has, by `plain_name`.
+
+    Raises
+    ------
+    InvalidArguments
+        Some lines make no sense: all of them are told, each with its number.
+    MissingInput
+        A file is not there.
+    """
+    problems: list[str] = []
+    facts: dict[tuple[str, str], bool | None] = {}
+    for line, row in _lines(truth, ("file", "name", "artwork")) if truth else []:
+        if row["artwork"] in _PRESENT:
+            facts[row["file"], plain_name(row["name"])] = _PRESENT[row["artwork"]]
+        else:
+            problems.append(f"{truth}, line {line}: artwork must be same, different or unsure")
+    photos = []
+    for line, row in _lines(path, ("file", "names")):
+        names = [name.strip() for name in row["names"].split("|") if name.strip()]
+        said = row["present"].split("|") if row.get("present") else []
+        if said and (len(said) != len(names) or not set(said) <= {"0", "1"}):
+            problems.append(f"{path}, line {line}: present must be 0 or 1 for each name")
+            continue
+        cards = []
+        for number, name in enumerate(names):
+            plain = plain_name(name)
+            present = said[number] == "1" if said else plain in known
+            cards.append(
+                LabelledCard(name, plain in known, facts.get((row["file"], plain), present))
+            )
+        kind, conditions = row.get("kind", ""), row.get("conditions", "")
+        place = path.parent / row["file"]
+        photos.append(LabelledPhoto(row["file"], place, kind, conditions, tuple(cards)))
+    if problems:
+        raise InvalidArguments(problems)
+    return tuple(photos)
+
+
+def _lines(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
+    """The rows of a CSV file, each with the number of its line."""
+    try:
+        reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))
+        rows = [
+            (reader.line_num, {k: (row[k] or "").strip() for k in reader.fieldnames or ()})
+            for row in reader
+        ]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InvalidArguments([f"{path} is not a CSV file in UTF-8: {error}"]) from error
+    except OSError as error:
+        raise MissingInput(
+            f"The labels cannot be read: {error.strerror}",
+            details=str(path),
+            suggestion="Name a CSV file; docs/evaluation.md says what stands in it.",
+        ) from error
+    if missing := [name for name in columns if name not in (reader.fieldnames or ())]:
+        raise InvalidArguments([f"{path}: there is no column {', '.join(missing)}"])
+    return rows

@@ -1,0 +1,103 @@
+"""A page of what went wrong: photos with a card missed or taken for another, beside the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mtg_image_db.evaluation.scores import Outcome
+from mtg_image_db.files import atomic_write, make_folder
+from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH, open_photo
+from mtg_image_db.overlay import find_report
+from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+PAGE = "index.html"
+
+_HEAD = """\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>What went wrong</title>
+<style>
+:root { color-scheme: light dark; }
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; }
+section { border-top: 1px solid #8886; padding: 1.5rem 0; display: grid; gap: 1.5rem;
+  grid-template-columns: minmax(0, 2fr) minmax(0, 3fr); }
+h1 { font-size: 1.5rem; } h2 { font-size: 1rem; margin: 0; overflow-wrap: anywhere; }
+img { max-width: 100%; border-radius: .4rem; display: block; }
+ul { margin: .5rem 0 1rem; padding-left: 1.2rem; }
+article { display: flex; gap: 1rem; margin-bottom: 1rem; }
+article img { width: 7.5rem; flex: none; align-self: flex-start; border: .25rem solid; }
+p { margin: 0; } .right { border-color: #2d9d4e; } .wrong { border-color: #e0402f; }
+.none { border-color: #8a8f98; } .missed { font-weight: 600; }
+@media (max-width: 45rem) { section { grid-template-columns: 1fr; } }
+</style>
+"""
+_HOW = """\
+<p>Shown are photos in which a card was missed whose artwork is in the database, or an answer was
+wrong. Beside each photo stand the cards it shows; then what was cut out of it, and what that was
+taken for: framed green where a card in the photo has the name, red where none has, grey where the
+verdict is <i>none</i>.</p>
+"""
+
+
+def write_report(outcomes: Sequence[Outcome], folder: Path) -> int:
+    """Write the page and its pictures, or raise a `StorageError`; return how many photos it has."""
+    failed = [outcome for outcome in outcomes if outcome.missed or outcome.wrong]
+    make_folder(folder)
+    sections = [_section(outcome, folder, number) for number, outcome in enumerate(failed)]
+    title = f"<h1>{len(failed)} of {len(outcomes)} photos in which something went wrong</h1>\n"
+    with atomic_write(folder / PAGE) as stream:
+        stream.write("".join([_HEAD, title, _HOW, *sections]).encode("utf-8", "replace"))
+    return len(failed)
+
+
+def _section(outcome: Outcome, folder: Path, number: int) -> str:
+    import numpy as np
+    from PIL import Image
+
+    from mtg_image_db.recognise.quads import rectify
+
+    picture, _ = open_photo(outcome.photo.path, at_least=ENOUGH_PIXELS)
+    _save(find_report(picture, outcome.answers), folder / f"{number}.jpg")
+    articles = []
+    for index, (answer, right) in enumerate(zip(outcome.answers, outcome.right, strict=True)):
+        kind = "none" if answer.verdict == "none" else "right" if right else "wrong"
+        quad = np.array(answer.quad, dtype=np.float32)
+        crop = Image.fromarray(rectify(np.asarray(picture), quad, CARD_WIDTH, CARD_HEIGHT))
+        name = f"{number}-{index}.jpg"
+        _save(crop, folder / name)
+        lines = "".join(
+            f"<br>{escape(m.face.name)} ({escape(m.face.set.upper())} "
+            f"{escape(m.face.collector_number)}), score {m.score:.3f}"
+            for m in answer.matches[:3]
+        )
+        text = f"<b>{answer.verdict}</b>, {answer.points} points{lines}"
+        articles.append(f'<article><img class="{kind}" src="{name}" alt="">\n<p>{text}</article>\n')
+    missed = outcome.missed
+    said = {True: "artwork in the database", False: "not in the database", None: "unsure"}
+    truth = "".join(
+        f"<li{' class=missed' if i in missed else ''}>{escape(card.name)}: {said[card.present]}"
+        f"{', missed' if i in missed else ', found' if outcome.found(i) else ''}\n"
+        for i, card in enumerate(outcome.photo.cards)
+    )
+    about = ", ".join(filter(None, (outcome.photo.kind, outcome.photo.conditions)))
+    return (
+        f'<section>\n<div><img src="{number}.jpg" alt=""></div>\n'
+        f"<div><h2>{escape(outcome.photo.file)}</h2>\n<p>{escape(about)}\n<ul>\n{truth}</ul>\n"
+        f"{''.join(articles)}</div>\n</section>\n"
+    )
+
+
+def _save(picture: Image.Image, path: Path) -> None:
+    stream = BytesIO()
+    picture.save(stream, "JPEG", quality=80)
+    with atomic_write(path, durable_name=False) as file:
+        file.write(stream.getvalue())

@@ -1,0 +1,217 @@
+"""Asking about labelled photos, and counting what is right; docs/evaluation.md says how."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from statistics import mean, median
+from typing import TYPE_CHECKING, Any
+
+from mtg_image_db.errors import ImageError
+from mtg_image_db.evaluation.labels import LabelledPhoto, plain_name
+from mtg_image_db.images import open_photo
+from mtg_image_db.progress import Progress
+from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS
+
+if TYPE_CHECKING:
+    from mtg_image_db.database import CardAnswer, Database
+
+_BEST = 5
+_VERDICTS = ("confident", "likely", "none")
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many of how many."""
+
+    hits: int
+    of: int
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Where the share lies with a probability of 95 % (Wilson, 1927)."""
+        if not self.of:
+            return 0.0, 1.0
+        z, n, p = 1.96, self.of, self.hits / self.of
+        half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        middle, scale = p + z * z / (2 * n), 1 + z * z / n
+        return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        percent = f"{100 * self.hits / self.of:.1f} %" if self.of else "-"
+        return f"{self.hits}/{self.of}, {percent} ({100 * low:.1f} to {100 * high:.1f})"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a photo.
+
+    Parameters
+    ----------
+    answers
+        What the database said; quads in pixels of the photo as `open_photo` decodes it.
+    right
+        For each answer, whether its first match has the name of a card in the photo.
+    places
+        For each card of the photo, the answer counted for it, and which of its matches has the
+        name (1 is the first); None where there is none. An answer counts for one card at most.
+    seconds
+        By stage.
+    error
+        Why the photo could not be read; empty where it could.
+    """
+
+    photo: LabelledPhoto
+    answers: tuple[CardAnswer, ...] = ()
+    right: tuple[bool, ...] = ()
+    places: tuple[tuple[int, int] | None, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    error: str = ""
+
+    @property
+    def wrong(self) -> int:
+        """How many answers other than ``none`` have a name that is not in the photo."""
+        both = zip(self.answers, self.right, strict=True)
+        return sum(answer.verdict != "none" and not right for answer, right in both)
+
+    def verdict_on(self, card: int) -> str:
+        """The verdict of the answer that names a card first; ``none`` also without an answer."""
+        place = self.places[card]
+        return self.answers[place[0]].verdict if place and place[1] == 1 else "none"
+
+    def found(self, card: int) -> bool:
+        """Whether an answer other than ``none`` names a card."""
+        return self.verdict_on(card) != "none"
+
+    @property
+    def missed(self) -> list[int]:
+        """Cards that were not found, though their artwork is in the database."""
+        cards = enumerate(() if self.error else self.photo.cards)
+        return [i for i, card in cards if card.present and not self.found(i)]
+
+
+def evaluate(
+    database: Database, photos: Sequence[LabelledPhoto], progress: Progress
+) -> list[Outcome]:
+    """Ask about each photo; one that cannot be read is told, and becomes an `Outcome.error`."""
+    clock = database.recogniser.seconds
+    progress.start("asking", len(photos), "photos")
+    outcomes = []
+    for photo in photos:
+        began, before = time.perf_counter(), dict(clock)
+        try:
+            picture, _ = open_photo(photo.path, at_least=ENOUGH_PIXELS)
+            decoded = time.perf_counter()
+            answers = database.query(picture, _BEST)
+        except ImageError as error:
+            progress.note(f"{photo.file}: {error.message}")
+            outcomes.append(Outcome(photo, error=error.message))
+            continue
+        seconds = {"all": time.perf_counter() - began, "decode": decoded - began}
+        seconds |= {stage: clock[stage] - before.get(stage, 0.0) for stage in clock}
+        outcomes.append(judge(photo, answers, seconds))
+        progress.advance()
+    progress.finish()
+    return outcomes
+
+
+def judge(
+    photo: LabelledPhoto, answers: tuple[CardAnswer, ...], seconds: Mapping[str, float]
+) -> Outcome:
+    """Compare answers with what is in the photo; the surest have the first choice of a card."""
+    names = [plain_name(card.name) for card in photo.cards]
+    said = [[plain_name(m.face.name) for m in answer.matches[:_BEST]] for answer in answers]
+    surest = sorted(range(len(answers)), key=lambda a: _VERDICTS.index(answers[a].verdict))
+    places: list[tuple[int, int] | None] = [None] * len(names)
+    for place in range(_BEST):
+        for number in surest:
+            free = number not in [found[0] for found in places if found]
+            name = said[number][place] if free and place < len(said[number]) else None
+            open_cards = [i for i, n in enumerate(names) if n == name and places[i] is None]
+            for card in open_cards[:1]:
+                places[card] = number, place + 1
+    right = tuple(bool(some) and some[0] in names for some in said)
+    return Outcome(photo, answers, right, tuple(places), seconds)
+
+
+def figures(outcomes: Sequence[Outcome]) -> dict[str, Share]:
+    """Count."""
+    read = [outcome for outcome in outcomes if not outcome.error]
+    cards = [(o, i, card) for o in read for i, card in enumerate(o.photo.cards)]
+    known = [(o, i) for o, i, card in cards if card.known]
+    present = [(o, i) for o, i, card in cards if card.present]
+    verdicts = [o.verdict_on(i) for o, i in present]
+    absent = [[i for i, c in enumerate(o.photo.cards) if c.present is False] for o in read]
+    # Each wrong answer is laid to an absent card.
+    refused = [
+        max(0, sum(not o.found(i) for i in some) - o.wrong)
+        for o, some in zip(read, absent, strict=True)
+    ]
+    holding = [o for o in read if any(card.present for card in o.photo.cards)]
+    silent = [o for o in holding if all(answer.verdict == "none" for answer in o.answers)]
+
+    def within(some: Sequence[tuple[Outcome, int]], most: int) -> Share:
+        places = [o.places[i] for o, i in some]
+        return Share(sum(place is not None and place[1] <= most for place in places), len(some))
+
+    def wrong(verdict: str) -> Share:
+        answers = [pair for o in read for pair in zip(o.answers, o.right, strict=True)]
+        judged = [right for answer, right in answers if answer.verdict == verdict]
+        return Share(judged.count(False), len(judged))
+
+    return {
+        "cards_found": Share(sum(o.found(i) for o, i, _ in cards), len(cards)),
+        "known_names_first": within(known, 1),
+        "known_names_among_five": within(known, _BEST),
+        "present_artworks_first": within(present, 1),
+        "present_artworks_among_five": within(present, _BEST),
+        "present_artworks_found": Share(len(verdicts) - verdicts.count("none"), len(verdicts)),
+        "present_artworks_confident": Share(verdicts.count("confident"), len(verdicts)),
+        "confident_answers_wrong": wrong("confident"),
+        "likely_answers_wrong": wrong("likely"),
+        "absent_cards_refused": Share(sum(refused), sum(map(len, absent))),
+        "photos_with_nothing_found": Share(len(silent), len(holding)),
+    }
+
+
+def by_kind(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
+    """All outcomes, then those of each kind of photo, in the order of the labels."""
+    groups: dict[str, list[Outcome]] = {"all": list(outcomes)}
+    for outcome in outcomes:
+        if outcome.photo.kind:
+            groups.setdefault(outcome.photo.kind, []).append(outcome)
+    return groups
+
+
+def milliseconds(outcomes: Sequence[Outcome]) -> dict[str, tuple[float, float]]:
+    """Median and mean of the photos' times, by stage."""
+    times = [outcome.seconds for outcome in outcomes if not outcome.error]
+    stages = dict.fromkeys(stage for seconds in times for stage in seconds)
+    spent = {stage: [1000 * seconds.get(stage, 0.0) for seconds in times] for stage in stages}
+    return {stage: (median(ms), mean(ms)) for stage, ms in spent.items()}
+
+
+def to_json(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """All figures, and every photo's cards and answers, as JSON types."""
+    kinds = {
+        kind: {name: {**asdict(s), "interval": s.interval} for name, s in figures(some).items()}
+        for kind, some in by_kind(outcomes).items()
+    }
+    photos = []
+    for one in outcomes:
+        said = [
+            {"verdict": answer.verdict, "points": answer.points, "right": right}
+            | {"matches": [[m.face.name, m.face.face_id, m.score] for m in answer.matches]}
+            for answer, right in zip(one.answers, one.right, strict=True)
+        ]
+        cards = [
+            {**asdict(card), "place": place and place[1], "answer": place and place[0]}
+            for card, place in zip(one.photo.cards, one.places, strict=False)
+        ]
+        about = {"file": one.photo.file, "kind": one.photo.kind, "error": one.error}
+        photos.append({**about, "cards": cards, "answers": said, "seconds": dict(one.seconds)})
+    spent = {k: {"median": ms[0], "mean": ms[1]} for k, ms in milliseconds(outcomes).items()}
+    return {"figures": kinds, "milliseconds": spent, "photos": photos}

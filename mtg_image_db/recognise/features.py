@@ -83,7 +83,7 @@ def describe(card: Pixels) -> Features:
     points = np.array(
         [(*keypoints[i].pt, keypoints[i].size, keypoints[i].angle) for i in order], np.float32
     )
-    return Features(points, _root(raw[order]))
+    return Features(points, rooted(raw[order]))
 
 
 def pack(features: Features) -> NDArray[np.uint8]:
@@ -138,7 +138,8 @@ def unpack(packed: NDArray[np.uint8]) -> FaceFeatures:
     return FaceFeatures(points, descriptors)
 
 
-def _root(raw: NDArray[Any]) -> NDArray[np.float32]:
+def rooted(raw: NDArray[Any]) -> NDArray[np.float32]:
+    """SIFT's descriptors [n, 128] as RootSIFT, of length 1."""
     import numpy as np
 
     sums = np.maximum(raw.sum(axis=1, keepdims=True), 1e-6)

@@ -1,0 +1,219 @@
+"""What one cut-out card is: its shortlist by the encoder, and the verdict of local geometry."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH, prepare
+from mtg_image_db.recognise.evidence import Evidence, weigh
+from mtg_image_db.recognise.features import FaceFeatures, Features, describe
+from mtg_image_db.recognise.finder import Guess
+from mtg_image_db.recognise.quads import moved, readings, turned
+from mtg_image_db.recognise.verdict import Thresholds, Verdict, by_geometry, by_score
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
+
+    from mtg_image_db.encoders import Encoder
+    from mtg_image_db.recognise.quads import Quad
+
+Hit = tuple[float, int]
+"""Score and row."""
+Cut = Callable[["Quad"], "Image.Image"]
+"""Cuts a quad out of a photo, upright."""
+
+LEAST_INLIERS = 12
+"""Points that match, at the least, where a frame fits: a card, even if nobody knows which."""
+OFTEN = 3
+"""Maps an outline shows in where it is hardly there by chance."""
+_SHORTLIST = 20
+_OTHER_WAY = 0.15
+
+
+class Gallery(Protocol):
+    """The faces a card is compared with."""
+
+    def search_rows(self, vectors: NDArray[np.float32], k: int) -> list[list[Hit]]:
+        """The faces most similar to each vector [Q, D], best first."""
+
+    def score(self, vector: NDArray[np.float32], row: int) -> float:
+        """The similarity of a vector [D] and a face."""
+
+    def features(self, rows: Sequence[int]) -> FaceFeatures | None:
+        """The local features of some faces; None where there are none."""
+
+    def artwork(self, row: int) -> str:
+        """What names a face's artwork."""
+
+    def vote(self, descriptors: NDArray[np.float32], most: int) -> list[int]:
+        """The faces that most descriptors [n, 128] of a photo speak for; none without an index."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """A quad of a photo, cut out and turned upright, with its shortlist.
+
+    Parameters
+    ----------
+    votes
+        See `Guess`; 0 for what is no guess.
+    """
+
+    quad: Quad
+    picture: Image.Image
+    vector: NDArray[np.float32]
+    hits: tuple[Hit, ...]
+    votes: int = 0
+
+    @property
+    def score(self) -> float:
+        """Of the most similar face."""
+        return self.hits[0][0] if self.hits else -1.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a card was taken for, and where its corners really are."""
+
+    quad: Quad
+    row: int
+    verdict: Verdict
+    evidence: Evidence
+    card: Card
+
+
+_NO_EVIDENCE = Evidence(0, 0.0, 0, None)
+
+
+class Examiner:
+    """Says what cut-out cards are.
+
+    Parameters
+    ----------
+    encoder, gallery
+        What turns a card into a vector, and what that is compared with.
+    thresholds
+        The encoder's, for a gallery without local features.
+
+    Attributes
+    ----------
+    seconds
+        Time spent so far, by stage.
+    """
+
+    def __init__(self, encoder: Encoder, gallery: Gallery, thresholds: Thresholds | None) -> None:
+        self._encoder = encoder
+        self._gallery = gallery
+        self._thresholds = thresholds
+        self.seconds: dict[str, float] = defaultdict(float)
+
+    def all_ways(self, guesses: Sequence[Guess], cut: Cut) -> list[list[Card]]:
+        """Encode guesses, each as the ways a card could lie in it, the most similar way first."""
+        ways = [readings(guess.quad) for guess in guesses]
+        quads = [quad for some in ways for quad in some]
+        with self.timed("cut out"):
+            pictures = [cut(quad) for quad in quads]
+        cards = iter(self.cards(quads, pictures))
+        return [
+            sorted(
+                (replace(next(cards), votes=guess.votes) for _ in some),
+                key=lambda card: -card.score,
+            )
+            for guess, some in zip(guesses, ways, strict=True)
+        ]
+
+    def check_ways(self, cards: Sequence[Card], cut: Cut) -> Finding:
+        """Check the most similar way of a guess; the next one as well where it is near."""
+        first, second = cards[:2]
+        features = self.describe(first)
+        finding = self.check(first, features)
+        if finding.verdict == "none" and finding.evidence.inliers >= LEAST_INLIERS:
+            # A frame fits, so the corners are known better now: look again.
+            [again] = self.cards([finding.quad], [cut(finding.quad)])
+            finding = self.check(replace(again, votes=first.votes), self.describe(again))
+        near = first.score - second.score < _OTHER_WAY
+        if finding.verdict == "none" and first.votes >= OFTEN and near:
+            half_turn = bool((turned(first.quad) == second.quad).all())
+            other = self.check(second, features.turned() if half_turn else self.describe(second))
+            if other.verdict != "none":
+                return other
+        return finding
+
+    def cards(self, quads: Sequence[Quad], pictures: Sequence[Image.Image]) -> list[Card]:
+        """Encode upright pictures of cards, and make their shortlists."""
+        if not pictures:
+            return []
+        vectors = self.encode(pictures)
+        with self.timed("search"):
+            found = self._gallery.search_rows(vectors, _SHORTLIST)
+        return [
+            Card(quad, picture, vector, tuple(hits))
+            for quad, picture, vector, hits in zip(quads, pictures, vectors, found, strict=True)
+        ]
+
+    def encode(self, pictures: Sequence[Image.Image]) -> NDArray[np.float32]:
+        """The vectors [B, D] of pictures of cards."""
+        import numpy as np
+
+        how = self._encoder.fingerprint.preprocessing
+        with self.timed("encode"):
+            return self._encoder.encode(np.stack([prepare(p, how) for p in pictures]))
+
+    def describe(self, card: Card) -> Features:
+        """The local features of a card."""
+        import numpy as np
+
+        with self.timed("describe"):
+            small = card.picture.resize((CARD_WIDTH, CARD_HEIGHT), reducing_gap=2.0)
+            return describe(np.asarray(small))
+
+    def check(self, card: Card, features: Features) -> Finding:
+        """Decide what a card is: by local features, or by its scores where there are none."""
+        # Faces with one vector have one image: the first stands for all.
+        hits = [hit for i, hit in enumerate(card.hits) if not i or hit[0] != card.hits[i - 1][0]]
+        if not hits:
+            return Finding(card.quad, -1, "none", _NO_EVIDENCE, card)
+        rows = [row for _, row in hits]
+        artworks = [self._gallery.artwork(row) for row in rows]
+        faces = self._gallery.features(rows)
+        if faces is None:
+            others = [s for (s, _), art in zip(hits, artworks, strict=True) if art != artworks[0]]
+            lead = hits[0][0] - max(others, default=-1.0)
+            verdict = by_score(hits[0][0], lead, self._thresholds)
+            return Finding(card.quad, rows[0], verdict, _NO_EVIDENCE, card)
+        with self.timed("geometry"):
+            evidence = weigh(features, faces, artworks)
+        best = max(range(len(rows)), key=lambda i: evidence[i].agreement)
+        # Of one artwork's faces the one whose frame and text fit as well shows the corners best.
+        best = max(
+            (i for i in range(len(rows)) if artworks[i] == artworks[best]),
+            key=lambda i: (evidence[i].inliers, hits[i][0]),
+        )
+        second = max(
+            (e.points for e, art in zip(evidence, artworks, strict=True) if art != artworks[best]),
+            default=0,
+        )
+        corners = evidence[best].corners
+        quad = card.quad if corners is None else moved(corners, card.quad)
+        verdict = by_geometry(evidence[best], second)
+        return Finding(quad, rows[best], verdict, evidence[best], card)
+
+    def least_height(self) -> int:
+        """Of cut-out cards: enough for local features and for the encoder."""
+        return max(CARD_HEIGHT, self._encoder.fingerprint.preprocessing.height)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the time that a block takes to a stage."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] += time.perf_counter() - began

@@ -1,0 +1,124 @@
+"""A whole photo's local features: what is in it, and where, when no outline was found.
+
+A card that is half covered, in a hand or in a sleeve of the table's colour has no four sides. Its
+art has local features all the same: they vote for faces (an inverted index of all faces' features,
+`inverted`), and a homography says where such a face lies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH
+from mtg_image_db.recognise.features import FaceFeatures, rooted
+from mtg_image_db.recognise.quads import could_be_card, frame_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mtg_image_db.recognise.quads import Pixels, Quad
+
+_LONG_SIDE = 1280
+_POINTS = 3000
+_CONTRAST = 0.02
+_RATIO = 0.8
+_TURN = 30.0
+_SIZES = 0.7
+_LEAST_MATCHES = 6
+_TOLERANCE = 4.0
+_TRIES = 500
+
+
+class Scene:
+    """Local features of a photo, those of cards that are known left out.
+
+    Parameters
+    ----------
+    photo
+        RGB [height, width, 3].
+    known
+        Quads of cards that were named.
+    """
+
+    def __init__(self, photo: Pixels, known: Sequence[Quad]) -> None:
+        import cv2
+        import numpy as np
+
+        self._scale = min(1.0, _LONG_SIDE / max(photo.shape[:2]))
+        small: Any = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
+        if self._scale < 1:
+            size = (round(photo.shape[1] * self._scale), round(photo.shape[0] * self._scale))
+            small = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
+        mask = np.full(small.shape, 255, dtype=np.uint8)
+        for quad in known:
+            cv2.fillConvexPoly(mask, np.round(quad * self._scale).astype(np.int32), 0)
+        self._area = float(small.shape[0] * small.shape[1])
+        sift = cv2.SIFT.create(nfeatures=_POINTS, contrastThreshold=_CONTRAST)
+        keypoints, raw = sift.detectAndCompute(small, mask)
+        self._points = np.array(
+            [(*k.pt, k.size, k.angle) for k in keypoints], dtype=np.float32
+        ).reshape(-1, 4)
+        self.descriptors: NDArray[np.float32] = (
+            np.zeros((0, 128), np.float32) if raw is None else rooted(raw)
+        )
+
+    def place(self, face: FaceFeatures) -> Quad | None:
+        """Where a face lies in the photo; None where its features do not fit together there.
+
+        Parameters
+        ----------
+        face
+            The local features of one face.
+        """
+        import cv2
+        import numpy as np
+
+        points, descriptors = face.points[0], face.descriptors[0]
+        if not len(self.descriptors):
+            return None
+        similar = self.descriptors @ descriptors.T
+        best = similar.argmax(axis=1)
+        rows = np.arange(len(similar))
+        first = similar[rows, best]
+        similar[rows, best] = -1
+        # Lowe's ratio, on distances of unit vectors.
+        mine = np.flatnonzero(1 - first < _RATIO**2 * (1 - similar.max(axis=1)))
+        theirs = best[mine]
+        turn = (self._points[mine, 3] - points[theirs, 3]) % 360
+        size = np.log2(self._points[mine, 2] / points[theirs, 2])
+        kept = _most_agree(turn, size)
+        mine, theirs = mine[kept], theirs[kept]
+        if len(mine) < _LEAST_MATCHES:
+            return None
+        matrix: Any
+        matrix, mask = cv2.findHomography(
+            points[theirs, :2],
+            self._points[mine, :2],
+            cv2.USAC_MAGSAC,
+            _TOLERANCE,
+            maxIters=_TRIES,
+            confidence=0.99,
+        )
+        if matrix is None or len(np.unique(theirs[mask.ravel() > 0])) < _LEAST_MATCHES:
+            return None
+        outline = frame_of(CARD_WIDTH, CARD_HEIGHT)
+        corners = cv2.perspectiveTransform(outline[:, None], matrix)[:, 0].astype(np.float32)
+        if not np.isfinite(corners).all() or not could_be_card(corners, self._area):
+            return None
+        # Clockwise corners have a positive area here: a mirrored card is none.
+        if cv2.contourArea(corners, oriented=True) < 0:
+            return None
+        return np.asarray(corners / self._scale, dtype=np.float32)
+
+
+def _most_agree(turn: NDArray[Any], size: NDArray[Any]) -> NDArray[np.bool_]:
+    """The largest group of matches that are turned and scaled alike."""
+    import numpy as np
+
+    if not len(turn):
+        return np.zeros(0, dtype=bool)
+    apart = np.abs((turn[:, None] - turn[None] + 180) % 360 - 180)
+    alike = (apart < _TURN) & (np.abs(size[:, None] - size[None]) < _SIZES)
+    return np.asarray(alike[alike.sum(axis=1).argmax()])

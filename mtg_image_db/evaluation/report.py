@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,8 +74,8 @@ def _section(outcome: Outcome, folder: Path, number: int) -> str:
         name = f"{number}-{index}.jpg"
         _save(crop, folder / name)
         lines = "".join(
-            f"<br>{escape(m.face.name)} ({escape(m.face.set.upper())} "
-            f"{escape(m.face.collector_number)}), score {m.score:.3f}"
+            f"<br>{escape(f'{m.face.name}, {m.face.set.upper()} {m.face.collector_number}')}: "
+            f"score {m.score:.3f}"
             for m in answer.matches[:3]
         )
         text = f"<b>{answer.verdict}</b>, {answer.points} points{lines}"
@@ -97,7 +96,5 @@ def _section(outcome: Outcome, folder: Path, number: int) -> str:
 
 
 def _save(picture: Image.Image, path: Path) -> None:
-    stream = BytesIO()
-    picture.save(stream, "JPEG", quality=80)
-    with atomic_write(path, durable_name=False) as file:
-        file.write(stream.getvalue())
+    with atomic_write(path, durable_name=False) as stream:
+        picture.save(stream, "JPEG", quality=80)

@@ -200,18 +200,20 @@ def to_json(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         kind: {name: {**asdict(s), "interval": s.interval} for name, s in figures(some).items()}
         for kind, some in by_kind(outcomes).items()
     }
-    photos = []
-    for one in outcomes:
-        said = [
-            {"verdict": answer.verdict, "points": answer.points, "right": right}
-            | {"matches": [[m.face.name, m.face.face_id, m.score] for m in answer.matches]}
-            for answer, right in zip(one.answers, one.right, strict=True)
-        ]
-        cards = [
-            {**asdict(card), "place": place and place[1], "answer": place and place[0]}
-            for card, place in zip(one.photo.cards, one.places, strict=False)
-        ]
-        about = {"file": one.photo.file, "kind": one.photo.kind, "error": one.error}
-        photos.append({**about, "cards": cards, "answers": said, "seconds": dict(one.seconds)})
+    photos = [
+        {
+            "file": one.photo.file,
+            "error": one.error,
+            "cards": [asdict(card) for card in one.photo.cards],
+            "places": one.places,
+            "answers": [
+                (answer.verdict, answer.points, [(m.face.name, m.score) for m in answer.matches])
+                for answer in one.answers
+            ],
+            "right": one.right,
+            "seconds": one.seconds,
+        }
+        for one in outcomes
+    ]
     spent = {k: {"median": ms[0], "mean": ms[1]} for k, ms in milliseconds(outcomes).items()}
     return {"figures": kinds, "milliseconds": spent, "photos": photos}

@@ -241,7 +241,7 @@ class Database:
     def encoder(self) -> Encoder:
         """The encoder the manifest names, loaded at first use."""
         if self._encoder is None:
-            self.use_encoder(load_encoder(self.manifest.choice))
+            self.use_encoder(load_encoder(self.manifest.choice, self.manifest.fingerprint))
         if self._encoder is None:
             raise AssertionError
         return self._encoder

@@ -34,6 +34,24 @@ needs_shared = pytest.mark.skipif(
 )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_exports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what builds export out of the user's own cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MTG_DB_CACHE", str(tmp_path_factory.mktemp("exports")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights of a small CLIP, ViT-S-32-alt."""
+    open_clip, torch = pytest.importorskip("open_clip"), pytest.importorskip("torch")
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "clip.pt"
+    torch.save(open_clip.create_model("ViT-S-32-alt").state_dict(), path)
+    return path
+
+
 def card_id(number: int) -> str:
     return f"{number:08x}-0000-4000-8000-{number:012x}"
 

@@ -40,16 +40,6 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Random weights of a small CLIP, ViT-S-32-alt."""
-    open_clip, torch = pytest.importorskip("open_clip"), pytest.importorskip("torch")
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("weights") / "clip.pt"
-    torch.save(open_clip.create_model("ViT-S-32-alt").state_dict(), path)
-    return path
-
-
 def test_vectors_have_length_one() -> None:
     vectors = normalised(np.random.default_rng(0).normal(0, 1e-6, (50, 7)).astype(np.float32))
     assert np.abs(np.linalg.norm(vectors, axis=1) - 1).max() <= 1e-5

@@ -30,6 +30,8 @@ class BuildOptions:
         an earlier build were made with.
     local_features
         Keep local features of each image, so that geometry can decide on an answer.
+    onnx
+        Export an encoder that torch runs to ONNX, so that queries do without torch.
     checkpoint_frequency
         Images a checkpoint shard; 0 writes none.
     resume
@@ -49,6 +51,7 @@ class BuildOptions:
     hnsw_m: int = 32
     hnsw_ef_construction: int = 200
     local_features: bool = True
+    onnx: bool = True
     checkpoint_frequency: int = 500
     resume: bool = True
     wait: bool = True

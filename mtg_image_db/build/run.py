@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 
 from mtg_image_db import database as db
 from mtg_image_db.build.encode import choose_tuning, encode_missing, perturbed_queries
@@ -18,8 +19,8 @@ from mtg_image_db.build.plan import Plan, plan_faces
 from mtg_image_db.build.reuse import Predecessor
 from mtg_image_db.checkpoint import Checkpoint, Rows
 from mtg_image_db.download.ledger import Ledger
-from mtg_image_db.encoders import Encoder, Fingerprint, load_encoder
-from mtg_image_db.errors import NothingUsable
+from mtg_image_db.encoders import Encoder, EncoderChoice, Fingerprint, load_encoder
+from mtg_image_db.errors import EncoderError, NothingUsable
 from mtg_image_db.files import exclusive, make_folder
 from mtg_image_db.progress import Progress, Silent
 from mtg_image_db.publication import new_generation, sweep
@@ -76,7 +77,29 @@ def build_database(
             encoder = load_encoder(options.encoder)
             progress.finish()
         _build(options, plan, encoder, summary, progress)
+        if options.onnx and not replace(options.encoder, device="auto").by_onnx:
+            _export(encoder, progress)
     return summary
+
+
+def _export(encoder: Encoder, progress: Progress) -> None:
+    """Export an encoder that torch runs, unless that was done before."""
+    from mtg_image_db.encoders.exported import export, load_exported
+    from mtg_image_db.encoders.openclip import OpenClipEncoder
+
+    if not isinstance(encoder, OpenClipEncoder):
+        return
+    if load_exported(EncoderChoice(), encoder.fingerprint) is not None:
+        return
+    progress.start("exporting the encoder", None, "")
+    try:
+        export(encoder)
+    except EncoderError as error:
+        progress.note(
+            "Queries will import torch, which takes seconds: the encoder could not be exported to "
+            f"ONNX ({error.message})."
+        )
+    progress.finish()
 
 
 def _build(

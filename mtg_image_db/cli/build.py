@@ -103,6 +103,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="keep no local features: 12 KB less a face, and verdicts by score alone",
     )
+    add(
+        "--no-onnx",
+        action="store_true",
+        help="do not export an open_clip encoder to ONNX; queries then import torch, for seconds",
+    )
     add("--no-resume", action="store_true", help="do not use what an interrupted build left")
     add_strict(parser, "some images were invalid")
     add_no_wait(parser)
@@ -151,6 +156,7 @@ def options_of(arguments: argparse.Namespace) -> BuildOptions:
         hnsw_m=arguments.hnsw_m,
         hnsw_ef_construction=arguments.hnsw_ef_construction,
         local_features=not arguments.no_local_features,
+        onnx=not arguments.no_onnx,
         checkpoint_frequency=arguments.checkpoint_frequency,
         resume=not arguments.no_resume,
         wait=not arguments.no_wait,

@@ -50,7 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
     database = Database.open(arguments.db)
     known = {plain_name(face.name) for face in database.faces()}
     photos = read_labels(arguments.labels, arguments.truth, known)
-    database.use_encoder(load_encoder(replace(database.manifest.choice, device=arguments.device)))
+    encoder = replace(database.manifest.choice, device=arguments.device)
+    database.use_encoder(load_encoder(encoder, database.manifest.fingerprint))
     outcomes = evaluate(database, photos, Bars())
     broken = sum(bool(outcome.error) for outcome in outcomes)
     if broken == len(outcomes):

@@ -125,7 +125,9 @@ def _open(arguments: argparse.Namespace) -> Database:
     encoder = replace(database.manifest.choice, device=arguments.device)
     if arguments.pretrained:
         encoder = replace(encoder, pretrained=arguments.pretrained)
-    database.use_encoder(load_encoder(encoder))
+    # A file that is named has to be looked at: it may be another encoder's.
+    known = None if arguments.pretrained else database.manifest.fingerprint
+    database.use_encoder(load_encoder(encoder, known))
     wanted = FaceFilter(
         sets=arguments.set,
         langs=arguments.lang,

@@ -63,7 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
     given = (arguments.finish, arguments.condition, arguments.lang or "", arguments.set)
     assumed, answers = Assumptions(*given), arguments.corrections
     said = read_corrections(answers, database, set(map(str, photos)), assumed) if answers else {}
-    database.use_encoder(load_encoder(replace(database.manifest.choice, device=arguments.device)))
+    encoder = replace(database.manifest.choice, device=arguments.device)
+    database.use_encoder(load_encoder(encoder, database.manifest.fingerprint))
     broken: list[Path] = []
     scan = collect(_sightings(database, photos, broken), assumed, said)
     if len(broken) == len(photos):

@@ -112,6 +112,18 @@ class OpenClipEncoder:
         else:
             self._tower = copy.deepcopy(self._original).to(self._dtype)
 
+    @property
+    def tower(self) -> torch.nn.Module:
+        """The image tower, in the precision in use."""
+        return self._tower
+
+    def in_full_precision(self) -> OpenClipEncoder:
+        """The same encoder in fp32 on the CPU."""
+        import torch
+
+        tower = copy.deepcopy(self._original).cpu()
+        return OpenClipEncoder(tower, self._fingerprint, torch.device("cpu"))
+
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `Encoder.encode`."""
         import torch

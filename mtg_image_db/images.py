@@ -7,6 +7,7 @@ encoders.
 from __future__ import annotations
 
 import io
+import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -136,8 +137,8 @@ def open_photo(
     """Like `open_picture`; also returns how many of the file's pixels one of the picture's is."""
     from PIL import Image
 
-    if isinstance(source, Path) and source.exists() and not source.is_file():
-        raise ImageError("it is a folder" if source.is_dir() else "it is no regular file")
+    if isinstance(source, Path):
+        _check_regular(source)
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
         with Image.open(stream, formats=_formats(source)) as picture:
@@ -149,8 +150,6 @@ def open_photo(
             return upright_rgb(picture), width / picture.width
     except ImageError:
         raise
-    except FileNotFoundError as error:
-        raise ImageError("there is no such file") from error
     except PermissionError as error:
         raise ImageError("permission denied") from error
     # Pillow's decoders raise nearly everything on hostile files.
@@ -194,6 +193,20 @@ def prepare(picture: Image.Image, how: Preprocessing) -> NDArray[np.uint8]:
     corner = ((how.width - size[0]) // 2, (how.height - size[1]) // 2)
     canvas.paste(picture.resize(size, filter_, reducing_gap=3.0), corner)
     return np.asarray(canvas)
+
+
+def _check_regular(path: Path) -> None:
+    """Refuse what is no regular file: opening a FIFO would wait for ever."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # a zero byte in the name
+        raise ImageError("there is no such file") from error
+    except PermissionError as error:
+        raise ImageError("permission denied") from error
+    except OSError as error:
+        raise ImageError(f"it cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(mode):
+        raise ImageError("it is a folder" if stat.S_ISDIR(mode) else "it is no regular file")
 
 
 def _check_size(picture: Image.Image) -> None:

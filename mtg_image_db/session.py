@@ -205,7 +205,7 @@ class PoliteSession:
             except requests.exceptions.InvalidURL as error:
                 raise self._failure(url, "bad URL", str(error), budget) from error
             except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-                failure, cause = _describe(error), error
+                failure, cause = transport_failure(error), error
             except DamagedBody as error:
                 failure, cause = str(error), error.__cause__
             self._gate.failed(host, failure)
@@ -349,7 +349,7 @@ def _problem(response: requests.Response) -> str:
     return details[:300] if isinstance(details, str) else ""
 
 
-def _describe(error: Exception) -> str:
+def transport_failure(error: Exception) -> str:
     """Name a transport failure in two words, for grouping."""
     text = repr(error)
     if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):

@@ -31,11 +31,16 @@ class Asked:
     cards: tuple[CardAnswer, ...] = ()
     error: str = ""
 
+    @property
+    def title(self) -> str:
+        """The name on one line."""
+        return "\N{REPLACEMENT CHARACTER}".join(self.name.splitlines())
+
 
 def print_table(asked: Asked, k: int) -> None:
     """For people: a heading and a table for each card."""
     if asked.error:
-        say(f"{asked.name}: {asked.error}")
+        say(f"{asked.title}: {asked.error}")
     for number, card in enumerate(asked.cards, start=1):
         which = f"card {number}: " if len(asked.cards) > 1 else ""
         answer(which + _heading(card), _STYLES[card.verdict])

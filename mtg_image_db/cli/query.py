@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from mtg_image_db.cli.answers import FORMATS, Asked, print_csv_header
 from mtg_image_db.cli.arguments import choice, codes, file, integer, number
-from mtg_image_db.cli.console import answer, say
+from mtg_image_db.cli.console import answer, counted, say
 from mtg_image_db.cli.options import add_db, add_device, add_filters, add_strict
-from mtg_image_db.errors import ImageError
+from mtg_image_db.errors import ImageError, InvalidArguments, MissingInput
 from mtg_image_db.files import atomic_write
 
 if TYPE_CHECKING:
@@ -21,7 +22,21 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add = parser.add_argument
-    add("images", nargs="+", metavar="IMAGE", help="a picture; - reads one from standard input")
+    add(
+        "images",
+        nargs="*",
+        metavar="IMAGE",
+        help="a picture, a folder of pictures, a pattern (*.jpg) or a URL; - reads a picture from "
+        "standard input",
+    )
+    add("--recursive", action="store_true", help="also the folders below a folder")
+    add(
+        "--paths-from",
+        metavar="FILE",
+        help="a list of pictures or URLs, one a line, each answered at once; - is standard input",
+    )
+    text = "fetch URLs also from this machine and its network"
+    add("--allow-private", action="store_true", help=text)
     add_db(parser)
     add(
         "-k",
@@ -84,34 +99,59 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def check(arguments: argparse.Namespace) -> list[str]:
     """What is wrong with the arguments together."""
     problems = []
-    if arguments.images.count("-") > 1:
-        problems.append("- may be given once: standard input can be read once")
-    if arguments.find_report and len(arguments.images) > 1:
-        problems.append("--find-report draws on one picture: give one only")
+    if bool(arguments.images) == (arguments.paths_from is not None):
+        problems.append("name pictures, or a list of them with --paths-from")
     return problems
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Query."""
+    names, several = _names(arguments)
     database = _open(arguments)
     show = FORMATS[arguments.format]
     if arguments.format == "csv":
         print_csv_header()
-    broken = 0
-    for number_, name in enumerate(arguments.images):
-        if arguments.format == "table" and len(arguments.images) > 1:
-            answer(("\n" if number_ else "") + f"{name}:")
+    asked = broken = 0
+    for name in names:
         try:
-            asked = Asked(name, _ask(database, name, arguments))
+            about = Asked(name, _ask(database, name, arguments))
         except ImageError as error:
             broken += 1
-            asked = Asked(name, error=error.message)
-        show(asked, arguments.k)
+            about = Asked(name, error=error.message)
+        if arguments.format == "table" and several and not about.error:
+            answer(("\n" if asked else "") + f"{about.title}:")
+        show(about, arguments.k)
+        asked += 1
     if broken:
-        say(f"{broken} of {len(arguments.images)} pictures could not be read.")
-    if broken == len(arguments.images):
+        say(f"{broken} of {counted(asked, 'picture')} could not be read.")
+    if asked and broken == asked:
         return 2
     return 4 if arguments.strict and broken else 0
+
+
+def _names(arguments: argparse.Namespace) -> tuple[Iterable[str], bool]:
+    """The pictures to ask about, and whether they may be several."""
+    from mtg_image_db.inputs import expand, listed
+
+    if arguments.paths_from is not None:
+        return listed(_open_list(arguments.paths_from)), True
+    names = expand(arguments.images, recursive=arguments.recursive)
+    if arguments.find_report and len(names) > 1:
+        raise InvalidArguments(["--find-report draws on one picture: give one only"])
+    return names, len(names) > 1
+
+
+def _open_list(name: str) -> IO[bytes]:
+    if name == "-" and sys.stdin is not None:
+        return sys.stdin.buffer
+    try:
+        return Path(name).open("rb")
+    except (OSError, ValueError) as error:
+        raise MissingInput(
+            f"There is no list of pictures in {name}",
+            details=str(error),
+            suggestion="Name a text file with a path a line, or - for standard input.",
+        ) from error
 
 
 def _open(arguments: argparse.Namespace) -> Database:
@@ -139,7 +179,9 @@ def _open(arguments: argparse.Namespace) -> Database:
 
 
 def _ask(database: Database, name: str, arguments: argparse.Namespace) -> tuple[CardAnswer, ...]:
-    source = _standard_input() if name == "-" else Path(name)
+    from mtg_image_db.inputs import source_of
+
+    source = source_of(name, allow_private=arguments.allow_private)
     cards = database.query(
         source, arguments.k, find=not arguments.no_find, min_score=arguments.min_score
     )
@@ -150,9 +192,3 @@ def _ask(database: Database, name: str, arguments: argparse.Namespace) -> tuple[
         with atomic_write(arguments.find_report) as stream:
             find_report(open_picture(source), cards).save(stream, "PNG")
     return cards
-
-
-def _standard_input() -> bytes:
-    if sys.stdin is None:
-        raise ImageError("standard input is closed")
-    return sys.stdin.buffer.read()

@@ -36,6 +36,8 @@ LONG_SIDE = 1600
 """Photos are looked at no larger than this, in pixels."""
 ENOUGH_PIXELS = (1200, 1200)
 """Width and height, at the least, to decode a photo at."""
+_LEAST_SIDE = 16
+"""A photo that is narrower, as it is looked at, holds no card to find."""
 _FILLS = 0.6
 _ROUND = 4
 _VERY_OFTEN = 5
@@ -121,6 +123,8 @@ class Recogniser:
             return self._answers([finding], cutter, k)
         scale = min(1.0, LONG_SIDE / max(picture.size))
         size = (round(picture.width * scale), round(picture.height * scale))
+        if min(size) < _LEAST_SIDE:
+            return self._answers([replace(finding, verdict="none")], cut, k)
         with examiner.timed("find"):
             photo = np.asarray(picture if scale == 1 else picture.resize(size, reducing_gap=2.0))
         cutter = _cutter(photo, examiner.least_height())
@@ -133,8 +137,9 @@ class Recogniser:
     def _search(self, photo: Pixels, cut: Cut) -> list[Finding]:
         """Find and name cards in a photo; those that no face is like come last."""
         named, unknown = self._outlined(photo, cut)
-        for finding in self._voted(photo, cut, named) if len(named) != 1 or unknown else ():
-            named.append(finding)
+        if len(named) != 1 or unknown:
+            # One card and nothing else that could be one: the usual photo needs no second look.
+            named += self._voted(photo, cut, named)
         for finding in unknown:
             if not _taken(finding.quad, named):
                 named.append(finding)
@@ -191,7 +196,8 @@ class Recogniser:
         rest = [guess for guess in guesses if guess.votes < OFTEN]
         look([g for g in rest if _is_as_large(g.quad, sizes)], most=_MOST_DOUBTFUL)
         unknown.sort(key=lambda finding: (-finding.card.votes, -finding.evidence.inliers))
-        return named, [finding for finding in unknown if _is_card(finding)]
+        cards = [finding for finding in unknown if _is_card(finding)]
+        return named, cards or [finding for finding in unknown if finding.card.votes >= OFTEN][:1]
 
     def _answers(self, findings: Sequence[Finding], cut: Cut, k: int) -> list[SeenCard]:
         """Search again for cards whose corners are known better now, and put the named face first.

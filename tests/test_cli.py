@@ -161,7 +161,7 @@ def test_all_wrong_arguments_are_listed_at_once(tmp_path: Path) -> None:
         ("build --device tpu", "--device must be one of auto, cpu, cuda, mps"),
         ("query x.jpg -k 0", "-k must be at least 1"),
         ("query x.jpg --min-score nan", "--min-score must be between -1 and 1"),
-        ("query", "name pictures, or a list of them with --paths-from"),
+        ("query", "name pictures, or a list of them (--paths-from), or a folder (--watch)"),
         ("query - -", "- may be given once: standard input can be read once"),
         ("nonsense", "nonsense"),
         ("", "the following arguments are required: COMMAND"),

@@ -174,7 +174,7 @@ def test_a_report_shows_where_the_card_was_found(inside: Path, tmp_path: Path) -
         assert drawn.tobytes() != photo.tobytes()
     done = mtg_db("query", "card7.jpg", "card8.jpg", "--find-report", report, cwd=inside)
     assert done.returncode == 1
-    assert "--find-report draws on one picture: give one only" in done.stderr
+    assert "--find-report draws on one picture: name one only" in done.stderr
 
 
 def test_without_finding_the_whole_picture_is_the_card(

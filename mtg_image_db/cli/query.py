@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from mtg_image_db.cli.answers import FORMATS, Asked, print_csv_header
-from mtg_image_db.cli.arguments import choice, codes, file, integer, number
+from mtg_image_db.cli.arguments import choice, codes, file, folder, integer, number
 from mtg_image_db.cli.console import answer, counted, say
 from mtg_image_db.cli.options import add_db, add_device, add_filters, add_strict
 from mtg_image_db.errors import ImageError, InvalidArguments, MissingInput
@@ -17,6 +17,8 @@ from mtg_image_db.files import atomic_write
 
 if TYPE_CHECKING:
     from mtg_image_db.database import CardAnswer, Database
+
+_ONE_ONLY = "--find-report draws on one picture: name one only"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--paths-from",
         metavar="FILE",
         help="a list of pictures or URLs, one a line, each answered at once; - is standard input",
+    )
+    add(
+        "--watch",
+        type=folder("--watch"),
+        metavar="FOLDER",
+        help="answer each picture that appears in a folder, once, until Ctrl-C",
     )
     text = "fetch URLs also from this machine and its network"
     add("--allow-private", action="store_true", help=text)
@@ -99,8 +107,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def check(arguments: argparse.Namespace) -> list[str]:
     """What is wrong with the arguments together."""
     problems = []
-    if bool(arguments.images) == (arguments.paths_from is not None):
-        problems.append("name pictures, or a list of them with --paths-from")
+    lists = [arguments.paths_from, arguments.watch]
+    if bool(arguments.images) + sum(each is not None for each in lists) != 1:
+        problems.append("name pictures, or a list of them (--paths-from), or a folder (--watch)")
+    if arguments.find_report and not arguments.images:
+        problems.append(_ONE_ONLY)
     return problems
 
 
@@ -133,11 +144,17 @@ def _names(arguments: argparse.Namespace) -> tuple[Iterable[str], bool]:
     """The pictures to ask about, and whether they may be several."""
     from mtg_image_db.inputs import expand, listed
 
+    if arguments.watch is not None:
+        from mtg_image_db.watch import HotFolder
+
+        arrivals = HotFolder(arguments.watch).arrivals()
+        say(f"Watching {arguments.watch}; Ctrl-C ends it.")
+        return map(str, arrivals), True
     if arguments.paths_from is not None:
         return listed(_open_list(arguments.paths_from)), True
     names = expand(arguments.images, recursive=arguments.recursive)
     if arguments.find_report and len(names) > 1:
-        raise InvalidArguments(["--find-report draws on one picture: give one only"])
+        raise InvalidArguments([_ONE_ONLY])
     return names, len(names) > 1
 
 

@@ -268,3 +268,19 @@ def test_filters_are_given_on_the_command_line(
     said = capsys.readouterr().err
     assert "ERROR: Database: The database holds none of the wanted faces" in said
     assert "Suggestion: " in said
+
+
+def test_a_contact_sheet_shows_what_was_found_beside_the_answers(
+    inside: Path, tmp_path: Path
+) -> None:
+    pictures = ["card7.jpg", "noise.png", "broken.jpg", "card8.jpg"]
+    sizes = []
+    for cache in ("image_cache", "nowhere"):
+        sheet = tmp_path / f"{cache}.png"
+        arguments = ["query", *pictures, "--cache", cache, "--contact-sheet", str(sheet)]
+        assert main(arguments) == 0
+        with Image.open(sheet) as drawn:
+            assert drawn.width > 3 * 300
+            sizes.append(len(set(drawn.convert("RGB").resize((200, 60)).getdata())))
+    assert sizes[0] > sizes[1], "without a cache the answers have no images"
+    assert main(["query", "--watch", ".", "--contact-sheet", str(tmp_path / "x.png")]) == 1

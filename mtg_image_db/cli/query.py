@@ -17,6 +17,7 @@ from mtg_image_db.files import atomic_write
 
 if TYPE_CHECKING:
     from mtg_image_db.database import CardAnswer, Database
+    from mtg_image_db.sheet import SheetEntry
 
 _ONE_ONLY = "--find-report draws on one picture: name one only"
 
@@ -96,6 +97,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="draw what was found on the picture, of which there may be one only",
     )
     add(
+        "--contact-sheet",
+        type=file("--contact-sheet"),
+        metavar="FILE.png",
+        help="draw all cards that were found beside what they were taken for",
+    )
+    add(
+        "--cache",
+        type=folder("--cache"),
+        default="image_cache",
+        metavar="FOLDER",
+        help="the image cache that a contact sheet takes its images from (%(default)s)",
+    )
+    add(
         "--pretrained",
         metavar="FILE",
         help="the weights file, where it has moved since the build",
@@ -112,6 +126,8 @@ def check(arguments: argparse.Namespace) -> list[str]:
         problems.append("name pictures, or a list of them (--paths-from), or a folder (--watch)")
     if arguments.find_report and not arguments.images:
         problems.append(_ONE_ONLY)
+    if arguments.contact_sheet and arguments.watch is not None:
+        problems.append("--contact-sheet is drawn at the end, and --watch has none")
     return problems
 
 
@@ -122,10 +138,11 @@ def run(arguments: argparse.Namespace) -> int:
     show = FORMATS[arguments.format]
     if arguments.format == "csv":
         print_csv_header()
+    sheet: list[SheetEntry] = []
     asked = broken = 0
     for name in names:
         try:
-            about = Asked(name, _ask(database, name, arguments))
+            about = Asked(name, _ask(database, name, arguments, sheet))
         except ImageError as error:
             broken += 1
             about = Asked(name, error=error.message)
@@ -133,6 +150,12 @@ def run(arguments: argparse.Namespace) -> int:
             answer(("\n" if asked else "") + f"{about.title}:")
         show(about, arguments.k)
         asked += 1
+    if arguments.contact_sheet and sheet:
+        from mtg_image_db.sheet import contact_sheet
+
+        heading = f"{counted(len(sheet), 'card')} (left: found)"
+        with atomic_write(arguments.contact_sheet) as stream:
+            contact_sheet(sheet, heading, min(7, len(sheet))).save(stream, "PNG")
     if broken:
         say(f"{broken} of {counted(asked, 'picture')} could not be read.")
     if asked and broken == asked:
@@ -195,17 +218,27 @@ def _open(arguments: argparse.Namespace) -> Database:
     return database if wanted == FaceFilter(include_digital=True) else database.where(wanted)
 
 
-def _ask(database: Database, name: str, arguments: argparse.Namespace) -> tuple[CardAnswer, ...]:
+def _ask(
+    database: Database, name: str, arguments: argparse.Namespace, sheet: list[SheetEntry]
+) -> tuple[CardAnswer, ...]:
+    """Ask about one picture; draw what is to be drawn, and add to the contact sheet."""
     from mtg_image_db.inputs import source_of
 
     source = source_of(name, allow_private=arguments.allow_private)
     cards = database.query(
         source, arguments.k, find=not arguments.no_find, min_score=arguments.min_score
     )
-    if arguments.find_report:
+    if arguments.find_report or arguments.contact_sheet:
         from mtg_image_db.images import open_picture
+
+        picture = open_picture(source)
+    if arguments.find_report:
         from mtg_image_db.overlay import find_report
 
         with atomic_write(arguments.find_report) as stream:
-            find_report(open_picture(source), cards).save(stream, "PNG")
+            find_report(picture, cards).save(stream, "PNG")
+    if arguments.contact_sheet:
+        from mtg_image_db.sheet import sheet_entries
+
+        sheet += sheet_entries(name, picture, cards, arguments.cache)
     return cards

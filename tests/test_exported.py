@@ -96,7 +96,7 @@ def as_traced(pixels: Any) -> Any:
     import torch
 
     flat = pixels.flatten(1)[:, :12] + 1
-    return flat.flip(1) if torch.jit.is_tracing() else flat
+    return flat.flip(1) if torch.onnx.is_in_onnx_export() else flat
 
 
 def without_operator(pixels: Any) -> Any:

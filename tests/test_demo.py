@@ -17,7 +17,7 @@ def test_the_demo_goes_the_whole_way_offline(tmp_path: Path) -> None:
     photos = sorted((folder / "photos").glob("*.jpg"))
     assert len(photos) >= 60
     asked = mtg_db("query", photos[0], "--db", folder / "index_out", cwd=tmp_path)
-    assert asked.stdout.splitlines()[1].split()[0] == "1"
+    assert asked.stdout.splitlines()[2].split()[0] == "1"
 
 
 def test_the_demo_touches_no_folder_it_did_not_make(tmp_path: Path) -> None:

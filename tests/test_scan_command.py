@@ -67,7 +67,7 @@ def test_what_is_wrong_is_said_before_anything_is_scanned(home: Path) -> None:
     done = mtg_db("scan", "photos", "--to", "pdf", "--lang", "klingon", "--set", "?", cwd=home)
     assert done.returncode == 1
     assert done.stderr.count("\n  - ") == 3
-    assert "there are no photos in the folder empty" in mtg_db("scan", "empty", cwd=home).stderr
+    assert "there are no pictures in the folder empty" in mtg_db("scan", "empty", cwd=home).stderr
     (home / "wrong.csv").write_text("id,answer\nphotos/3.png#1,what\nphotos/9.png#1,skip\n")
     done = mtg_db("scan", "photos", "--corrections", "wrong.csv", cwd=home)
     assert done.returncode == 1

@@ -13,14 +13,12 @@ from mtg_image_db.cli.console import Bars, counted, say
 from mtg_image_db.cli.options import add_device, add_strict
 from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, Assumptions
 from mtg_image_db.collection.formats import FORMATS, render
-from mtg_image_db.errors import ImageError, InvalidArguments, NothingUsable
+from mtg_image_db.errors import ImageError, NothingUsable
 from mtg_image_db.files import atomic_write, storage_errors
 
 if TYPE_CHECKING:
     from mtg_image_db.collection.scan import Scan, Sighting
     from mtg_image_db.database import Database
-
-_PHOTOS = (".avif", ".bmp", ".gif", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         text = f"{what}: {', '.join(words)}"
         add(name, type=choice(name, words), default=default, metavar="WORD", help=text)
 
-    add("photos", nargs="+", metavar="PHOTO", help="a photo, or a folder of photos")
+    text = "a photo, a folder of photos, a pattern (*.jpg) or a URL"
+    add("photos", nargs="+", metavar="PHOTO", help=text)
+    add("--recursive", action="store_true", help="also the folders below a folder")
     one_of("--to", FORMATS, "format of the collection (csv)", "csv")
     add("-o", "--out", type=file("--out"), metavar="FILE", help="the collection (standard output)")
     text = "where review.html and review.csv go (FILE-review; without --out, scan-review)"
@@ -57,15 +57,18 @@ def run(arguments: argparse.Namespace) -> int:
     from mtg_image_db.collection.scan import collect
     from mtg_image_db.database import Database
     from mtg_image_db.encoders import load_encoder
+    from mtg_image_db.inputs import expand
 
-    photos = _photos(arguments.photos)
+    # Each once: a card that is listed twice would count twice.
+    named = expand(arguments.photos, recursive=arguments.recursive)
+    photos = list({Path(name): name for name in named}.values())
     database = Database.open(arguments.db)
     given = (arguments.finish, arguments.condition, arguments.lang or "", arguments.set)
     assumed, answers = Assumptions(*given), arguments.corrections
-    said = read_corrections(answers, database, set(map(str, photos)), assumed) if answers else {}
+    said = read_corrections(answers, database, set(photos), assumed) if answers else {}
     encoder = replace(database.manifest.choice, device=arguments.device)
     database.use_encoder(load_encoder(encoder, database.manifest.fingerprint))
-    broken: list[Path] = []
+    broken: list[str] = []
     scan = collect(_sightings(database, photos, broken), assumed, said)
     if len(broken) == len(photos):
         raise NothingUsable("No photo could be read", suggestion="Give photos as JPEG or PNG.")
@@ -77,27 +80,14 @@ def run(arguments: argparse.Namespace) -> int:
     return 4 if arguments.strict and broken else 0
 
 
-def _photos(names: Sequence[str]) -> list[Path]:
-    """The photos meant: a folder stands for the pictures in it. Each once."""
-    found: dict[Path, None] = {}
-    for path in map(Path, names):
-        inside = sorted(path.iterdir()) if path.is_dir() else []
-        some = [p for p in inside if p.suffix.lower() in _PHOTOS] if path.is_dir() else [path]
-        if not some:
-            raise InvalidArguments([f"there are no photos in the folder {path}"])
-        found.update(dict.fromkeys(some))
-    return list(found)
-
-
-def _sightings(
-    database: Database, photos: Sequence[Path], broken: list[Path]
-) -> Iterator[Sighting]:
+def _sightings(database: Database, photos: Sequence[str], broken: list[str]) -> Iterator[Sighting]:
     """Every card in the photos, one photo after the other; those that cannot be read are told."""
     import numpy as np
     from PIL import Image
 
     from mtg_image_db.collection.scan import Sighting
     from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH, open_photo
+    from mtg_image_db.inputs import source_of
     from mtg_image_db.recognise.quads import rectify
     from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS
 
@@ -105,7 +95,7 @@ def _sightings(
     bars.start("scanning", len(photos), "photos")
     for photo in photos:
         try:
-            picture, _ = open_photo(photo, at_least=ENOUGH_PIXELS)
+            picture, _ = open_photo(source_of(photo), at_least=ENOUGH_PIXELS)
         except ImageError as error:
             bars.note(f"{photo}: {error.message}")
             broken.append(photo)
@@ -113,7 +103,7 @@ def _sightings(
         for index, card in enumerate(database.query(picture), start=1):
             quad = np.array(card.quad, dtype=np.float32)
             crop = Image.fromarray(rectify(np.asarray(picture), quad, CARD_WIDTH, CARD_HEIGHT))
-            yield Sighting(str(photo), index, card.verdict, card.matches, crop)
+            yield Sighting(photo, index, card.verdict, card.matches, crop)
         bars.advance()
     bars.finish()
 
@@ -129,7 +119,7 @@ def _write(data: bytes, out: Path | None) -> None:
             sys.stdout.buffer.flush()
 
 
-def _summarise(scan: Scan, photos: Sequence[Path], broken: Sequence[Path], review: Path) -> None:
+def _summarise(scan: Scan, photos: Sequence[str], broken: Sequence[str], review: Path) -> None:
     from mtg_image_db.collection.review import ANSWERS, PAGE
 
     unreadable = f" ({len(broken):,} could not be read)" if broken else ""

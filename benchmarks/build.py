@@ -92,9 +92,10 @@ def compare(model: str, device: str, folder: Path, faces: list[PlannedFace]) -> 
         )
         for rows in (vector_rows(encoder.fingerprint), FEATURE_ROWS)
     )
-    summary, batch = BuildSummary(folder), tuning.batch
+    summary = BuildSummary(folder, tuning=tuning)
+    keys = {face.key for face in faces}
     _, seconds = timed(
-        lambda: encode_missing(options, faces, encoder, batch, vectors, features, summary, Silent())
+        lambda: encode_missing(options, faces, keys, encoder, vectors, features, summary, Silent())
     )
     limit = 1 / (1 / decode + 1 / encode) if device == "cpu" else min(decode, encode)
     rate = len(faces) / seconds

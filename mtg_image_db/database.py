@@ -18,8 +18,10 @@ from mtg_image_db.index.exact import ExactIndex, first_rows
 from mtg_image_db.index.hnsw import Index
 from mtg_image_db.manifest import MANIFEST, Manifest
 from mtg_image_db.publication import open_current
+from mtg_image_db.recognise.examiner import Hit
 from mtg_image_db.recognise.features import POINT_BYTES, POINTS, FaceFeatures, unpack
-from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS, Hit, Recogniser
+from mtg_image_db.recognise.inverted import InvertedIndex
+from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS, Recogniser
 from mtg_image_db.recognise.verdict import Verdict
 from mtg_image_db.records import Records
 from mtg_image_db.scryfall.faces import CardFace, FaceFilter
@@ -36,6 +38,8 @@ SAME = "mtg_same.npy"
 """int64 [N]: the next row with the same vector, -1 after the last."""
 FEATURES = "mtg_features.npy"
 """uint8 [N, 180, 68]: local features of each row's image; not there where built without."""
+INVERTED, INVERTED_ROWS = "mtg_inverted.faiss", "mtg_inverted_rows.npy"
+"""Which faces local features of a photo speak for, and int32 [features]: the row of each."""
 QUALITY = "quality_report.json"
 PRINTINGS = "mtg_printings.jsonl"
 """One line an artwork, sorted by illustration_id: all printings that share it."""
@@ -133,6 +137,10 @@ class Database:
             self.local_features: NDArray[np.uint8] | None = None
             if FEATURES in self.manifest.outputs:
                 self.local_features = np.load(folder / FEATURES, mmap_mode="r")
+            self._inverted: InvertedIndex | None = None
+            if INVERTED in self.manifest.outputs:
+                rows = np.load(folder / INVERTED_ROWS, mmap_mode="r")
+                self._inverted = InvertedIndex(folder / INVERTED, rows)
         except ValueError as error:
             raise DatabaseError.damaged(folder, str(error)) from error
         self._index = Index(folder / INDEX, ef_search or self.manifest.ef_search)
@@ -363,6 +371,12 @@ class Database:
     def features(self, rows: Sequence[int]) -> FaceFeatures | None:
         """The local features of some faces; None in a database built without."""
         return None if self.local_features is None else unpack(self.local_features[list(rows)])
+
+    def vote(self, descriptors: NDArray[np.float32], most: int) -> list[int]:
+        """The faces that most descriptors [n, 128] of a photo speak for."""
+        if self._inverted is None:
+            return []
+        return self._inverted.vote(descriptors, most, self._wanted)
 
     def artwork(self, row: int) -> str:
         """What names the artwork of a face: its illustration id, or else the face itself."""

@@ -69,8 +69,8 @@ def choose_tuning(
 def encode_missing(
     options: BuildOptions,
     missing: list[PlannedFace],
+    unencoded: set[str],
     encoder: Encoder,
-    batch: int,
     vectors: Checkpoint,
     features: Checkpoint | None,
     summary: BuildSummary,
@@ -82,6 +82,8 @@ def encode_missing(
     ----------
     missing
         Faces whose image lacks a vector, or local features where these are wanted.
+    unencoded
+        Digests of the images that lack a vector.
     features
         None where they are not wanted.
     """
@@ -89,6 +91,7 @@ def encode_missing(
     how = encoder.fingerprint.preprocessing
     progress.start("encoding", len(missing), "images")
     decoded = decode_ahead(options.cache, missing, how, described=features is not None)
+    batch = summary.tuning.batch if summary.tuning is not None else _UNTRIED_BATCH
     while some := list(islice(decoded, batch)):
         good: dict[str, Decoded] = {}
         for face, result in some:
@@ -96,7 +99,7 @@ def encode_missing(
                 bad[face.key] = result
             else:
                 good[face.key] = result
-        keys = [key for key in good if key not in vectors]
+        keys = [key for key in good if key in unencoded]
         if keys:
             vectors.add(keys, encoder.encode(_stacked([good[key].pixels for key in keys])))
             summary.encoded += len(keys)

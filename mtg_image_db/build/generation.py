@@ -152,6 +152,8 @@ def write_manifest(
     parts = [db.EMBEDDINGS, db.METADATA, db.INDEX, db.SAME, db.PRINTINGS, db.QUALITY]
     if options.local_features:
         parts.append(db.FEATURES)
+    if summary.inverted:
+        parts += [db.INVERTED, db.INVERTED_ROWS]
     parts += [offsets_path(Path(name)).name for name in (db.METADATA, db.PRINTINGS)]
     if summary.quality is None or summary.tuning is None:
         raise AssertionError

@@ -30,6 +30,8 @@ class BuildOptions:
         an earlier build were made with.
     local_features
         Keep local features of each image, so that geometry can decide on an answer.
+    inverted_index
+        Index the local features as well, so that cards without an outline are found.
     onnx
         Export an encoder that torch runs to ONNX, so that queries do without torch.
     checkpoint_frequency
@@ -51,6 +53,7 @@ class BuildOptions:
     hnsw_m: int = 32
     hnsw_ef_construction: int = 200
     local_features: bool = True
+    inverted_index: bool = True
     onnx: bool = True
     checkpoint_frequency: int = 500
     resume: bool = True
@@ -72,6 +75,8 @@ class BuildSummary:
         with other metadata, and faces that are no longer there.
     left_out
         Faces of the snapshots that are not in the database, by reason.
+    inverted
+        There is an inverted index of the local features.
     extended
         The index of the database before was extended, not built anew.
     invalid
@@ -89,6 +94,7 @@ class BuildSummary:
     gone: int = 0
     replaced: bool = False
     extended: bool = False
+    inverted: bool = False
     tuning: Tuning | None = None
     quality: Quality | None = None
     left_out: Counter[str] = field(default_factory=Counter)

@@ -14,6 +14,7 @@ from mtg_image_db.build.generation import (
     write_rows,
 )
 from mtg_image_db.build.graph import write_index
+from mtg_image_db.build.inverted import build_inverted
 from mtg_image_db.build.options import BuildOptions, BuildSummary
 from mtg_image_db.build.plan import Plan, plan_faces
 from mtg_image_db.build.reuse import Predecessor
@@ -131,8 +132,8 @@ def _build(
     vectors.precision = summary.tuning.precision
     checkpoints = [vectors] if features is None else [vectors, features]
     try:
-        batch = summary.tuning.batch
-        bad = encode_missing(options, missing, encoder, batch, vectors, features, summary, progress)
+        keys = {face.key for face in unencoded}
+        bad = encode_missing(options, missing, keys, encoder, vectors, features, summary, progress)
     finally:
         # Also when interrupted: what is done is kept.
         for checkpoint in checkpoints:
@@ -150,7 +151,10 @@ def _build(
     with new_generation(options.out) as folder:
         write_rows(folder / db.EMBEDDINGS, faces, vectors, same_encoder)
         if features is not None:
-            write_rows(folder / db.FEATURES, faces, features, before if has_features else None)
+            reused = before if has_features else None
+            write_rows(folder / db.FEATURES, faces, features, reused)
+            if options.inverted_index:
+                summary.inverted = build_inverted(folder, faces, reused, progress)
         distinct = write_distinct(folder)
         summary.entries = len(distinct.firsts)
         write_records_and_printings(folder, plan, faces)

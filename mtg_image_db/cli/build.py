@@ -104,6 +104,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep no local features: 12 KB less a face, and verdicts by score alone",
     )
     add(
+        "--no-inverted-index",
+        action="store_true",
+        help="do not index the local features: 4 KB less a face, and cards without an outline "
+        "(half covered, in a hand) are missed",
+    )
+    add(
         "--no-onnx",
         action="store_true",
         help="do not export an open_clip encoder to ONNX; queries then import torch, for seconds",
@@ -156,6 +162,7 @@ def options_of(arguments: argparse.Namespace) -> BuildOptions:
         hnsw_m=arguments.hnsw_m,
         hnsw_ef_construction=arguments.hnsw_ef_construction,
         local_features=not arguments.no_local_features,
+        inverted_index=not arguments.no_inverted_index,
         onnx=not arguments.no_onnx,
         checkpoint_frequency=arguments.checkpoint_frequency,
         resume=not arguments.no_resume,

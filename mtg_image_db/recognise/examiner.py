@@ -200,9 +200,11 @@ class Examiner:
             (e.points for e, art in zip(evidence, artworks, strict=True) if art != artworks[best]),
             default=0,
         )
-        corners = evidence[best].corners
-        quad = card.quad if corners is None else moved(corners, card.quad)
         verdict = by_geometry(evidence[best], second)
+        corners = evidence[best].corners
+        # What fits by chance says nothing about corners.
+        fits = verdict != "none" or evidence[best].inliers >= LEAST_INLIERS
+        quad = moved(corners, card.quad) if fits and corners is not None else card.quad
         return Finding(quad, rows[best], verdict, evidence[best], card)
 
     def least_height(self) -> int:

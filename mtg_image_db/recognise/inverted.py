@@ -8,9 +8,11 @@ update can renumber rows without touching the index.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mtg_image_db.progress import Progress
 from mtg_image_db.recognise.features import unpack
 
 if TYPE_CHECKING:
@@ -40,43 +42,90 @@ class InvertedIndex:
     """
 
     def __init__(self, path: Path, rows: NDArray[np.int32]) -> None:
+        import numpy as np
+
         self._path = path
         self._rows = rows
+        # Mapped: it stays readable when a newer database takes this one's place.
+        self._bytes = np.memmap(path, dtype=np.uint8, mode="r")
         self._index: Any = None
 
-    def vote(self, descriptors: NDArray[np.float32], most: int) -> list[int]:
+    def vote(
+        self, descriptors: NDArray[np.float32], most: int, wanted: NDArray[np.bool_] | None = None
+    ) -> list[int]:
         """The rows that most descriptors [n, 128] of a photo speak for, the first the most.
 
         A neighbour counts by how much nearer it is than the tenth: what resembles everything says
         nothing.
+
+        Parameters
+        ----------
+        wanted
+            Which rows may be answered with, bool [N]; None for all.
         """
-        import faiss
         import numpy as np
 
         if not len(descriptors):
             return []
         if self._index is None:
-            self._index = faiss.read_index(str(self._path), faiss.IO_FLAG_MMAP)
+            self._index = self._opened()
             self._index.nprobe = _PROBES
         distances, ids = self._index.search(descriptors, _NEIGHBOURS)
         weights = np.maximum(0, 1 - distances / np.maximum(distances[:, -1:], 1e-6))
         rows = self._rows[np.maximum(ids, 0)]
         counted = (ids >= 0) & (rows >= 0) & np.isfinite(weights)
+        if wanted is not None:
+            counted &= wanted[rows]
         votes = np.bincount(rows[counted], weights[counted])
         best = np.argsort(-votes, kind="stable")[:most]
         return [int(row) for row in best if votes[row] > 0]
 
+    def _opened(self) -> Any:
+        """The index, read when it is needed first; few photos need it."""
+        import faiss
 
-def write_inverted(
-    packed: NDArray[np.uint8], path: Path, rows_path: Path, before: tuple[Path, Any] | None = None
-) -> bool:
-    """Index the local features of all faces [N, 180, 68].
+        # A table of distances would take 67 MB, and save less than it costs on one photo.
+        flags = faiss.IO_FLAG_SKIP_PRECOMPUTE_TABLE
+        try:
+            return faiss.read_index(str(self._path), flags | faiss.IO_FLAG_MMAP)
+        except RuntimeError:  # its folder is gone: a newer database has been published
+            return faiss.deserialize_index(self._bytes)
+
+
+@dataclass(frozen=True)
+class Extension:
+    """An index to extend.
 
     Parameters
     ----------
-    before
-        An index to extend: its path, and int32 [features], the new row of each of its features (-1
-        where it is gone). Only the features of rows it does not name are added.
+    path
+        Of the FAISS index.
+    rows
+        int32 [features]: the new row of each of its features, -1 where it is gone.
+    """
+
+    path: Path
+    rows: NDArray[np.int32]
+
+
+def write_inverted(
+    packed: NDArray[np.uint8],
+    wanted: NDArray[np.int32],
+    path: Path,
+    rows_path: Path,
+    extension: Extension | None,
+    progress: Progress,
+) -> bool:
+    """Index the local features of faces [N, 180, 68].
+
+    Parameters
+    ----------
+    wanted
+        The rows to index: one for each image.
+    path, rows_path
+        Where the index goes, and the row of each of its features.
+    extension
+        What to extend; only the features of rows that it does not name are added.
 
     Returns
     -------
@@ -85,25 +134,24 @@ def write_inverted(
     import faiss
     import numpy as np
 
-    names = np.zeros(0, np.int32)
-    index: Any = None
-    if before is not None:
-        names = np.asarray(before[1], dtype=np.int32)
-        index = faiss.read_index(str(before[0]))
-    missing = np.setdiff1d(np.arange(len(packed), dtype=np.int32), names)
-    if index is None:
-        count = int((packed[:, :, 2] > 0).sum())
+    index: Any
+    known = np.zeros(0, np.int32)
+    if extension is not None:
+        index, known = faiss.read_index(str(extension.path)), extension.rows.astype(np.int32)
+    else:
+        count = sum(len(owners) for owners, _ in _features(packed, wanted))
         if count < LEAST_FEATURES:
             return False
         lists = max(1, min(_MOST_LISTS, count // _A_LIST))
         index = faiss.index_factory(128, f"IVF{lists},PQ{_CODE_BYTES}x8")
         # FAISS warns on standard error where a cluster has few examples: here that is meant.
         index.cp.min_points_per_centroid = index.pq.cp.min_points_per_centroid = 1
-        index.train(_sample(packed, count))
-    parts = [names]
-    for rows, descriptors in _features(packed, missing):
+        index.train(_sample(packed, wanted, count))
+    parts = [known]
+    for owners, descriptors in _features(packed, np.setdiff1d(wanted, known)):
         index.add(descriptors)
-        parts.append(rows)
+        parts.append(owners)
+        progress.advance(len(np.unique(owners)))
     faiss.write_index(index, str(path))
     np.save(rows_path, np.concatenate(parts))
     return True
@@ -123,12 +171,12 @@ def _features(
         yield owners, np.ascontiguousarray(unpack(part).descriptors[there])
 
 
-def _sample(packed: NDArray[np.uint8], count: int) -> NDArray[np.float32]:
+def _sample(
+    packed: NDArray[np.uint8], wanted: NDArray[np.int32], count: int
+) -> NDArray[np.float32]:
     """Descriptors to train with, of faces drawn at random."""
     import numpy as np
 
     share = min(1.0, _TRAINING / count)
-    rng = np.random.default_rng(0)
-    some = np.sort(rng.permutation(len(packed))[: max(1, round(share * len(packed)))])
-    parts = [descriptors for _, descriptors in _features(packed, some.astype(np.int32))]
-    return np.concatenate(parts)
+    rows = np.random.default_rng(0).permutation(wanted)[: max(1, round(share * len(wanted)))]
+    return np.concatenate([descriptors for _, descriptors in _features(packed, np.sort(rows))])

@@ -197,7 +197,7 @@ class Recogniser:
         look([g for g in rest if _is_as_large(g.quad, sizes)], most=_MOST_DOUBTFUL)
         unknown.sort(key=lambda finding: (-finding.card.votes, -finding.evidence.inliers))
         cards = [finding for finding in unknown if _is_card(finding)]
-        return named, cards or [finding for finding in unknown if finding.card.votes >= OFTEN][:1]
+        return named, cards or [finding for finding in unknown if finding.card.votes > 1][:1]
 
     def _answers(self, findings: Sequence[Finding], cut: Cut, k: int) -> list[SeenCard]:
         """Search again for cards whose corners are known better now, and put the named face first.

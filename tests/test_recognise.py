@@ -1,0 +1,271 @@
+"""Cards in photos: found, named, refused, and where their corners are."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from conftest import fill_cache
+from numpy.typing import NDArray
+from PIL import Image
+
+from mtg_image_db import Database
+from mtg_image_db.build.options import BuildOptions
+from mtg_image_db.build.run import build_database
+from mtg_image_db.database import INVERTED, INVERTED_ROWS, CardAnswer
+from mtg_image_db.demo.cards import SampleCard, sample_cards
+from mtg_image_db.demo.double import ScryfallDouble
+from mtg_image_db.recognise.evidence import weigh
+from mtg_image_db.recognise.features import POINT_BYTES, POINTS, describe, pack, unpack
+from mtg_image_db.recognise.finder import guess_cards
+from mtg_image_db.recognise.quads import frame_of, overlap, portrait, readings, rectify, turned
+
+CARDS = [card for card in sample_cards(30) if len(card.faces) == 1 and not card.card.get("digital")]
+KNOWN = CARDS[:-6]
+_ARTWORKS = {card.card["illustration_id"] for card in KNOWN}
+UNKNOWN = [card for card in CARDS if card.card["illustration_id"] not in _ARTWORKS]
+Box = NDArray[np.float32]
+
+
+def jpegs(cards: Sequence[SampleCard]) -> dict[str, bytes]:
+    images = {}
+    for sample in cards:
+        stream = io.BytesIO()
+        sample.faces[0].save(stream, "JPEG", quality=90)
+        images[f"{sample.card['id']}/front"] = stream.getvalue()
+    return images
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("recognise")
+    with ScryfallDouble([sample.card for sample in KNOWN], jpegs(KNOWN)) as double:
+        return fill_cache(double, folder / "cache")
+
+
+@pytest.fixture(scope="module")
+def database(cache: Path) -> Database:
+    build_database(BuildOptions(cache=cache, out=cache.parent / "out"))
+    return Database.open(cache.parent / "out")
+
+
+def table(width: int = 1200, height: int = 900) -> NDArray[np.uint8]:
+    """A table of wood: streaks, no flat colour."""
+    rng = np.random.default_rng(1)
+    streaks = cv2.GaussianBlur(rng.normal(0, 60, (height, 1)).repeat(width, 1), (0, 0), 3)
+    wood = np.array([150, 120, 90]) + streaks[..., None] + rng.normal(0, 4, (height, width, 1))
+    return np.clip(wood, 0, 255).astype(np.uint8)
+
+
+def place(photo: NDArray[np.uint8], card: SampleCard, corners: Box) -> NDArray[np.uint8]:
+    """Lay a card on a photo with its corners, from its top left clockwise, at these places."""
+    picture = np.asarray(card.faces[0].convert("RGB"))
+    height, width = picture.shape[:2]
+    matrix = cv2.getPerspectiveTransform(frame_of(width, height), corners)
+    size = (photo.shape[1], photo.shape[0])
+    laid = cv2.warpPerspective(picture, matrix, size, flags=cv2.INTER_AREA)
+    mask = cv2.warpPerspective(np.full((height, width), 255, np.uint8), matrix, size)
+    return np.asarray(np.where(mask[..., None] > 127, laid, photo), dtype=np.uint8)
+
+
+def box(x: float, y: float, height: float, degrees: float = 0, tilt: float = 0) -> Box:
+    """Corners of a card around a point, turned, and further away at its top by a share."""
+    width = height * 63 / 88
+    corners = np.array([[-1 + tilt, -1], [1 - tilt, -1], [1, 1], [-1, 1]]) / 2 * [width, height]
+    angle = np.radians(degrees)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return np.asarray(corners @ turn.T + [x, y], dtype=np.float32)
+
+
+def ask(database: Database, photo: NDArray[np.uint8]) -> tuple[CardAnswer, ...]:
+    return database.query(Image.fromarray(photo))
+
+
+def name_of(answer: CardAnswer) -> str:
+    return answer.matches[0].face.name
+
+
+def quad_of(answer: CardAnswer) -> Box:
+    return np.array(answer.quad, dtype=np.float32)
+
+
+@pytest.mark.parametrize("degrees", [0, 25, 90, 180, 205, 300])
+def test_a_card_on_a_table_is_named_whichever_way_it_lies(
+    database: Database, degrees: float
+) -> None:
+    corners = box(600, 450, 500, degrees, tilt=0.08)
+    [answer] = ask(database, place(table(), KNOWN[3], corners))
+    assert (name_of(answer), answer.verdict) == (KNOWN[3].card["name"], "confident")
+    # From the card's own top left: in this order, not only as an area.
+    assert np.abs(quad_of(answer) - corners).max() < 12
+
+
+def test_each_of_several_cards_is_named_in_its_place(database: Database) -> None:
+    places = [(160 + 290 * (n % 4), 230 + 430 * (n // 4)) for n in range(8)]
+    photo = table()
+    laid = {}
+    for n, (x, y) in enumerate(places):
+        corners = box(x, y, 320, 7 * n - 20)
+        photo = place(photo, KNOWN[n + 4], corners)
+        laid[KNOWN[n + 4].card["name"]] = corners
+    answers = ask(database, photo)
+    assert {name_of(answer) for answer in answers if answer.verdict == "confident"} == set(laid)
+    for answer in answers:
+        assert overlap(portrait(quad_of(answer)), portrait(laid[name_of(answer)])) > 0.9
+
+
+def test_a_card_that_is_not_in_the_database_is_refused_and_its_place_told(
+    database: Database,
+) -> None:
+    assert len(UNKNOWN) >= 3
+    for card in UNKNOWN:
+        corners = box(600, 450, 500, 12)
+        [answer] = ask(database, place(table(), card, corners))
+        assert answer.verdict == "none"
+        # The outline of its inner frame will do.
+        assert overlap(portrait(quad_of(answer)), portrait(corners)) > 0.7
+
+
+def test_a_photo_without_a_card_is_refused(database: Database) -> None:
+    assert [answer.verdict for answer in ask(database, table())] == ["none"]
+
+
+def test_a_half_covered_card_is_found_by_the_features_of_the_whole_photo(
+    database: Database,
+) -> None:
+    under, over, beside = KNOWN[7], KNOWN[8], KNOWN[9]
+    photo = place(table(), under, box(400, 450, 480))
+    photo = place(photo, over, box(570, 450, 480, 4))
+    photo = place(photo, beside, box(970, 450, 480))
+    answers = {name_of(answer): answer.verdict for answer in ask(database, photo)}
+    assert answers[over.card["name"]] == answers[beside.card["name"]] == "confident"
+    assert answers[under.card["name"]] in ("confident", "likely")
+
+
+def test_a_scan_is_the_card_without_looking_for_one(database: Database) -> None:
+    for sample in KNOWN[:6]:
+        [answer] = database.query(jpegs([sample])[f"{sample.card['id']}/front"])
+        assert (name_of(answer), answer.verdict) == (sample.card["name"], "confident")
+        assert answer.matches[0].score > 0.99
+
+
+def test_a_scan_on_its_side_is_turned_upright(database: Database) -> None:
+    for turns in (90, 180, 270):
+        picture = KNOWN[2].faces[0].rotate(turns, expand=True)
+        [answer] = database.query(picture)
+        assert (name_of(answer), answer.verdict) == (KNOWN[2].card["name"], "confident")
+        upright = rectify(np.asarray(picture.convert("RGB")), quad_of(answer), 244, 340)
+        scan = np.asarray(KNOWN[2].faces[0].convert("RGB").resize((244, 340)))
+        assert np.abs(upright.astype(int) - scan).mean() < 20
+
+
+def test_without_finding_the_whole_picture_is_the_card(database: Database) -> None:
+    photo = Image.fromarray(place(table(), KNOWN[3], box(600, 450, 300)))
+    [answer] = database.query(photo, find=False)
+    assert quad_of(answer).min() == 0
+    assert quad_of(answer).max() == 1200
+
+
+def test_corners_are_pixels_of_the_file_even_where_less_was_decoded(
+    database: Database, tmp_path: Path
+) -> None:
+    corners = box(2000, 1500, 1800, 8)
+    photo = place(table(4000, 3000), KNOWN[5], corners)
+    Image.fromarray(photo).save(tmp_path / "large.jpg", quality=85)
+    [answer] = database.query(tmp_path / "large.jpg")
+    assert name_of(answer) == KNOWN[5].card["name"]
+    assert np.abs(quad_of(answer) - corners).max() < 40
+
+
+def test_without_local_features_the_score_decides(cache: Path, tmp_path: Path) -> None:
+    options = BuildOptions(cache=cache, out=tmp_path / "out", local_features=False)
+    build_database(options)
+    plain = Database.open(tmp_path / "out")
+    assert plain.local_features is None
+    [answer, *_] = ask(plain, place(table(), KNOWN[3], box(600, 450, 500)))
+    assert name_of(answer) == KNOWN[3].card["name"]
+    assert answer.points == 0
+    # Asked for later, the features are added and no vector is computed again.
+    summary = build_database(replace(options, local_features=True))
+    assert summary.encoded == 0
+    [answer] = ask(Database.open(tmp_path / "out"), place(table(), KNOWN[3], box(600, 450, 500)))
+    assert answer.verdict == "confident"
+
+
+def test_an_update_extends_the_inverted_index_to_the_same_answers(
+    cache: Path, database: Database, tmp_path: Path
+) -> None:
+    some = BuildOptions(cache=cache, out=tmp_path / "out", limit=len(database) - 3)
+    build_database(some)
+    before = (tmp_path / "out" / (tmp_path / "out" / "CURRENT").read_text().strip()) / INVERTED
+    size = before.stat().st_size
+    reader = Database.open(tmp_path / "out")
+    build_database(replace(some, limit=None))
+    extended = Database.open(tmp_path / "out")
+    assert (extended.folder / INVERTED).stat().st_size > size
+    owners = np.load(extended.folder / INVERTED_ROWS)
+    assert set(owners.tolist()) == set(range(len(database)))
+    assert extended.local_features is not None
+    for row in range(len(extended)):
+        face = unpack(extended.local_features[[row]])
+        assert extended.vote(face.descriptors[0][:60], 1) == [row]
+    # A reader of the old database goes on answering, though its folder is gone.
+    assert reader.local_features is not None
+    face = unpack(reader.local_features[[2]])
+    assert reader.vote(face.descriptors[0][:60], 1) == [2]
+
+
+def test_features_keep_their_place_and_likeness_in_storage() -> None:
+    features = describe(np.asarray(KNOWN[0].faces[0].convert("RGB").resize((240, 336))))
+    packed = pack(features)
+    assert packed.shape == (POINTS, POINT_BYTES)
+    stored = unpack(packed[None])
+    there = packed[:, 2] > 0
+    similar = features.descriptors @ stored.descriptors[0][there].T
+    assert similar.max(axis=0).min() > 0.97
+    nearest = features.points[similar.argmax(axis=0)]
+    assert np.abs(nearest[:, :2] - stored.points[0][there, :2]).max() < 1.5
+
+
+def test_features_of_a_card_upside_down_are_the_card_s_own_turned() -> None:
+    card = np.asarray(KNOWN[0].faces[0].convert("RGB").resize((240, 336)))
+    upright = unpack(pack(describe(card))[None])
+    [straight] = weigh(describe(card), upright, ["art"])
+    [half_turn] = weigh(describe(card[::-1, ::-1].copy()).turned(), upright, ["art"])
+    assert half_turn.inliers > 0.7 * straight.inliers
+
+
+def test_points_that_match_two_artworks_are_no_evidence() -> None:
+    one, other = (np.asarray(c.faces[0].convert("RGB").resize((240, 336))) for c in KNOWN[:2])
+    faces = unpack(np.stack([pack(describe(one)), pack(describe(one)), pack(describe(other))]))
+    alone = weigh(describe(one), faces, ["a", "a", "b"])
+    assert alone[0].points > 20
+    assert alone[2].points < 5
+    disputed = weigh(describe(one), faces, ["a", "c", "b"])
+    assert disputed[0].points < 5
+
+
+def test_a_card_without_any_structure_has_no_features_and_no_evidence() -> None:
+    nothing = describe(np.full((336, 240, 3), 128, np.uint8))
+    assert len(nothing) == 0
+    faces = unpack(np.stack([pack(nothing)]))
+    assert [e.points for e in weigh(nothing, faces, ["a"])] == [0]
+
+
+def test_quads_are_read_both_ways_and_sideways_where_they_are_nearly_square() -> None:
+    upright = box(300, 300, 200)
+    assert len(readings(portrait(upright))) == 2
+    assert (readings(upright)[1] == turned(upright)).all()
+    square = np.array([[0, 0], [100, 0], [100, 110], [0, 110]], dtype=np.float32)
+    assert len(readings(square)) == 4
+
+
+def test_a_card_is_among_the_likeliest_guesses() -> None:
+    corners = box(600, 450, 500, 15)
+    guesses = guess_cards(place(table(), KNOWN[0], corners))
+    assert max(overlap(guess.quad, portrait(corners)) for guess in guesses[:3]) > 0.9

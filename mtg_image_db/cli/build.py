@@ -106,7 +106,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--no-inverted-index",
         action="store_true",
-        help="do not index the local features: 4 KB less a face, and cards without an outline "
+        help="do not index the local features: 5 KB less a face, and cards without an outline "
         "(half covered, in a hand) are missed",
     )
     add(

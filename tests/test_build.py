@@ -53,7 +53,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def build(
     cache: Path, out: Path, encoder: PixelEncoder | None = None, **changes: Any
 ) -> BuildSummary:
-    options = BuildOptions(cache=cache, out=out, **{"checkpoint_frequency": 100, **changes})
+    # Local features cost most of a build's time; test_recognise has them.
+    few = {"checkpoint_frequency": 100, "local_features": False, **changes}
+    options = BuildOptions(cache=cache, out=out, **few)
     return build_database(options, encoder=encoder or PixelEncoder())
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 LEAST_FEATURES = 2_000
 """Fewer cannot train an index, and need none."""
+_LEAST_TO_QUANTISE = 100_000
+"""Fewer features are kept at 128 bytes each: that trains at once, and is still small."""
 _MOST_LISTS = 4096
 _A_LIST = 100
 _CODE_BYTES = 16
@@ -144,9 +146,10 @@ def write_inverted(
             return False
         lists = max(1, min(_MOST_LISTS, count // _A_LIST))
         # "np": no polysemous codes, which take half a minute to train and are not used.
-        index = faiss.index_factory(128, f"IVF{lists},PQ{_CODE_BYTES}x8np")
+        codes = f"PQ{_CODE_BYTES}x8np" if count >= _LEAST_TO_QUANTISE else "SQ8"
+        index = faiss.index_factory(128, f"IVF{lists},{codes}")
         # FAISS warns on standard error where a cluster has few examples: here that is meant.
-        index.cp.min_points_per_centroid = index.pq.cp.min_points_per_centroid = 1
+        index.cp.min_points_per_centroid = 1
         index.train(_sample(packed, wanted, count))
     parts = [known]
     for owners, descriptors in _features(packed, np.setdiff1d(wanted, known)):

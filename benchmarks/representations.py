@@ -54,8 +54,9 @@ def method(name: str, choice: EncoderChoice, known: list[Pixels]) -> tuple[Encod
     if name.startswith("phash"):
         return perceptual_hash(int(int(name[5:]) ** 0.5)), {"imagehash": imagehash.__version__}
     if name == "vlad512":
-        vlad = learn(known[::2])
-        return lambda images: np.asarray(vlad.describe(images, 512)), {"learned_from": len(known[::2])}
+        seen = known[::2]
+        vlad = learn(seen)
+        return lambda images: np.asarray(vlad.describe(images, 512)), {"learned_from": len(seen)}
     encoder = load_encoder(choice)
     how = encoder.fingerprint.preprocessing
 

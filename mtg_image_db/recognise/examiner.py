@@ -104,6 +104,8 @@ class Examiner:
 
     Attributes
     ----------
+    by_scores
+        There are no local features: scores alone decide.
     seconds
         Time spent so far, by stage.
     """
@@ -112,6 +114,7 @@ class Examiner:
         self._encoder = encoder
         self._gallery = gallery
         self._thresholds = thresholds
+        self.by_scores = gallery.features([]) is None
         self.seconds: dict[str, float] = defaultdict(float)
 
     def all_ways(self, guesses: Sequence[Guess], cut: Cut) -> list[list[Card]]:

@@ -131,6 +131,8 @@ class Recogniser:
         found = self._search(photo, cutter)
         if not found:
             return self._answers([replace(finding, verdict="none")], cut, k)
+        if examiner.by_scores and whole.score >= max(other.card.score for other in found):
+            return self._answers([finding], cut, k)
         answers = self._answers(found, cutter, k)
         return [replace(answer, quad=answer.quad / scale) for answer in answers]
 
@@ -194,7 +196,8 @@ class Recogniser:
         # Cards that lie together are about as large as each other.
         sizes = [area_of(finding.quad) for finding in named]
         rest = [guess for guess in guesses if guess.votes < OFTEN]
-        look([g for g in rest if _is_as_large(g.quad, sizes)], most=_MOST_DOUBTFUL)
+        if not self._examiner.by_scores:  # scores alone cannot tell a card from a chance outline
+            look([g for g in rest if _is_as_large(g.quad, sizes)], most=_MOST_DOUBTFUL)
         unknown.sort(key=lambda finding: (-finding.card.votes, -finding.evidence.inliers))
         cards = [finding for finding in unknown if _is_card(finding)]
         return named, cards or [finding for finding in unknown if finding.card.votes > 1][:1]

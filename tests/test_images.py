@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mtg_image_db.errors import ImageError
-from mtg_image_db.images import Fit, Preprocessing, check_bytes, open_picture, prepare
+from mtg_image_db.images import MOST_PIXELS, Fit, Preprocessing, check_bytes, open_picture, prepare
 
 GREY = (0.5, 0.5, 0.5)
 
@@ -146,6 +146,7 @@ def test_a_preprocessing_survives_json() -> None:
     assert Preprocessing.from_json(json.loads(json.dumps(how().to_json()))) == how()
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("progressive", [False, True])
 @given(
     place=st.integers(700, 1_000_000), noise=st.binary(min_size=1, max_size=4), cut=st.booleans()
@@ -159,7 +160,8 @@ def test_the_cheap_check_finds_what_a_full_decode_finds(
     try:
         with Image.open(io.BytesIO(damaged)) as picture:
             picture.load()
-        whole_picture = True
+        # Noise in the header can claim any size.
+        whole_picture = picture.width * picture.height <= MOST_PIXELS
     except (OSError, SyntaxError, ValueError):
         whole_picture = False
     try:

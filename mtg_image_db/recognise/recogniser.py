@@ -15,6 +15,7 @@ from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH
 from mtg_image_db.recognise.examiner import (
     LEAST_INLIERS,
     OFTEN,
+    Card,
     Cut,
     Examiner,
     Finding,
@@ -48,6 +49,7 @@ _BESIDE = 0.3
 _OVER = 0.5
 _MOVED = 0.95
 _MOST_VOTED = 12
+_SAME_PICTURE = 0.995
 
 
 @dataclass(frozen=True)
@@ -129,12 +131,25 @@ class Recogniser:
             photo = np.asarray(picture if scale == 1 else picture.resize(size, reducing_gap=2.0))
         cutter = _cutter(photo, examiner.least_height())
         found = self._search(photo, cutter)
-        if not found:
-            return self._answers([replace(finding, verdict="none")], cut, k)
-        if examiner.by_scores and whole.score >= max(other.card.score for other in found):
-            return self._answers([finding], cut, k)
+        if instead := self._whole_instead(finding, whole, found):
+            return self._answers([instead], cut, k)
         answers = self._answers(found, cutter, k)
         return [replace(answer, quad=answer.quad / scale) for answer in answers]
+
+    def _whole_instead(
+        self, finding: Finding, whole: Card, found: Sequence[Finding]
+    ) -> Finding | None:
+        """The whole picture, where it is a better answer than what was found in it."""
+        if not found:
+            return replace(finding, verdict="none")
+        best = max(other.card.score for other in found)
+        if self._examiner.by_scores and whole.score >= best:
+            return finding
+        unknown = all(other.verdict == "none" for other in found)
+        if unknown and whole.score >= _SAME_PICTURE:
+            # A plain picture has few features to prove what it is, and yet it is the same.
+            return replace(finding, quad=whole.quad, row=whole.hits[0][1], verdict="likely")
+        return None
 
     def _search(self, photo: Pixels, cut: Cut) -> list[Finding]:
         """Find and name cards in a photo; those that no face is like come last."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mtg_image_db.answers import CardAnswer, Match
 from mtg_image_db.encoders import Encoder, load_encoder
 from mtg_image_db.errors import DatabaseError, StorageError
 from mtg_image_db.files import read_json_object
@@ -22,7 +22,6 @@ from mtg_image_db.recognise.examiner import Hit
 from mtg_image_db.recognise.features import POINT_BYTES, POINTS, FaceFeatures, unpack
 from mtg_image_db.recognise.inverted import InvertedIndex
 from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS, Recogniser
-from mtg_image_db.recognise.verdict import Verdict
 from mtg_image_db.records import Records
 from mtg_image_db.scryfall.faces import CardFace, FaceFilter
 
@@ -43,64 +42,6 @@ INVERTED, INVERTED_ROWS = "mtg_inverted.faiss", "mtg_inverted_rows.npy"
 QUALITY = "quality_report.json"
 PRINTINGS = "mtg_printings.jsonl"
 """One line an artwork, sorted by illustration_id: all printings that share it."""
-
-
-@dataclass(frozen=True)
-class Match:
-    """A face that a picture resembles.
-
-    Parameters
-    ----------
-    rank
-        From 1, best first. Faces with the same vector follow each other.
-    score
-        Cosine similarity, -1 to 1.
-    face
-        What is known about it.
-    printings
-        All printings known to share its artwork, itself included: an image proves an artwork,
-        often not a printing. Each has scryfall_id, set, collector_number, lang and more.
-    """
-
-    rank: int
-    score: float
-    face: CardFace
-    printings: tuple[dict[str, Any], ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """The match as JSON types."""
-        record = self.face.record()
-        return {
-            "rank": self.rank,
-            "score": round(self.score, 6),
-            **record,
-            "printings": list(self.printings),
-        }
-
-
-@dataclass(frozen=True)
-class CardAnswer:
-    """What one card in a picture was taken for.
-
-    Parameters
-    ----------
-    matches
-        The best first.
-    verdict
-        ``confident``: it is the first match's artwork. ``likely``: look yourself. ``none``: not in
-        the database, or no card. How often each is right stands in docs/recognition.md.
-    quad
-        Where the card lies: its corners (x, y) in pixels of the upright picture, from the card's
-        top left clockwise.
-    points
-        Local features that speak for the first match's artwork and for no other; 0 in a database
-        without them.
-    """
-
-    matches: tuple[Match, ...]
-    verdict: Verdict
-    quad: tuple[tuple[float, float], ...]
-    points: int = 0
 
 
 class Database:
@@ -371,6 +312,11 @@ class Database:
     def features(self, rows: Sequence[int]) -> FaceFeatures | None:
         """The local features of some faces; None in a database built without."""
         return None if self.local_features is None else unpack(self.local_features[list(rows)])
+
+    @property
+    def can_vote(self) -> bool:
+        """Whether it has an inverted index of local features."""
+        return self._inverted is not None
 
     def vote(self, descriptors: NDArray[np.float32], most: int) -> list[int]:
         """The faces that most descriptors [n, 128] of a photo speak for."""

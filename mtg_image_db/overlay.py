@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PIL import Image
 
-    from mtg_image_db.database import CardAnswer
+    from mtg_image_db.answers import CardAnswer
     from mtg_image_db.recognise.verdict import Verdict
 
 VERDICT_COLOURS: dict[Verdict, str] = {

@@ -12,7 +12,7 @@ from mtg_image_db.errors import ImageError
 if TYPE_CHECKING:
     from PIL import Image
 
-    from mtg_image_db.database import CardAnswer
+    from mtg_image_db.answers import CardAnswer
 
 _CELL = (150, 210)
 _GAP = 14

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mtg_image_db import Database
+from mtg_image_db.answers import CardAnswer
 from mtg_image_db.build.options import BuildOptions
 from mtg_image_db.build.run import build_database
-from mtg_image_db.database import INVERTED, INVERTED_ROWS, CardAnswer
+from mtg_image_db.database import INVERTED, INVERTED_ROWS
 from mtg_image_db.demo.cards import SampleCard, sample_cards
 from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.recognise.evidence import weigh

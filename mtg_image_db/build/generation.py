@@ -199,7 +199,15 @@ def write_manifest(
 
 
 def _environment() -> dict[str, str]:
-    names = ("faiss-cpu", "numpy", "onnxruntime", "open-clip-torch", "pillow", "torch")
+    names = (
+        "faiss-cpu",
+        "numpy",
+        "onnxruntime",
+        "open-clip-torch",
+        "opencv-python-headless",
+        "pillow",
+        "torch",
+    )
     versions = {"mtg-image-db": __version__, "python": platform.python_version()}
     for name in names:
         with contextlib.suppress(metadata.PackageNotFoundError):

@@ -16,7 +16,8 @@ from mtg_image_db.errors import ImageError, InvalidArguments, MissingInput
 from mtg_image_db.files import atomic_write
 
 if TYPE_CHECKING:
-    from mtg_image_db.database import CardAnswer, Database
+    from mtg_image_db.answers import CardAnswer
+    from mtg_image_db.database import Database
     from mtg_image_db.sheet import SheetEntry
 
 _ONE_ONLY = "--find-report draws on one picture: name one only"

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
+from mtg_image_db.answers import Match
 from mtg_image_db.collection.cards import Assumptions, CollectionCard, add_up
 from mtg_image_db.collection.corrections import Correction
-from mtg_image_db.database import Match
 from mtg_image_db.errors import InvalidArguments
 from mtg_image_db.recognise.verdict import Verdict
 from mtg_image_db.scryfall.faces import CardFace

@@ -16,7 +16,8 @@ from mtg_image_db.progress import Progress
 from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS
 
 if TYPE_CHECKING:
-    from mtg_image_db.database import CardAnswer, Database
+    from mtg_image_db.answers import CardAnswer
+    from mtg_image_db.database import Database
 
 _BEST = 5
 _VERDICTS = ("confident", "likely", "none")

@@ -52,8 +52,12 @@ class Gallery(Protocol):
     def artwork(self, row: int) -> str:
         """What names a face's artwork."""
 
+    @property
+    def can_vote(self) -> bool:
+        """Whether there is an inverted index to vote in."""
+
     def vote(self, descriptors: NDArray[np.float32], most: int) -> list[int]:
-        """The faces that most descriptors [n, 128] of a photo speak for; none without an index."""
+        """The faces that most descriptors [n, 128] of a photo speak for."""
 
 
 @dataclass(frozen=True)
@@ -135,16 +139,16 @@ class Examiner:
     def check_ways(self, cards: Sequence[Card], cut: Cut) -> Finding:
         """Check the most similar way of a guess; the next one as well where it is near."""
         first, second = cards[:2]
-        features = self.describe(first)
+        features = None if self.by_scores else self.describe(first)
         finding = self.check(first, features)
         if finding.verdict == "none" and finding.evidence.inliers >= LEAST_INLIERS:
             # A frame fits, so the corners are known better now: look again.
             [again] = self.cards([finding.quad], [cut(finding.quad)])
-            finding = self.check(replace(again, votes=first.votes), self.describe(again))
+            finding = self.check(replace(again, votes=first.votes))
         near = first.score - second.score < _OTHER_WAY
         if finding.verdict == "none" and first.votes >= OFTEN and near:
             half_turn = bool((turned(first.quad) == second.quad).all())
-            other = self.check(second, features.turned() if half_turn else self.describe(second))
+            other = self.check(second, features.turned() if features and half_turn else None)
             if other.verdict != "none":
                 return other
         return finding
@@ -177,8 +181,14 @@ class Examiner:
             small = card.picture.resize((CARD_WIDTH, CARD_HEIGHT), reducing_gap=2.0)
             return describe(np.asarray(small))
 
-    def check(self, card: Card, features: Features) -> Finding:
-        """Decide what a card is: by local features, or by its scores where there are none."""
+    def check(self, card: Card, features: Features | None = None) -> Finding:
+        """Decide what a card is: by local features, or by its scores where there are none.
+
+        Parameters
+        ----------
+        features
+            The card's own, where they are known already.
+        """
         # Faces with one vector have one image: the first stands for all.
         hits = [hit for i, hit in enumerate(card.hits) if not i or hit[0] != card.hits[i - 1][0]]
         if not hits:
@@ -191,6 +201,8 @@ class Examiner:
             lead = hits[0][0] - max(others, default=-1.0)
             verdict = by_score(hits[0][0], lead, self._thresholds)
             return Finding(card.quad, rows[0], verdict, _NO_EVIDENCE, card)
+        if features is None:
+            features = self.describe(card)
         with self.timed("geometry"):
             evidence = weigh(features, faces, artworks)
         best = max(range(len(rows)), key=lambda i: evidence[i].agreement)

@@ -75,7 +75,7 @@ class InvertedIndex:
         distances, ids = self._index.search(descriptors, _NEIGHBOURS)
         weights = np.maximum(0, 1 - distances / np.maximum(distances[:, -1:], 1e-6))
         rows = self._rows[np.maximum(ids, 0)]
-        counted = (ids >= 0) & (rows >= 0) & np.isfinite(weights)
+        counted = (ids >= 0) & (rows >= 0)
         if wanted is not None:
             counted &= wanted[rows]
         votes = np.bincount(rows[counted], weights[counted])

@@ -116,9 +116,9 @@ class Recogniser:
         examiner = self._examiner
         if not find:
             [card] = examiner.cards([frame], [picture])
-            return self._answers([examiner.check(card, examiner.describe(card))], cut, k)
+            return self._answers([examiner.check(card)], cut, k)
         [[whole, *_]] = examiner.all_ways([Guess(frame, 0)], cut)
-        finding = examiner.check(whole, examiner.describe(whole))
+        finding = examiner.check(whole)
         fills = area_of(finding.quad) > _FILLS * picture.width * picture.height
         if finding.verdict == "confident" and fills:
             cutter = _cutter(np.asarray(picture), examiner.least_height())
@@ -154,7 +154,7 @@ class Recogniser:
     def _search(self, photo: Pixels, cut: Cut) -> list[Finding]:
         """Find and name cards in a photo; those that no face is like come last."""
         named, unknown = self._outlined(photo, cut)
-        if len(named) != 1 or unknown:
+        if self._gallery.can_vote and (len(named) != 1 or unknown):
             # One card and nothing else that could be one: the usual photo needs no second look.
             named += self._voted(photo, cut, named)
         for finding in unknown:
@@ -178,7 +178,7 @@ class Recogniser:
             score = self._gallery.score(card.vector, row)
             others = [hit for hit in card.hits if hit[1] != row]
             card = replace(card, hits=((score, row), *others))
-            finding = self._examiner.check(card, self._examiner.describe(card))
+            finding = self._examiner.check(card)
             if finding.verdict != "none":
                 found.append(finding)
         return found

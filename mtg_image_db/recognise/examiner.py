@@ -144,7 +144,11 @@ class Examiner:
         if finding.verdict == "none" and finding.evidence.inliers >= LEAST_INLIERS:
             # A frame fits, so the corners are known better now: look again.
             [again] = self.cards([finding.quad], [cut(finding.quad)])
-            finding = self.check(replace(again, votes=first.votes))
+            closer = self.check(replace(again, votes=first.votes))
+            if closer.verdict == "none" and closer.evidence.inliers < finding.evidence.inliers:
+                # The frame fitted by chance, and its corners with it.
+                closer = replace(finding, quad=first.quad)
+            finding = closer
         near = first.score - second.score < _OTHER_WAY
         if finding.verdict == "none" and first.votes >= OFTEN and near:
             half_turn = bool((turned(first.quad) == second.quad).all())

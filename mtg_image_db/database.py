@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
+    from mtg_image_db.encoders.text import TextEncoder
+
 EMBEDDINGS = "mtg_embeddings.npy"
 METADATA = "mtg_meta.jsonl"
 INDEX = "mtg_cards.faiss"
@@ -88,6 +90,7 @@ class Database:
         self._wanted: NDArray[np.bool_] | None = None
         self._exact: ExactIndex | None = None
         self._encoder: Encoder | None = None
+        self._text_encoder: TextEncoder | None = None
         self._recogniser: Recogniser | None = None
         self._check()
 
@@ -174,17 +177,14 @@ class Database:
         DatabaseError
             Its fingerprint is not the database's: its vectors would compare with nothing.
         """
-        theirs, ours = encoder.fingerprint, self.manifest.fingerprint
-        if theirs.digest != ours.digest:
-            before, now = ours.to_json(), theirs.to_json()
-            differing = [name for name in before if before[name] != now[name]]
-            raise DatabaseError(
-                "The encoder is not the one this database was built with",
-                details=f"they differ in {', '.join(differing)}",
-                suggestion="Name the weights it was built with, or build the database again.",
-            )
+        self.manifest.check_encoder(encoder.fingerprint)
         self._encoder = encoder
         self._recogniser = None
+
+    def use_text_encoder(self, encoder: TextEncoder) -> None:
+        """Encode texts with `encoder`; see `use_encoder`."""
+        self.manifest.check_encoder(encoder.fingerprint)
+        self._text_encoder = encoder
 
     @property
     def encoder(self) -> Encoder:
@@ -268,9 +268,7 @@ class Database:
                 details=f"none of {len(self):,} faces in {self.folder} fits the filter",
                 suggestion="See its sets and languages with `mtg-db info`.",
             )
-        narrowed = copy.copy(self)
-        narrowed._narrow(rows)  # noqa: SLF001
-        return narrowed
+        return self._view(rows)
 
     def search(
         self, vectors: NDArray[np.float32], k: int = 5, *, min_score: float = -1.0
@@ -285,6 +283,29 @@ class Database:
             See `query`.
         """
         return [self._matches(hits) for hits in self.search_rows(vectors, k, min_score=min_score)]
+
+    def search_text(self, text: str, k: int = 5, *, min_score: float = -1.0) -> tuple[Match, ...]:
+        """Find the faces that a text describes best, by the text tower of the encoder.
+
+        Scores of texts are lower than those of pictures (0.2 to 0.4 is usual for a CLIP).
+
+        Parameters
+        ----------
+        k, min_score
+            See `query`.
+
+        Raises
+        ------
+        EncoderError
+            The encoder has no text tower (the package's own has none), or cannot be loaded.
+        """
+        from mtg_image_db.encoders.text import TextEncoder
+
+        encoder = self._text_encoder or TextEncoder.load(self.manifest.choice)
+        self.use_text_encoder(encoder)
+        # The graph leads to the neighbours of pictures, and vectors of texts lie elsewhere.
+        view = self if self._exact else self._view(range(len(self)))
+        return view.search(encoder.encode([text]), k, min_score=min_score)[0]
 
     def search_rows(
         self, vectors: NDArray[np.float32], k: int, *, min_score: float = -1.0
@@ -337,12 +358,19 @@ class Database:
         found: Sequence[dict[str, Any]] = record["printings"] if record else ()
         return tuple(found)
 
+    def _view(self, rows: Sequence[int]) -> Database:
+        """A copy that knows some rows only, and compares with each of them."""
+        view = copy.copy(self)
+        view._narrow(rows)  # noqa: SLF001
+        return view
+
     def _narrow(self, rows: Sequence[int]) -> None:
         import numpy as np
 
+        kept = np.array(rows, dtype=np.int64)
         self._wanted = np.zeros(len(self), dtype=bool)
-        self._wanted[rows] = True
-        self._exact = ExactIndex(self.embeddings, first_rows(np.array(rows), self._same))
+        self._wanted[kept] = True
+        self._exact = ExactIndex(self.embeddings, first_rows(kept, self._same))
         self._recogniser = None
 
     def _matches(self, hits: Iterable[Hit]) -> tuple[Match, ...]:

@@ -78,6 +78,17 @@ class Manifest:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DatabaseError.damaged(path, f"{type(error).__name__}: {error}") from error
 
+    def check_encoder(self, theirs: Fingerprint) -> None:
+        """Raise a DatabaseError unless an encoder's vectors compare with the database's."""
+        if theirs.digest != self.fingerprint.digest:
+            before, now = self.fingerprint.to_json(), theirs.to_json()
+            differing = [name for name in before if before[name] != now[name]]
+            raise DatabaseError(
+                "The encoder is not the one this database was built with",
+                details=f"they differ in {', '.join(differing)}",
+                suggestion="Name the weights it was built with, or build the database again.",
+            )
+
 
 def manifest_choice(choice: EncoderChoice) -> dict[str, Any]:
     """How an encoder is named in a manifest: a local file by its full path, any device."""

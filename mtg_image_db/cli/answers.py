@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,11 +25,15 @@ _STYLES: dict[str, Style] = {"confident": "good", "likely": "unsure", "none": "b
 
 @dataclass(frozen=True)
 class Asked:
-    """A picture that was asked about; `error` says why it could not be read."""
+    """A picture that was asked about; `error` says why it could not be read.
+
+    Or a text: it has `matches`, and no cards.
+    """
 
     name: str
     cards: tuple[CardAnswer, ...] = ()
     error: str = ""
+    matches: tuple[Match, ...] | None = None
 
     @property
     def title(self) -> str:
@@ -41,11 +45,13 @@ def print_table(asked: Asked, k: int) -> None:
     """For people: a heading and a table for each card."""
     if asked.error:
         say(f"{asked.title}: {asked.error}")
+    if asked.matches is not None:
+        answer(_matches(asked.matches, k) if asked.matches else "No match.")
     for number, card in enumerate(asked.cards, start=1):
         which = f"card {number}: " if len(asked.cards) > 1 else ""
         answer(which + _heading(card), _STYLES[card.verdict])
         if card.matches:
-            answer(_matches(card, k), "faint" if card.verdict == "none" else "plain")
+            answer(_matches(card.matches, k), "faint" if card.verdict == "none" else "plain")
 
 
 def print_json(asked: Asked, k: int) -> None:  # noqa: ARG001
@@ -53,6 +59,8 @@ def print_json(asked: Asked, k: int) -> None:  # noqa: ARG001
     about: dict[str, object] = {"version": VERSION, "query": asked.name}
     if asked.error:
         about["error"] = asked.error
+    elif asked.matches is not None:
+        about["matches"] = [match.to_json() for match in asked.matches]
     else:
         about["cards"] = [
             {
@@ -68,19 +76,20 @@ def print_json(asked: Asked, k: int) -> None:  # noqa: ARG001
 
 
 def print_csv(asked: Asked, k: int) -> None:  # noqa: ARG001
-    """For spreadsheets: one line a card; a card that was not recognised has no name."""
+    """For spreadsheets: one line a card; a card that was not recognised has no name.
+
+    Of a text, one line a match.
+    """
     if asked.error:
         _print_row([asked.name, *[""] * (len(COLUMNS) - 2), asked.error])
+    for match in asked.matches or ():
+        _print_row([asked.name, "", "", *_cells(match, ""), "", ""])
     for number, card in enumerate(asked.cards, start=1):
-        named: list[object] = [""] * 4
-        rest: list[object] = [""] * 2
-        score = ""
+        cells = ["", "", "", "", "", card.points, "", ""]
         if card.verdict != "none" and card.matches:
-            face, score = card.matches[0].face, f"{card.matches[0].score:.4f}"
-            named = [face.name, face.set, face.collector_number, face.lang]
-            rest = [face.scryfall_id, face.card_url]
+            cells = _cells(card.matches[0], card.points)
         quad = " ".join(f"{x:.0f},{y:.0f}" for x, y in card.quad)
-        _print_row([asked.name, number, card.verdict, *named, score, card.points, *rest, quad, ""])
+        _print_row([asked.name, number, card.verdict, *cells, quad, ""])
 
 
 def print_csv_header() -> None:
@@ -93,6 +102,13 @@ FORMATS: dict[str, Callable[[Asked, int], None]] = {
     "json": print_json,
     "csv": print_csv,
 }
+
+
+def _cells(match: Match, points: object) -> list[object]:
+    """The columns from the name to the URL."""
+    face = match.face
+    named = (face.name, face.set, face.collector_number, face.lang)
+    return [*named, f"{match.score:.4f}", points, face.scryfall_id, face.card_url]
 
 
 def _print_row(row: Iterable[object]) -> None:
@@ -111,8 +127,8 @@ def _heading(card: CardAnswer) -> str:
     return f"{card.verdict}: {best.face.name}, {printing}, score {best.score:.3f}"
 
 
-def _matches(card: CardAnswer, k: int) -> str:
-    shown = card.matches[:k]
+def _matches(matches: Sequence[Match], k: int) -> str:
+    shown = matches[:k]
     text = table(
         ("rank", "name", "set", "number", "score", "URL"),
         [
@@ -129,7 +145,7 @@ def _matches(card: CardAnswer, k: int) -> str:
         right=(0, 4),
         last_if_room=True,
     )
-    hidden = len(card.matches) - len(shown)
+    hidden = len(matches) - len(shown)
     if hidden:
         text += f"\n      and {hidden:,} more with images identical to these"
     return text + _shared_artwork(shown[0])

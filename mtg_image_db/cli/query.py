@@ -45,6 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="answer each picture that appears in a folder, once, until Ctrl-C",
     )
+    add(
+        "--text",
+        metavar="WORDS",
+        help="instead of pictures: the faces that fit a description "
+        "best, where the database's encoder is a CLIP; in quotes",
+    )
     text = "fetch URLs also from this machine and its network"
     add("--allow-private", action="store_true", help=text)
     add_db(parser)
@@ -122,9 +128,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def check(arguments: argparse.Namespace) -> list[str]:
     """What is wrong with the arguments together."""
     problems = []
-    lists = [arguments.paths_from, arguments.watch]
-    if bool(arguments.images) + sum(each is not None for each in lists) != 1:
-        problems.append("name pictures, or a list of them (--paths-from), or a folder (--watch)")
+    others = [arguments.paths_from, arguments.watch, arguments.text]
+    if bool(arguments.images) + sum(each is not None for each in others) != 1:
+        problems.append(
+            "name pictures, or a list of them (--paths-from), or a folder (--watch), or give a "
+            "description (--text)"
+        )
+    if arguments.text is not None and not arguments.text.strip():
+        problems.append("--text must hold words")
+    if arguments.contact_sheet and arguments.text is not None:
+        problems.append("--contact-sheet shows cards in pictures, and --text has none")
     if arguments.find_report and not arguments.images:
         problems.append(_ONE_ONLY)
     if arguments.contact_sheet and arguments.watch is not None:
@@ -139,6 +152,10 @@ def run(arguments: argparse.Namespace) -> int:
     show = FORMATS[arguments.format]
     if arguments.format == "csv":
         print_csv_header()
+    if arguments.text is not None:
+        found = database.search_text(arguments.text, arguments.k, min_score=arguments.min_score)
+        show(Asked(arguments.text, matches=found), arguments.k)
+        return 0
     sheet: list[SheetEntry] = []
     asked = broken = 0
     for name in names:
@@ -206,9 +223,14 @@ def _open(arguments: argparse.Namespace) -> Database:
     encoder = replace(database.manifest.choice, device=arguments.device)
     if arguments.pretrained:
         encoder = replace(encoder, pretrained=arguments.pretrained)
-    # A file that is named has to be looked at: it may be another encoder's.
-    known = None if arguments.pretrained else database.manifest.fingerprint
-    database.use_encoder(load_encoder(encoder, known))
+    if arguments.text is not None:
+        from mtg_image_db.encoders.text import TextEncoder
+
+        database.use_text_encoder(TextEncoder.load(encoder))
+    else:
+        # A file that is named has to be looked at: it may be another encoder's.
+        known = None if arguments.pretrained else database.manifest.fingerprint
+        database.use_encoder(load_encoder(encoder, known))
     wanted = FaceFilter(
         sets=arguments.set,
         langs=arguments.lang,

@@ -54,46 +54,8 @@ class OpenClipEncoder:
     @classmethod
     def load(cls, choice: EncoderChoice) -> OpenClipEncoder:
         """Load a model; see `load_encoder`."""
-        open_clip = _open_clip()
-        import torch
-
-        device = _device(choice.device)
-        weights, facts = resolve_weights(choice)
-        try:
-            model = open_clip.create_model(
-                choice.model,
-                pretrained=weights,
-                force_image_size=choice.size,
-                force_quick_gelu=bool(facts.get("quick_gelu")),
-                require_pretrained=True,
-                device="cpu",
-            )
-        # open_clip raises whatever its parts raise; all of it means the same to a user.
-        except Exception as error:
-            raise EncoderError(
-                f"The model {choice.model} cannot be loaded with these weights",
-                # torch's own advice for files that hold no weights is to load them unsafely.
-                details="the file holds no weights"
-                if "nickling" in type(error).__name__
-                else _first_line(error),
-                suggestion="Check that --model names the architecture that --pretrained was made "
-                "for, and that the model accepts --size.",
-            ) from error
-        visual = model.visual.eval().to(device)
-        height, width = choice.size or _pair(visual.image_size)
-        own = getattr(visual, "preprocess_cfg", {})
-        preprocessing = Preprocessing(
-            height,
-            width,
-            choice.fit or ("squash" if choice.model == DEFAULT_MODEL else "pad"),
-            _triple(facts.get("mean") or own.get("mean") or open_clip.OPENAI_DATASET_MEAN),
-            _triple(facts.get("std") or own.get("std") or open_clip.OPENAI_DATASET_STD),
-        )
-        with torch.inference_mode():
-            probe = visual(torch.zeros(1, 3, height, width, device=device))
-        digest = _digest(visual)
-        fingerprint = Fingerprint(choice.model, digest, int(probe.shape[-1]), preprocessing)
-        return cls(visual, fingerprint, device)
+        model, fingerprint, device = load_model(choice)
+        return cls(model.visual, fingerprint, device)
 
     @property
     def precisions(self) -> tuple[str, ...]:
@@ -134,6 +96,69 @@ class OpenClipEncoder:
             batch = batch.permute(0, 3, 1, 2).float().sub_(self._mean).div_(self._std)
             vectors = self._tower(batch.to(self._dtype)).float().cpu().numpy()
         return normalised(vectors)
+
+
+def load_model(choice: EncoderChoice) -> tuple[Any, Fingerprint, torch.device]:
+    """Load a model with both its towers, the image tower on the device that is given back.
+
+    Raises
+    ------
+    EncoderError
+        See `load_encoder`.
+    """
+    open_clip = _open_clip()
+    import torch
+
+    device = _device(choice.device)
+    weights, facts = resolve_weights(choice)
+    try:
+        model = open_clip.create_model(
+            choice.model,
+            pretrained=weights,
+            force_image_size=choice.size,
+            force_quick_gelu=bool(facts.get("quick_gelu")),
+            require_pretrained=True,
+            device="cpu",
+        )
+    # open_clip raises whatever its parts raise; all of it means the same to a user.
+    except Exception as error:
+        raise EncoderError(
+            f"The model {choice.model} cannot be loaded with these weights",
+            # torch's own advice for files that hold no weights is to load them unsafely.
+            details="the file holds no weights"
+            if "nickling" in type(error).__name__
+            else _first_line(error),
+            suggestion="Check that --model names the architecture that --pretrained was made "
+            "for, and that the model accepts --size.",
+        ) from error
+    visual = model.visual.eval().to(device)
+    height, width = choice.size or _pair(visual.image_size)
+    own = getattr(visual, "preprocess_cfg", {})
+    preprocessing = Preprocessing(
+        height,
+        width,
+        choice.fit or ("squash" if choice.model == DEFAULT_MODEL else "pad"),
+        _triple(facts.get("mean") or own.get("mean") or open_clip.OPENAI_DATASET_MEAN),
+        _triple(facts.get("std") or own.get("std") or open_clip.OPENAI_DATASET_STD),
+    )
+    with torch.inference_mode():
+        probe = visual(torch.zeros(1, 3, height, width, device=device))
+    digest = _digest(visual)
+    fingerprint = Fingerprint(choice.model, digest, int(probe.shape[-1]), preprocessing)
+    return model, fingerprint, device
+
+
+def load_tokenizer(model: str) -> Any:
+    """Load what cuts texts into a model's tokens; that of some models is fetched from a hub."""
+    try:
+        return _open_clip().get_tokenizer(model)
+    # Whatever its parts raise; all of it means the same to a user.
+    except Exception as error:
+        raise EncoderError(
+            f"The tokenizer of {model} cannot be loaded",
+            details=_first_line(error),
+            suggestion="Run once with a network: it is cached from then on.",
+        ) from error
 
 
 def resolve_weights(choice: EncoderChoice) -> tuple[str | None, dict[str, Any]]:

@@ -1,0 +1,62 @@
+"""Texts to vectors that compare with those of pictures, where a model was trained on both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from mtg_image_db.encoders import DEFAULT_MODEL, EncoderChoice, Fingerprint, normalised
+from mtg_image_db.errors import EncoderError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class TextEncoder:
+    """The text tower of an open_clip model, run by torch on the CPU.
+
+    `fingerprint` is that of the model's image tower: which vectors those of texts compare with.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, fingerprint: Fingerprint) -> None:
+        self._model = model
+        self._tokenizer = tokenizer
+        self.fingerprint = fingerprint
+
+    @classmethod
+    def load(cls, choice: EncoderChoice) -> TextEncoder:
+        """Load a model with both towers, in seconds.
+
+        Raises
+        ------
+        EncoderError
+            It has no text tower; or see `load_encoder`.
+        """
+        if choice.model == DEFAULT_MODEL:
+            # open_clip gives each model a text tower; this one's is as small as it can be, and
+            # never was trained.
+            raise EncoderError(
+                "This database's encoder knows pictures only, no texts",
+                details=f"{choice.model} has no text tower",
+                suggestion="Build another database with a CLIP, and ask that: mtg-db build "
+                "--model ViT-B-32 --pretrained laion2b_s34b_b79k --out clip_out",
+            )
+        from mtg_image_db.encoders.openclip import load_model, load_tokenizer
+
+        model, fingerprint, _ = load_model(choice)
+        return cls(model.eval(), load_tokenizer(choice.model), fingerprint)
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Encode texts; of a long one the model reads the beginning (CLIP: 77 tokens).
+
+        Returns
+        -------
+        float32 [B, dimension], L2-normalised.
+        """
+        import torch
+
+        # What was typed may hold bytes that are no text.
+        tokens = self._tokenizer([text.encode("utf-8", "replace").decode() for text in texts])
+        with torch.inference_mode():
+            return normalised(self._model.encode_text(tokens).float().numpy())

@@ -69,7 +69,7 @@ def test_the_json_is_what_its_page_says(inside: Path, capsys: pytest.CaptureFixt
     assert main(["query", "card7.jpg", "broken.jpg", "noise.png", "--json"]) == 0
     good, broken, unknown = json_lines(capsys.readouterr().out)
     assert broken == {"version": 1, "query": "broken.jpg", "error": "not an image"}
-    assert {"error", *good} == documented("## JSON")
+    assert {"error", "matches", *good} == documented("## JSON")
     types: dict[str, Any] = {"verdict": str, "quad": list, "points": int, "matches": list}
     for answer in (good, unknown):
         assert answer["version"] == 1

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtg_image_db.cores import usable_cores
 from mtg_image_db.encoders import Fingerprint, normalised
 from mtg_image_db.errors import EncoderError
 from mtg_image_db.images import Fit
@@ -44,7 +44,7 @@ class OnnxEncoder:
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _ERRORS_ONLY
-        options.intra_op_num_threads = _cores()
+        options.intra_op_num_threads = usable_cores()
         # A thread that spins for work takes its core from those that decode.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
@@ -84,10 +84,3 @@ class OnnxEncoder:
         image = np.ascontiguousarray(image.transpose(0, 3, 1, 2))
         [vectors] = self._session.run(["vector"], {"image": image})
         return normalised(vectors)
-
-
-def _cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH, prepare
@@ -111,7 +112,7 @@ class Examiner:
     by_scores
         There are no local features: scores alone decide.
     seconds
-        Time spent so far, by stage.
+        Time spent so far, by stage, in all threads together.
     """
 
     def __init__(self, encoder: Encoder, gallery: Gallery, thresholds: Thresholds | None) -> None:
@@ -120,6 +121,7 @@ class Examiner:
         self._thresholds = thresholds
         self.by_scores = gallery.features([]) is None
         self.seconds: dict[str, float] = defaultdict(float)
+        self._clock = Lock()
 
     def all_ways(self, guesses: Sequence[Guess], cut: Cut) -> list[list[Card]]:
         """Encode guesses, each as the ways a card could lie in it, the most similar way first."""
@@ -136,19 +138,11 @@ class Examiner:
             for guess, some in zip(guesses, ways, strict=True)
         ]
 
-    def check_ways(self, cards: Sequence[Card], cut: Cut) -> Finding:
+    def check_ways(self, cards: Sequence[Card]) -> Finding:
         """Check the most similar way of a guess; the next one as well where it is near."""
         first, second = cards[:2]
         features = None if self.by_scores else self.describe(first)
         finding = self.check(first, features)
-        if finding.verdict == "none" and finding.evidence.inliers >= LEAST_INLIERS:
-            # A frame fits, so the corners are known better now: look again.
-            [again] = self.cards([finding.quad], [cut(finding.quad)])
-            closer = self.check(replace(again, votes=first.votes))
-            if closer.verdict == "none" and closer.evidence.inliers < finding.evidence.inliers:
-                # The frame fitted by chance, and its corners with it.
-                closer = replace(finding, quad=first.quad)
-            finding = closer
         near = first.score - second.score < _OTHER_WAY
         if finding.verdict == "none" and first.votes >= OFTEN and near:
             half_turn = bool((turned(first.quad) == second.quad).all())
@@ -222,8 +216,9 @@ class Examiner:
         verdict = by_geometry(evidence[best], second)
         corners = evidence[best].corners
         # What fits by chance says nothing about corners.
-        fits = verdict != "none" or evidence[best].inliers >= LEAST_INLIERS
-        quad = moved(corners, card.quad) if fits and corners is not None else card.quad
+        quad = card.quad
+        if verdict != "none" and corners is not None:
+            quad = moved(corners, quad)
         return Finding(quad, rows[best], verdict, evidence[best], card)
 
     def least_height(self) -> int:
@@ -237,4 +232,5 @@ class Examiner:
         try:
             yield
         finally:
-            self.seconds[stage] += time.perf_counter() - began
+            with self._clock:
+                self.seconds[stage] += time.perf_counter() - began

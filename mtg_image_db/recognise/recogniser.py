@@ -7,10 +7,13 @@ exactly its corners are. What lies within a named card is not looked at again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from mtg_image_db.cores import usable_cores
 from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH
 from mtg_image_db.recognise.examiner import (
     LEAST_INLIERS,
@@ -28,6 +31,8 @@ from mtg_image_db.recognise.scene import Scene
 from mtg_image_db.recognise.verdict import Thresholds, Verdict
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from PIL import Image
 
     from mtg_image_db.encoders import Encoder
@@ -50,6 +55,8 @@ _OVER = 0.5
 _MOVED = 0.95
 _MOST_VOTED = 12
 _SAME_PICTURE = 0.995
+_MAP_SIDE = 256
+_SHOWN = 0.4
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,13 @@ class Recogniser:
         self._gallery = gallery
         self._examiner = Examiner(encoder, gallery, thresholds)
 
+    @cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        """OpenCV and NumPy let other threads run while they compute."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        return ThreadPoolExecutor(usable_cores(), thread_name_prefix="examine")
+
     @property
     def seconds(self) -> dict[str, float]:
         """Time spent so far, by stage."""
@@ -107,33 +121,37 @@ class Recogniser:
         import numpy as np
 
         frame = frame_of(picture.width, picture.height)
+        examiner = self._examiner
+        if not find:
+            [card] = examiner.cards([frame], [picture])
+            return self._answers([examiner.check(card)], lambda _: picture, k)
+        scale = min(1.0, LONG_SIDE / max(picture.size))
+        if scale < 1:
+            with examiner.timed("find"):
+                size = (round(picture.width * scale), round(picture.height * scale))
+                picture = picture.resize(size, reducing_gap=2.0)
+                frame = frame_of(*size)
 
         def cut(quad: Quad) -> Image.Image:
             # Turned, not warped: a scan must stay what it is.
             turns = int(np.abs(frame - quad[:1]).sum(axis=1).argmin())
             return picture.rotate(90 * (turns + 3 * (picture.width > picture.height)), expand=True)
 
-        examiner = self._examiner
-        if not find:
-            [card] = examiner.cards([frame], [picture])
-            return self._answers([examiner.check(card)], cut, k)
         [[whole, *_]] = examiner.all_ways([Guess(frame, 0)], cut)
         finding = examiner.check(whole)
         fills = area_of(finding.quad) > _FILLS * picture.width * picture.height
-        if finding.verdict == "confident" and fills:
+        if min(picture.size) < _LEAST_SIDE:
+            answers = self._answers([replace(finding, verdict="none")], cut, k)
+        elif finding.verdict == "confident" and fills:
             cutter = _cutter(np.asarray(picture), examiner.least_height())
-            return self._answers([finding], cutter, k)
-        scale = min(1.0, LONG_SIDE / max(picture.size))
-        size = (round(picture.width * scale), round(picture.height * scale))
-        if min(size) < _LEAST_SIDE:
-            return self._answers([replace(finding, verdict="none")], cut, k)
-        with examiner.timed("find"):
-            photo = np.asarray(picture if scale == 1 else picture.resize(size, reducing_gap=2.0))
-        cutter = _cutter(photo, examiner.least_height())
-        found = self._search(photo, cutter)
-        if instead := self._whole_instead(finding, whole, found):
-            return self._answers([instead], cut, k)
-        answers = self._answers(found, cutter, k)
+            answers = self._answers([finding], cutter, k)
+        else:
+            photo = np.asarray(picture)
+            cutter = _cutter(photo, examiner.least_height())
+            found = self._search(photo, cutter)
+            if instead := self._whole_instead(finding, whole, found):
+                found, cutter = [instead], cut
+            answers = self._answers(found, cutter, k)
         return [replace(answer, quad=answer.quad / scale) for answer in answers]
 
     def _whole_instead(
@@ -154,7 +172,7 @@ class Recogniser:
     def _search(self, photo: Pixels, cut: Cut) -> list[Finding]:
         """Find and name cards in a photo; those that no face is like come last."""
         named, unknown = self._outlined(photo, cut)
-        if self._gallery.can_vote and (len(named) != 1 or unknown):
+        if self._gallery.can_vote and (len(named) != 1 or unknown) and _has_room(photo, named):
             # One card and nothing else that could be one: the usual photo needs no second look.
             named += self._voted(photo, cut, named)
         for finding in unknown:
@@ -193,17 +211,18 @@ class Recogniser:
         def look(some: Sequence[Guess], most: int) -> None:
             """Check guesses, the most similar to a face first, until `most` were nothing."""
             ways = self._examiner.all_ways([g for g in some if not _taken(g.quad, named)], cut)
-            for cards in sorted(ways, key=lambda cards: -cards[0].score):
-                if most == 0:
+            ways.sort(key=lambda cards: -cards[0].score)
+            while most > 0:
+                ways = [cards for cards in ways if not _taken(cards[0].quad, named)]
+                now, ways = _apart(ways, min(most, usable_cores()))
+                if not now:
                     return
-                if _taken(cards[0].quad, named):
-                    continue
-                finding = self._examiner.check_ways(cards, cut)
-                if finding.verdict == "none":
-                    unknown.append(finding)
-                    most -= 1
-                elif not _taken(finding.quad, named):
-                    named.append(finding)
+                for finding in self._threads.map(self._examiner.check_ways, now):
+                    if finding.verdict == "none":
+                        unknown.append(finding)
+                        most -= 1
+                    elif not _taken(finding.quad, named):
+                        named.append(finding)
 
         often = [guess for guess in guesses if guess.votes >= OFTEN]
         for start in range(0, len(often), _ROUND):
@@ -272,11 +291,40 @@ def _is_as_large(quad: Quad, sizes: Sequence[float]) -> bool:
     return not sizes or any(area < _AS_LARGE * size < _AS_LARGE**2 * area for size in sizes)
 
 
-def _taken(quad: Quad, named: Sequence[Finding]) -> bool:
+def _taken(quad: Quad, named: Sequence[Finding | Card]) -> bool:
     """Whether a quad lies within a named card, around one, or much over one."""
     return any(
-        covered(quad, finding.quad) > _WITHIN
-        or covered(finding.quad, quad) > _WITHIN
-        or overlap(quad, finding.quad) > _BESIDE
-        for finding in named
+        covered(quad, card.quad) > _WITHIN
+        or covered(card.quad, quad) > _WITHIN
+        or overlap(quad, card.quad) > _BESIDE
+        for card in named
     )
+
+
+def _apart(ways: Sequence[list[Card]], most: int) -> tuple[list[list[Card]], list[list[Card]]]:
+    """The first guesses, at most so many, that cannot be one card; and those that are left."""
+    now: list[list[Card]] = []
+    later: list[list[Card]] = []
+    for cards in ways:
+        free = len(now) < most and not _taken(cards[0].quad, [one[0] for one in now])
+        (now if free else later).append(cards)
+    return now, later
+
+
+def _has_room(photo: Pixels, named: Sequence[Finding]) -> bool:
+    """Whether enough of a photo lies beside the named cards to show another one of their size."""
+    import cv2
+    import numpy as np
+
+    if not named:
+        return True
+    scale = _MAP_SIDE / max(photo.shape[:2])
+    free = np.full((round(photo.shape[0] * scale), round(photo.shape[1] * scale)), 255, np.uint8)
+    for finding in named:
+        cv2.fillConvexPoly(free, np.round(finding.quad * scale).astype(np.int32), 0)
+    # A third of a card's width, all round.
+    radius = cv2.distanceTransform(
+        cv2.copyMakeBorder(free, 1, 1, 1, 1, cv2.BORDER_CONSTANT), cv2.DIST_L2, 3
+    ).max()
+    width = min(math.sqrt(area_of(finding.quad) * CARD_WIDTH / CARD_HEIGHT) for finding in named)
+    return bool(radius > _SHOWN / 2 * width * scale)

@@ -307,7 +307,17 @@ def test_where_torch_is_needed_the_error_says_what_to_install(home: Path, argume
 
 
 def test_help_and_version_import_nothing_heavy() -> None:
-    heavy = ("torch", "onnxruntime", "faiss", "numpy", "PIL", "requests", "tqdm", "sqlite3")
+    heavy = (
+        "torch",
+        "onnxruntime",
+        "faiss",
+        "numpy",
+        "PIL",
+        "requests",
+        "tqdm",
+        "sqlite3",
+        "shtab",
+    )
     for arguments in ("--help", "--version", "download --help", "build --help", "query --help"):
         code = (
             "import sys\nfrom mtg_image_db.cli import main\n"

@@ -54,15 +54,18 @@ def number(name: str, low: float, high: float | None = None) -> Value:
     return convert
 
 
-def choice(name: str, options: Sequence[str]) -> Value:
+class Choice:
     """One of some words."""
 
-    def convert(text: str) -> str | Problem:
-        if text not in options:
-            return Problem(f"{name} must be one of {', '.join(options)}")
-        return text
+    def __init__(self, name: str, words: Sequence[str]) -> None:
+        self._name = name
+        self.words = tuple(words)
 
-    return convert
+    def __call__(self, text: str) -> str | Problem:
+        """Convert an argument."""
+        if text not in self.words:
+            return Problem(f"{self._name} must be one of {', '.join(self.words)}")
+        return text
 
 
 def auto_or(convert: Value) -> Value:

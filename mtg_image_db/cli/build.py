@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 
 from mtg_image_db.build.options import BuildOptions, BuildSummary
-from mtg_image_db.cli.arguments import auto_or, choice, image_size, integer
+from mtg_image_db.cli.arguments import Choice, auto_or, image_size, integer
 from mtg_image_db.cli.console import Bars, counted, say, size_text
 from mtg_image_db.cli.options import (
     add_cache,
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_out(parser)
     add(
         "--kind",
-        type=choice("--kind", KINDS),
+        type=Choice("--kind", KINDS),
         metavar="KIND",
         help="only faces of this snapshot: " + ", ".join(KINDS) + " (all in the cache)",
     )
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--fit",
-        type=choice("--fit", ("pad", "squash")),
+        type=Choice("--fit", ("pad", "squash")),
         metavar="pad|squash",
         help="keep the card's shape and fill up, or fill the input (the encoder's own)",
     )
@@ -72,7 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--precision",
-        type=auto_or(choice("--precision", ("fp32", "bf16", "fp16"))),
+        type=Choice("--precision", ("auto", "fp32", "bf16", "fp16")),
+        default="auto",
         metavar="auto|fp32|bf16|fp16",
         help="how the encoder computes (auto: try what is fastest, if its vectors agree with "
         "fp32; keep what earlier vectors were made with)",
@@ -158,7 +159,7 @@ def options_of(arguments: argparse.Namespace) -> BuildOptions:
             device=arguments.device,
         ),
         batch=arguments.batch,
-        precision=arguments.precision,
+        precision=None if arguments.precision == "auto" else arguments.precision,
         hnsw_m=arguments.hnsw_m,
         hnsw_ef_construction=arguments.hnsw_ef_construction,
         local_features=not arguments.no_local_features,

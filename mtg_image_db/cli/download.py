@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 
 from mtg_image_db.cli.arguments import (
-    choice,
+    Choice,
     environment,
     integer,
     url,
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--kind",
-        type=choice("--kind", KINDS),
+        type=Choice("--kind", KINDS),
         default="unique_artwork",
         metavar="KIND",
         help="which bulk snapshot chooses the images: " + ", ".join(KINDS) + " (%(default)s)",
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--include-digital", action="store_true", help="also cards that exist on screens only")
     add(
         "--image",
-        type=choice("--image", IMAGE_SIZES),
+        type=Choice("--image", IMAGE_SIZES),
         default="normal",
         metavar="SIZE",
         help="image size: " + ", ".join(IMAGE_SIZES) + " (%(default)s)",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from mtg_image_db.cli.arguments import choice, folder
+from mtg_image_db.cli.arguments import Choice, folder
 from mtg_image_db.cli.console import Bars, counted, say, size_text
 from mtg_image_db.cli.options import add_db
 
@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_db(parser)
     parser.add_argument(
         "--format",
-        type=choice("--format", FORMATS),
+        type=Choice("--format", FORMATS),
         required=True,
         metavar="FORMAT",
         help="npy (vectors and JSON Lines), parquet (one table; needs pyarrow), browser (int8 or "
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--dtype",
-        type=choice("--dtype", ("int8", "float32")),
+        type=Choice("--dtype", ("int8", "float32")),
         default="int8",
         metavar="int8|float32",
         help="of the vectors for browsers (%(default)s)",

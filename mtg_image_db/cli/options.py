@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from mtg_image_db.cli.arguments import choice, codes, file, folder, integer
+from mtg_image_db.cli.arguments import Choice, codes, file, folder, integer
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -84,7 +84,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     """Declare --device."""
     parser.add_argument(
         "--device",
-        type=choice("--device", DEVICES),
+        type=Choice("--device", DEVICES),
         default="auto",
         metavar="DEVICE",
         help="where the encoder runs: " + ", ".join(DEVICES) + " (%(default)s: the package's own "

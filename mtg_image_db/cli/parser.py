@@ -23,6 +23,7 @@ COMMANDS = {
     "verify": "Check a database thoroughly: every digest, every vector, every face",
     "verify-cache": "Read and decode every cached image again",
     "clean": "Remove cached files that nothing needs any more",
+    "completion": "Print a script that completes commands and options in a shell",
     "demo": "Show the whole way offline: draw cards, download, build, query",
 }
 """What each does. Here, since importing all of them takes longer than starting Python."""

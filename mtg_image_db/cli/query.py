@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from mtg_image_db.cli.answers import FORMATS, Asked, print_csv_header
-from mtg_image_db.cli.arguments import choice, codes, file, folder, integer, number
+from mtg_image_db.cli.arguments import Choice, codes, file, folder, integer, number
 from mtg_image_db.cli.console import answer, counted, say
 from mtg_image_db.cli.options import add_db, add_device, add_filters, add_strict
 from mtg_image_db.errors import ImageError, InvalidArguments, MissingInput
@@ -91,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--format",
-        type=choice("--format", tuple(FORMATS)),
+        type=Choice("--format", tuple(FORMATS)),
         default="table",
         metavar="FORMAT",
         help="table; json (one object a line); csv (one line a card) (%(default)s)",

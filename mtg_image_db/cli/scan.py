@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtg_image_db.cli.arguments import choice, codes, file, folder
+from mtg_image_db.cli.arguments import Choice, codes, file, folder
 from mtg_image_db.cli.console import Bars, counted, say
 from mtg_image_db.cli.options import add_device, add_strict
 from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, Assumptions
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     def one_of(name: str, words: tuple[str, ...], what: str, default: str | None) -> None:
         text = f"{what}: {', '.join(words)}"
-        add(name, type=choice(name, words), default=default, metavar="WORD", help=text)
+        add(name, type=Choice(name, words), default=default, metavar="WORD", help=text)
 
     text = "a photo, a folder of photos, a pattern (*.jpg) or a URL"
     add("photos", nargs="+", metavar="PHOTO", help=text)

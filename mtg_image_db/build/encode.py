@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import io
-import os
 import time
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
@@ -17,6 +14,7 @@ from typing import TYPE_CHECKING
 from mtg_image_db.build.options import BuildOptions, BuildSummary
 from mtg_image_db.build.plan import PlannedFace
 from mtg_image_db.checkpoint import Checkpoint
+from mtg_image_db.cores import in_order
 from mtg_image_db.encoders import Encoder
 from mtg_image_db.encoders.probe import LEAST_IMAGES, Tuning, tune
 from mtg_image_db.errors import ImageError
@@ -137,24 +135,13 @@ def decode_ahead(
     described
         Find the local features as well.
 
-    Yields
-    ------
-    A face, and its picture or a text that says what is wrong with its file.
+    Returns
+    -------
+    Each face, and its picture or a text that says what is wrong with its file.
     """
-    pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode")
-    try:
-        waiting: deque[tuple[PlannedFace, Future[Decoded | str]]] = deque()
-        for face in faces:
-            work = pool.submit(_decode, cache / face.path, face.key, how, described)
-            waiting.append((face, work))
-            if len(waiting) > _AHEAD:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        while waiting:
-            first, future = waiting.popleft()
-            yield first, future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    return in_order(
+        lambda face: _decode(cache / face.path, face.key, how, described), faces, _AHEAD
+    )
 
 
 def perturbed_queries(

@@ -82,6 +82,23 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _sightings(database: Database, photos: Sequence[str], broken: list[str]) -> Iterator[Sighting]:
     """Every card in the photos, one photo after the other; those that cannot be read are told."""
+    from mtg_image_db.cores import in_order, usable_cores
+
+    bars = Bars()
+    bars.start("scanning", len(photos), "photos")
+    ahead = 2 * usable_cores()
+    for photo, seen in in_order(lambda photo: _seen_in(database, photo), photos, ahead):
+        if isinstance(seen, ImageError):
+            bars.note(f"{photo}: {seen.message}")
+            broken.append(photo)
+        else:
+            yield from seen
+            bars.advance()
+    bars.finish()
+
+
+def _seen_in(database: Database, photo: str) -> list[Sighting] | ImageError:
+    """Every card in a photo, or why it cannot be read."""
     import numpy as np
     from PIL import Image
 
@@ -91,21 +108,17 @@ def _sightings(database: Database, photos: Sequence[str], broken: list[str]) -> 
     from mtg_image_db.recognise.quads import rectify
     from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS
 
-    bars = Bars()
-    bars.start("scanning", len(photos), "photos")
-    for photo in photos:
-        try:
-            picture, _ = open_photo(source_of(photo), at_least=ENOUGH_PIXELS)
-        except ImageError as error:
-            bars.note(f"{photo}: {error.message}")
-            broken.append(photo)
-            continue
-        for index, card in enumerate(database.query(picture), start=1):
-            quad = np.array(card.quad, dtype=np.float32)
-            crop = Image.fromarray(rectify(np.asarray(picture), quad, CARD_WIDTH, CARD_HEIGHT))
-            yield Sighting(photo, index, card.verdict, card.matches, crop)
-        bars.advance()
-    bars.finish()
+    try:
+        picture, _ = open_photo(source_of(photo), at_least=ENOUGH_PIXELS)
+    except ImageError as error:
+        return error
+    pixels = np.asarray(picture)
+    sightings = []
+    for index, card in enumerate(database.query(picture), start=1):
+        quad = np.array(card.quad, dtype=np.float32)
+        crop = Image.fromarray(rectify(pixels, quad, CARD_WIDTH, CARD_HEIGHT))
+        sightings.append(Sighting(photo, index, card.verdict, card.matches, crop))
+    return sightings
 
 
 def _write(data: bytes, out: Path | None) -> None:

@@ -108,11 +108,21 @@ class Recogniser:
         """Time spent so far, by stage."""
         return self._examiner.seconds
 
-    def recognise(self, picture: Image.Image, k: int, *, find: bool = True) -> list[SeenCard]:
+    def recognise(
+        self,
+        picture: Image.Image,
+        k: int,
+        *,
+        find: bool = True,
+        as_built: Image.Image | None = None,
+    ) -> list[SeenCard]:
         """Name the cards in an upright RGB picture; at least one, if only to say ``none``.
 
         Parameters
         ----------
+        as_built
+            The picture as a build decodes it, where it may be a scan: that of a card in the
+            database then has the very vector that is stored.
         k
             How many distinct vectors to answer with for each card.
         find
@@ -123,7 +133,7 @@ class Recogniser:
         frame = frame_of(picture.width, picture.height)
         examiner = self._examiner
         if not find:
-            [card] = examiner.cards([frame], [picture])
+            [card] = examiner.cards([frame], [as_built or picture])
             return self._answers([examiner.check(card)], lambda _: picture, k)
         scale = min(1.0, LONG_SIDE / max(picture.size))
         if scale < 1:
@@ -135,6 +145,8 @@ class Recogniser:
         def cut(quad: Quad) -> Image.Image:
             # Turned, not warped: a scan must stay what it is.
             turns = int(np.abs(frame - quad[:1]).sum(axis=1).argmin())
+            if as_built and not turns:
+                return as_built
             return picture.rotate(90 * (turns + 3 * (picture.width > picture.height)), expand=True)
 
         [[whole, *_]] = examiner.all_ways([Guess(frame, 0)], cut)

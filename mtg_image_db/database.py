@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from mtg_image_db.answers import CardAnswer, Match
 from mtg_image_db.encoders import Encoder, load_encoder
 from mtg_image_db.errors import DatabaseError, StorageError
 from mtg_image_db.files import read_json_object
-from mtg_image_db.images import open_photo, upright_rgb
+from mtg_image_db.images import is_card_shaped, open_for, open_photo, upright_rgb
 from mtg_image_db.index.exact import ExactIndex, first_rows
 from mtg_image_db.index.hnsw import Index
 from mtg_image_db.manifest import MANIFEST, Manifest
@@ -22,7 +22,7 @@ from mtg_image_db.recognise.examiner import Hit
 from mtg_image_db.recognise.features import POINT_BYTES, POINTS, FaceFeatures, unpack
 from mtg_image_db.recognise.inverted import InvertedIndex
 from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS, Recogniser
-from mtg_image_db.records import Records
+from mtg_image_db.records import Records, open_array
 from mtg_image_db.scryfall.faces import CardFace, FaceFilter
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ INVERTED, INVERTED_ROWS = "mtg_inverted.faiss", "mtg_inverted_rows.npy"
 QUALITY = "quality_report.json"
 PRINTINGS = "mtg_printings.jsonl"
 """One line an artwork, sorted by illustration_id: all printings that share it."""
+_HIGHEST_SCORE = 1.001
 
 
 class Database:
@@ -59,14 +60,13 @@ class Database:
     """
 
     def __init__(self, folder: Path, ef_search: int | None = None) -> None:
-        import numpy as np
-
         self.folder = folder
         self.manifest = Manifest.read(folder / MANIFEST)
+        faces = self.manifest.faces
         for name, (size, _) in self.manifest.outputs.items():
             try:
                 found = (folder / name).stat().st_size
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 raise DatabaseError.damaged(folder / name, "it is missing") from None
             if found != size:
                 raise DatabaseError.damaged(
@@ -74,18 +74,19 @@ class Database:
                 )
         self._records = Records(folder / METADATA)
         self._printings = Records(folder / PRINTINGS)
-        try:
-            self.embeddings: NDArray[np.float32] = np.load(folder / EMBEDDINGS, mmap_mode="r")
-            self._same: NDArray[np.int64] = np.load(folder / SAME, mmap_mode="r")
-            self.local_features: NDArray[np.uint8] | None = None
-            if FEATURES in self.manifest.outputs:
-                self.local_features = np.load(folder / FEATURES, mmap_mode="r")
-            self._inverted: InvertedIndex | None = None
-            if INVERTED in self.manifest.outputs:
-                rows = np.load(folder / INVERTED_ROWS, mmap_mode="r")
-                self._inverted = InvertedIndex(folder / INVERTED, rows)
-        except ValueError as error:
-            raise DatabaseError.damaged(folder, str(error)) from error
+        self.embeddings: NDArray[np.float32] = open_array(
+            folder / EMBEDDINGS, "float32", (faces, self.manifest.fingerprint.dimension)
+        )
+        self._same: NDArray[np.int64] = open_array(folder / SAME, "int64", (faces,))
+        self.local_features: NDArray[np.uint8] | None = None
+        if FEATURES in self.manifest.outputs:
+            self.local_features = open_array(
+                folder / FEATURES, "uint8", (faces, POINTS, POINT_BYTES)
+            )
+        self._inverted: InvertedIndex | None = None
+        if INVERTED in self.manifest.outputs:
+            rows = open_array(folder / INVERTED_ROWS, "int32")
+            self._inverted = InvertedIndex(folder / INVERTED, rows, faces)
         self._index = Index(folder / INDEX, ef_search or self.manifest.ef_search)
         self._wanted: NDArray[np.bool_] | None = None
         self._exact: ExactIndex | None = None
@@ -125,34 +126,35 @@ class Database:
 
     def info(self) -> dict[str, Any]:
         """What the database holds, as JSON types: counts, encoder, parameters, age, quality."""
-        raw = self.manifest.raw
+        manifest = self.manifest
         sets: Counter[str] = Counter()
         languages: Counter[str] = Counter()
         for face in self.faces():
             sets[face.set] += 1
             languages[face.lang] += 1
-        built = datetime.fromisoformat(raw["timestamp"])
         report = read_json_object(self.folder / QUALITY) or {}
-        levels = {level.get("ef_search"): level for level in report.get("levels", ())}
-        chosen = levels.get(self.manifest.ef_search, {})
-        if not {"recall_at_1", "milliseconds"} <= set(chosen):
+        try:
+            levels = {level["ef_search"]: level for level in report["levels"]}
+            level = levels[manifest.ef_search]
+            quality = {name: float(level[name]) for name in ("recall_at_1", "milliseconds")}
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise DatabaseError.damaged(
                 self.folder / QUALITY, "it does not tell of the stored efSearch"
-            )
+            ) from error
         return {
-            "faces": self.manifest.faces,
-            "entries": self.manifest.entries,
-            "built": raw["timestamp"],
-            "age_days": (datetime.now(timezone.utc) - built).total_seconds() / 86400,
-            "bytes": sum(size for size, _ in self.manifest.outputs.values()),
+            "faces": manifest.faces,
+            "entries": manifest.entries,
+            "built": manifest.built.isoformat(),
+            "age_days": (datetime.now(timezone.utc) - manifest.built).total_seconds() / 86400,
+            "bytes": sum(size for size, _ in manifest.outputs.values()),
             "encoder": {
-                **self.manifest.fingerprint.to_json(),
-                "pretrained": self.manifest.choice.pretrained,
-                "precision": raw["encoder"]["precision"],
+                **manifest.fingerprint.to_json(),
+                "pretrained": manifest.choice.pretrained,
+                "precision": manifest.precision,
             },
-            "hnsw_m": raw["parameters"]["hnsw_m"],
-            "hnsw_ef_construction": raw["parameters"]["hnsw_ef_construction"],
-            "quality": chosen,
+            "hnsw_m": manifest.hnsw_m,
+            "hnsw_ef_construction": manifest.hnsw_ef_construction,
+            "quality": {**quality, "ef_search": manifest.ef_search},
             "sets": dict(sets.most_common()),
             "languages": dict(languages.most_common()),
         }
@@ -161,9 +163,13 @@ class Database:
         """The line of metadata of a row, as it is stored."""
         return self._records.line(row)
 
+    def record(self, row: int) -> dict[str, Any]:
+        """The metadata of a row."""
+        return self._records[row]
+
     def face(self, row: int) -> CardFace:
         """The face that row `row` of the embeddings belongs to."""
-        return CardFace.from_record(self._records[row])
+        return CardFace.from_record(self.record(row))
 
     def faces(self) -> Iterator[CardFace]:
         """All faces, in the order of the rows."""
@@ -239,8 +245,10 @@ class Database:
             image = Path(image)
         if isinstance(image, Path | bytes):
             picture, scale = open_photo(image, at_least=ENOUGH_PIXELS)
+            how = self.encoder.fingerprint.preprocessing
+            as_built = open_for(image, how) if is_card_shaped(picture) else None
         else:
-            picture, scale = upright_rgb(image), 1.0
+            picture, scale, as_built = upright_rgb(image), 1.0, None
         return tuple(
             CardAnswer(
                 matches=self._matches(hit for hit in seen.hits if hit[0] >= min_score),
@@ -248,7 +256,7 @@ class Database:
                 quad=tuple((float(x) * scale, float(y) * scale) for x, y in seen.quad),
                 points=seen.points,
             )
-            for seen in self.recogniser.recognise(picture, k, find=find)
+            for seen in self.recogniser.recognise(picture, k, find=find, as_built=as_built)
         )
 
     def where(self, wanted: FaceFilter) -> Database:
@@ -316,6 +324,7 @@ class Database:
         if len(self) == 0:
             return [[] for _ in vectors]
         scores, ids = (self._exact or self._index).search(vectors, k)
+        self._check_scores(scores[ids >= 0], EMBEDDINGS if self._exact else INDEX)
         return [
             [
                 (float(score), row)
@@ -328,7 +337,9 @@ class Database:
 
     def score(self, vector: NDArray[np.float32], row: int) -> float:
         """The cosine similarity of a unit vector [D] and a face."""
-        return float(vector @ self.embeddings[row])
+        score = vector @ self.embeddings[row]
+        self._check_scores(score, EMBEDDINGS)
+        return float(score)
 
     def features(self, rows: Sequence[int]) -> FaceFeatures | None:
         """The local features of some faces; None in a database built without."""
@@ -355,7 +366,21 @@ class Database:
         if not illustration_id:
             return ()
         record = self._printings.find("illustration_id", illustration_id)
-        found: Sequence[dict[str, Any]] = record["printings"] if record else ()
+        return self._listed(record) if record else ()
+
+    def all_printings(self) -> Iterator[dict[str, Any]]:
+        """All printings known of all artworks."""
+        for number in range(len(self._printings)):
+            yield from self._listed(self._printings[number])
+
+    def _listed(self, record: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+        found = record.get("printings")
+        texts = ("scryfall_id", "set", "collector_number")
+        if not isinstance(found, list) or not all(
+            isinstance(one, dict) and all(isinstance(one.get(name), str) for name in texts)
+            for one in found
+        ):
+            raise DatabaseError.damaged(self.folder / PRINTINGS, "a line lists no printings")
         return tuple(found)
 
     def _view(self, rows: Sequence[int]) -> Database:
@@ -396,16 +421,17 @@ class Database:
         faces, entries = self.manifest.faces, self.manifest.index_entries
         dimension = self.manifest.fingerprint.dimension
         counts = {
-            EMBEDDINGS: self.embeddings.shape == (faces, dimension),
-            SAME: self._same.shape == (faces,),
+            SAME: bool((self._same < faces).all()),
             METADATA: len(self._records) == faces,
             INDEX: len(self._index) == entries and self._index.dimension == dimension,
         }
-        if self.local_features is not None:
-            shape = (faces, POINTS, POINT_BYTES)
-            counts[FEATURES] = self.local_features.shape == shape
         for name, fits in counts.items():
             if not fits:
                 raise DatabaseError.damaged(
                     self.folder / name, "its count differs from the manifest's"
                 )
+
+    def _check_scores(self, scores: NDArray[np.float32], name: str) -> None:
+        # Written so that NaN is wrong as well.
+        if not (abs(scores) <= _HIGHEST_SCORE).all():
+            raise DatabaseError.damaged(self.folder / name, "a vector has not length 1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from mtg_image_db.recognise.verdict import Thresholds
 
 MANIFEST = "build_manifest.json"
 MANIFEST_VERSION = "1.0.0"
+MOST_EF_SEARCH = 65536
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,10 @@ class Manifest:
 
     Parameters
     ----------
+    path
+        Of the file.
+    built
+        When, in UTC.
     faces, entries, index_entries
         N rows, U distinct vectors; the index may have further entries whose faces are gone.
     outputs
@@ -31,11 +37,16 @@ class Manifest:
         The whole manifest.
     """
 
+    path: Path
+    built: datetime
     fingerprint: Fingerprint
     choice: EncoderChoice
+    precision: str
     faces: int
     entries: int
     index_entries: int
+    hnsw_m: int
+    hnsw_ef_construction: int
     ef_search: int
     outputs: dict[str, tuple[int, str]]
     thresholds: Thresholds | None
@@ -58,24 +69,30 @@ class Manifest:
                 suggestion="Update the package, or build the database again.",
             )
         try:
-            chosen = raw["encoder"]["choice"]
-            size = chosen["size"]
-            thresholds = raw["encoder"].get("thresholds")
+            encoder, counts, parameters = raw["encoder"], raw["statistics"], raw["parameters"]
+            thresholds = encoder.get("thresholds")
             return cls(
-                fingerprint=Fingerprint.from_json(raw["encoder"]["fingerprint"]),
-                choice=EncoderChoice(**{**chosen, "size": tuple(size) if size else None}),
-                faces=int(raw["statistics"]["faces"]),
-                entries=int(raw["statistics"]["entries"]),
-                index_entries=int(raw["statistics"]["index_entries"]),
-                ef_search=int(raw["parameters"]["hnsw_ef_search"]),
+                path=path,
+                built=datetime.fromisoformat(raw["timestamp"]).astimezone(timezone.utc),
+                fingerprint=Fingerprint.from_json(encoder["fingerprint"]),
+                choice=_choice(encoder["choice"]),
+                precision=str(encoder["precision"]),
+                faces=_whole(counts["faces"]),
+                entries=_whole(counts["entries"]),
+                index_entries=_whole(counts["index_entries"]),
+                hnsw_m=_whole(parameters["hnsw_m"]),
+                hnsw_ef_construction=_whole(parameters["hnsw_ef_construction"]),
+                ef_search=_whole(parameters["hnsw_ef_search"], MOST_EF_SEARCH),
                 outputs={
-                    str(name): (int(part["bytes"]), str(part["sha256"]))
+                    _name(name): (_whole(part["bytes"], 1 << 62), str(part["sha256"]))
                     for name, part in raw["outputs"].items()
                 },
-                thresholds=Thresholds(**thresholds) if thresholds else None,
+                thresholds=Thresholds(**{k: float(v) for k, v in thresholds.items()})
+                if thresholds
+                else None,
                 raw=raw,
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise DatabaseError.damaged(path, f"{type(error).__name__}: {error}") from error
 
     def check_encoder(self, theirs: Fingerprint) -> None:
@@ -85,9 +102,35 @@ class Manifest:
             differing = [name for name in before if before[name] != now[name]]
             raise DatabaseError(
                 "The encoder is not the one this database was built with",
-                details=f"they differ in {', '.join(differing)}",
+                details=f"they differ in {', '.join(differing)} ({self.path})",
                 suggestion="Name the weights it was built with, or build the database again.",
             )
+
+
+def _whole(value: object, most: int = (1 << 31) - 1) -> int:
+    if not isinstance(value, int) or not 0 <= value <= most:
+        raise ValueError(f"{value!r} is no number of anything")
+    return value
+
+
+def _name(value: str) -> str:
+    """A name, not a path: nothing outside the folder is ever opened."""
+    if value != Path(value).name or not value.isprintable():
+        raise ValueError(f"{value!r} is no name of a file")
+    return value
+
+
+def _choice(values: dict[str, Any]) -> EncoderChoice:
+    """The reverse of `manifest_choice`."""
+    model, pretrained, size, fit = (values[n] for n in ("model", "pretrained", "size", "fit"))
+    if not isinstance(model, str) or not isinstance(pretrained, str):
+        raise TypeError("an encoder's name is no text")
+    if fit not in (None, "pad", "squash"):
+        raise ValueError(f"{fit!r} is no way to fit")
+    if size is not None:
+        height, width = size
+        size = (_whole(height), _whole(width))
+    return EncoderChoice(model, pretrained, size, fit)
 
 
 def manifest_choice(choice: EncoderChoice) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import mmap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtg_image_db.errors import DatabaseError
+from mtg_image_db.files import parse_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,6 +38,34 @@ def offsets_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.offsets.npy")
 
 
+def open_array(path: Path, dtype: str, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
+    """Map the array of a ``.npy`` file.
+
+    Parameters
+    ----------
+    shape
+        What it must be; None where it has one dimension, of any length.
+
+    Raises
+    ------
+    DatabaseError
+        It is no such array.
+    """
+    import numpy as np
+
+    try:
+        array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
+    except (FileNotFoundError, PermissionError):
+        raise
+    # NumPy reads headers with Python's own parser, which raises nearly everything.
+    except Exception as error:
+        raise DatabaseError.damaged(path, f"{type(error).__name__}: {error}") from error
+    fits = array.ndim == 1 if shape is None else array.shape == shape
+    if not fits or array.dtype != np.dtype(dtype):
+        raise DatabaseError.damaged(path, f"it holds {array.dtype} {array.shape}")
+    return array
+
+
 class Records:
     """A file of records, memory-mapped.
 
@@ -48,21 +76,15 @@ class Records:
     """
 
     def __init__(self, path: Path) -> None:
-        import numpy as np
-
         self._path = path
-        try:
-            self._offsets: NDArray[np.int64] = np.load(offsets_path(path), mmap_mode="r")
-            with path.open("rb") as stream:
-                size = stream.seek(0, 2)
-                # An empty file cannot be mapped.
-                self._data: mmap.mmap | bytes = (
-                    mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
-                )
-        except ValueError as error:
-            raise DatabaseError.damaged(path, str(error)) from error
-        whole = self._offsets.dtype == np.int64 and self._offsets.ndim == 1 and len(self._offsets)
-        if not whole or self._offsets[0] != 0 or self._offsets[-1] != size:
+        self._offsets: NDArray[np.int64] = open_array(offsets_path(path), "int64")
+        with path.open("rb") as stream:
+            size = stream.seek(0, 2)
+            # An empty file cannot be mapped.
+            self._data: mmap.mmap | bytes = (
+                mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+            )
+        if not len(self._offsets) or self._offsets[0] != 0 or self._offsets[-1] != size:
             raise DatabaseError.damaged(path, "its offsets do not fit")
 
     def __len__(self) -> int:
@@ -77,8 +99,8 @@ class Records:
 
     def __getitem__(self, number: int) -> dict[str, Any]:
         try:
-            record = json.loads(self.line(number))
-        except (ValueError, RecursionError) as error:
+            record = parse_json(self.line(number))
+        except ValueError as error:
             raise DatabaseError.damaged(
                 self._path, f"line {number + 1} is no valid JSON"
             ) from error

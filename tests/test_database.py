@@ -10,7 +10,14 @@ from conftest import PixelEncoder, fill_cache, make_card, make_images, make_pict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtg_image_db import BuildOptions, Database, DatabaseError, MissingInput, build_database
+from mtg_image_db import (
+    BuildOptions,
+    Database,
+    DatabaseError,
+    FaceFilter,
+    MissingInput,
+    build_database,
+)
 from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.index.hnsw import Index, add_rows, new_index, save_index
 from mtg_image_db.progress import Silent
@@ -126,6 +133,86 @@ def test_a_manifest_of_a_newer_version_is_refused(out: Path) -> None:
     part(out, "build_manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(DatabaseError, match="another version"):
         Database.open(out)
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        ("timestamp", 5),
+        ("timestamp", "yesterday"),
+        ("statistics faces", 1e999),
+        ("statistics faces", 10**30),
+        ("statistics entries", "12"),
+        ("parameters hnsw_ef_search", 1 << 30),
+        ("parameters hnsw_m", None),
+        ("encoder choice", {}),
+        ("encoder choice model", 7),
+        ("encoder choice size", [0.5, 2]),
+        ("encoder choice fit", []),
+        ("encoder thresholds", {"confident": "x"}),
+        ("encoder fingerprint preprocessing mean", [10**400, 0, 0]),
+        ("outputs", {"../x": {"bytes": 1, "sha256": ""}}),
+        ("outputs", {"\0": {"bytes": 1, "sha256": ""}}),
+    ],
+)
+def test_a_value_of_the_manifest_that_cannot_be_is_refused(
+    out: Path, where: str, value: object
+) -> None:
+    path = part(out, "build_manifest.json")
+    manifest = inside = json.loads(path.read_text())
+    *folders, last = where.split()
+    for name in folders:
+        inside = inside[name]
+    inside[last] = value
+    path.write_text(json.dumps(manifest).replace("Infinity", "1e999"))
+    with pytest.raises(DatabaseError, match=r"damaged: build_manifest\.json"):
+        Database.open(out)
+
+
+@pytest.mark.parametrize(
+    "name", ["mtg_embeddings.npy", "mtg_same.npy", "mtg_meta.jsonl.offsets.npy"]
+)
+@pytest.mark.parametrize("damage", [(b"'<", b'"<'), (b"}", b"("), (b"(", b"\0"), (b"4", b"2")])
+def test_a_damaged_header_of_an_array_is_refused_by_name(
+    out: Path, name: str, damage: tuple[bytes, bytes]
+) -> None:
+    path = part(out, name)
+    head, _, rest = path.read_bytes().partition(b"\n")
+    path.write_bytes(head.replace(b"<i8", b"<i4").replace(*damage, 1) + b"\n" + rest)
+    with pytest.raises(DatabaseError, match=f"damaged: {name}"):
+        Database.open(out)
+
+
+def change(out: Path, name: str, place: int | tuple[int, int], value: float) -> None:
+    """Change a value of an array, as a disk does: its file keeps its size."""
+    array = np.lib.format.open_memmap(part(out, name), mode="r+")
+    array[place] = value
+    array.flush()
+
+
+def test_values_of_arrays_that_cannot_be_are_errors_not_answers(out: Path) -> None:
+    change(out, "mtg_embeddings.npy", (3, 5), np.nan)
+    everything = open_with_encoder(out).where(FaceFilter(include_digital=True))
+    with pytest.raises(DatabaseError, match=r"damaged: mtg_embeddings\.npy"):
+        everything.query(make_picture(3), k=20)
+    change(out, "mtg_same.npy", 2, 20)
+    with pytest.raises(DatabaseError, match=r"damaged: mtg_same\.npy"):
+        Database.open(out)
+
+
+def test_a_line_that_lists_no_printings_is_an_error(out: Path) -> None:
+    path = part(out, "mtg_printings.jsonl")
+    path.write_bytes(path.read_bytes().replace(b'"collector_number":', b'"Collector_number":'))
+    with pytest.raises(DatabaseError, match=r"damaged: mtg_printings\.jsonl"):
+        open_with_encoder(out).query(make_picture(3))
+
+
+@pytest.mark.parametrize("text", ['{"levels": [7]}', "NaN", "[" * 100_000, '{"levels": {}}'])
+def test_a_quality_report_that_tells_nothing_is_an_error(out: Path, text: str) -> None:
+    path = part(out, "quality_report.json")
+    path.write_text(text.ljust(path.stat().st_size)[: path.stat().st_size])
+    with pytest.raises(DatabaseError, match=r"damaged: quality_report\.json"):
+        Database.open(out).info()
 
 
 def test_metadata_edited_in_place_is_an_error_not_a_wrong_answer(out: Path) -> None:

@@ -101,14 +101,11 @@ def _is_worth_extending(
     import numpy as np
 
     was = before.database.manifest
-    parameters = was.raw["parameters"]
-    if (parameters["hnsw_m"], parameters["hnsw_ef_construction"]) != (
-        options.hnsw_m,
-        options.hnsw_ef_construction,
-    ):
+    wanted = options.hnsw_m, options.hnsw_ef_construction
+    if (was.hnsw_m, was.hnsw_ef_construction) != wanted:
         return False
     kept = len(np.unique(new_ids[new_ids != GONE]))
-    entries = int(was.raw["statistics"]["index_entries"])
+    entries = was.index_entries
     added = len(distinct.firsts) - kept
     return entries - kept <= _MOST_GONE * entries and added <= _MOST_ADDED * entries
 

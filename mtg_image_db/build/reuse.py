@@ -62,7 +62,7 @@ class Predecessor:
     @property
     def precision(self) -> str | None:
         """What its vectors were made with."""
-        value = self.database.manifest.raw["encoder"].get("precision")
+        value = self.database.manifest.precision
         return value if value in ("fp32", "bf16", "fp16") else None
 
     @property

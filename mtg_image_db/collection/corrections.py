@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -12,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, Assumptions
-from mtg_image_db.database import PRINTINGS, Database
+from mtg_image_db.database import Database
 from mtg_image_db.errors import InvalidArguments, MissingInput
-from mtg_image_db.records import Records
 from mtg_image_db.scryfall.faces import CardFace, is_card_id
 
 ANSWER_COLUMNS = ("answer", "quantity", "finish", "condition", "lang")
@@ -106,18 +104,18 @@ def find_printings(
     found: dict[Reference, list[CardFace]] = {one: [] for one in wanted}
 
     def offer(record: Mapping[str, Any]) -> None:
-        place = (record["set"], record["collector_number"].casefold())
-        for reference in (record["scryfall_id"], place):
+        code, number, identity = (
+            str(record.get(key)) for key in ("set", "collector_number", "scryfall_id")
+        )
+        for reference in (identity, (code, number.casefold())):
             if reference in found:
                 found[reference].append(CardFace.from_record(record))
 
     # The metadata first: they know the layout.
     for row in range(len(database)):
-        offer(json.loads(database.line(row)))
-    artworks = Records(database.folder / PRINTINGS)
-    for number in range(len(artworks)):
-        for printing in artworks[number]["printings"]:
-            offer(printing)
+        offer(database.record(row))
+    for printing in database.all_printings():
+        offer(printing)
 
     def foreign(face: CardFace) -> tuple[bool, bool]:
         return face.lang != lang, face.lang != "en"

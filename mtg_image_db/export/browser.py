@@ -8,6 +8,7 @@ from pathlib import Path
 from mtg_image_db.database import Database
 from mtg_image_db.files import atomic_write
 from mtg_image_db.progress import Progress
+from mtg_image_db.scryfall.faces import to_line
 
 _ROWS = 8192
 _SCALE = 127
@@ -48,7 +49,7 @@ def export(database: Database, folder: Path, dtype: str, progress: Progress) -> 
     with atomic_write(meta) as stream:
         stream.write(json.dumps(head).encode()[:-1] + b', "records": [')
         for row in range(len(database)):
-            stream.write((b",\n" if row else b"\n") + database.line(row).rstrip(b"\n"))
+            stream.write((b",\n" if row else b"\n") + to_line(database.record(row)))
             progress.advance()
         stream.write(b"\n]}\n")
     return [vectors, meta]

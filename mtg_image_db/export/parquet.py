@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from mtg_image_db.database import Database
@@ -48,7 +47,7 @@ def export(database: Database, folder: Path, progress: Progress) -> list[Path]:
     with atomic_write(path) as stream, pq.ParquetWriter(stream, schema) as writer:
         for start in range(0, len(database), _ROWS):
             rows = np.asarray(database.embeddings[start : start + _ROWS])
-            some = [json.loads(database.line(start + i)) for i in range(len(rows))]
+            some = [database.face(start + i).record() for i in range(len(rows))]
             columns = {
                 "id": range(start, start + len(rows)),
                 "vector": pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), dimension),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mtg_image_db.errors import DatabaseError
 from mtg_image_db.progress import Progress
 from mtg_image_db.recognise.features import unpack
 
@@ -41,13 +42,16 @@ class InvertedIndex:
         The FAISS index; opened memory-mapped where FAISS can.
     rows
         int32 [features]: the row that each belongs to; -1 for rows that are gone.
+    faces
+        How many rows there are.
     """
 
-    def __init__(self, path: Path, rows: NDArray[np.int32]) -> None:
+    def __init__(self, path: Path, rows: NDArray[np.int32], faces: int) -> None:
         import numpy as np
 
         self._path = path
         self._rows = rows
+        self._faces = faces
         # Mapped: it stays readable when a newer database takes this one's place.
         self._bytes = np.memmap(path, dtype=np.uint8, mode="r")
         self._index: Any = None
@@ -74,7 +78,9 @@ class InvertedIndex:
             self._index.nprobe = _PROBES
         distances, ids = self._index.search(descriptors, _NEIGHBOURS)
         weights = np.maximum(0, 1 - distances / np.maximum(distances[:, -1:], 1e-6))
-        rows = self._rows[np.maximum(ids, 0)]
+        rows = self._rows[np.clip(ids, 0, len(self._rows) - 1)]
+        if (ids >= len(self._rows)).any() or (rows >= self._faces).any():
+            raise DatabaseError.damaged(self._path, "it names rows that do not exist")
         counted = (ids >= 0) & (rows >= 0)
         if wanted is not None:
             counted &= wanted[rows]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import stat
+import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,6 +28,8 @@ CARD_WIDTH, CARD_HEIGHT = 240, 336
 MOST_PIXELS = 60_000_000
 MOST_BYTES = 32 << 20
 """Largest file a download accepts."""
+
+_SHAPE = 0.03
 
 _SERVED_FORMATS = ("JPEG", "PNG", "WEBP")
 _READ_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "PPM", "TGA")
@@ -97,6 +100,7 @@ def check_bytes(data: bytes) -> tuple[int, int]:
     """
     from PIL import Image
 
+    _silence_pillow()
     try:
         with Image.open(io.BytesIO(data), formats=_SERVED_FORMATS) as picture:
             _check_size(picture)
@@ -137,6 +141,7 @@ def open_photo(
     """Like `open_picture`; also returns how many of the file's pixels one of the picture's is."""
     from PIL import Image
 
+    _silence_pillow()
     if isinstance(source, Path):
         _check_regular(source)
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
@@ -169,6 +174,11 @@ def open_for(source: Path | bytes, how: Preprocessing) -> Image.Image:
         return open_picture(source)
     enough = max(how.width, CARD_WIDTH), max(how.height, CARD_HEIGHT)
     return open_picture(source, at_least=enough)
+
+
+def is_card_shaped(picture: Image.Image) -> bool:
+    """Whether a picture is upright and as wide for its height as a card, to some 3 %."""
+    return abs(picture.width * CARD_HEIGHT / (picture.height * CARD_WIDTH) - 1) < _SHAPE
 
 
 def prepare(picture: Image.Image, how: Preprocessing) -> NDArray[np.uint8]:
@@ -207,6 +217,16 @@ def _check_regular(path: Path) -> None:
         raise ImageError(f"it cannot be read: {error.strerror}") from error
     if not stat.S_ISREG(mode):
         raise ImageError("it is a folder" if stat.S_ISDIR(mode) else "it is no regular file")
+
+
+def _silence_pillow() -> None:
+    """Leave out Pillow's warning of large pictures: they are refused at less than it warns of.
+
+    Last of all filters, so that those of the program around this one go first.
+    """
+    from PIL import Image
+
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning, append=True)
 
 
 def _check_size(picture: Image.Image) -> None:
@@ -259,7 +279,7 @@ def _what_is_wrong(data: bytes, error: Exception) -> str:
         return "empty file"
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
         return "a web page instead of an image"
-    if isinstance(error, Image.DecompressionBombError):
+    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
         return "image over 60 megapixels"
     if isinstance(error, UnidentifiedImageError):
         return "not an image"

@@ -57,7 +57,8 @@ def _row(action: argparse.Action) -> str:
     names = ", ".join(f"`{name}`" for name in action.option_strings) or f"`{action.metavar}`"
     value = f" `{action.metavar or action.dest.upper()}`" if _takes_value(action) else ""
     text = (action.help or "") % {**vars(action), "prog": "mtg-db"}
-    return f"| {names}{value} | {text.replace('|', chr(92) + '|')} |"
+    cells = (cell.replace("|", chr(92) + "|") for cell in (names + value, text))
+    return f"| {' | '.join(cells)} |"
 
 
 def _takes_value(action: argparse.Action) -> bool:

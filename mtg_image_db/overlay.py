@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 VERDICT_COLOURS: dict[Verdict, str] = {
     "confident": "#2d7d46",
-    "likely": "#b07a00",
+    "likely": "#946700",
     "none": "#b3362b",
 }
 _LONG_SIDE = 1600

@@ -2,44 +2,95 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtg_image_db.errors import ImageError
+from mtg_image_db.files import atomic_write
+from mtg_image_db.overlay import VERDICT_COLOURS
+from mtg_image_db.page import embedded, page, small_jpeg
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from mtg_image_db.answers import CardAnswer
+    from mtg_image_db.scryfall.faces import CardFace
 
 _CELL = (150, 210)
+_FOUND = (240, 336)
 _GAP = 14
 _CAPTION = 50
-_PAPER, _INK, _FAINT = "#f6f4ef", "#22262b", "#6b7178"
-_RIGHT, _WRONG = "#2d7d46", "#b3362b"
+_PAPER, _INK, _FAINT, _WRONG = "#f6f4ef", "#22262b", "#6b7178", "#b3362b"
+
+_STYLE = """\
+main { display: grid; gap: 2rem 1.5rem;
+  grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); }
+article > div { display: grid; grid-template-columns: 1fr 1fr; gap: .5rem; margin-bottom: .6rem; }
+img, .empty { width: 100%; aspect-ratio: 5 / 7; object-fit: fill; }
+.empty { box-sizing: border-box; border: 1px dashed #8888; border-radius: .5rem; display: grid;
+  place-content: center; text-align: center; font-size: .8rem; opacity: .7; padding: .5rem; }
+p { margin: 0; font-size: .9rem; } small { opacity: .7; }
+b { color: #fff; border-radius: .3rem; padding: .05rem .4rem; margin-right: .3rem; }
+""" + "".join(f".{verdict} b {{ background: {c}; }}\n" for verdict, c in VERDICT_COLOURS.items())
 
 
 @dataclass(frozen=True)
 class SheetEntry:
-    """One query of a sheet.
+    """A card that was found in a picture, and what it was taken for.
 
     Parameters
     ----------
+    photo
+        Name of the picture.
     query, match
-        The picture asked about, and the picture of the best match; None leaves its place empty.
-    title, subtitle
-        Two lines below them.
+        The card as it was found, and the image of the best match, as small JPEGs: a thousand of
+        them are no burden. Without a match, its place is empty.
     right
-        Whether the answer is right.
+        False where the answer is known to be wrong.
     """
 
-    query: Image.Image
-    match: Image.Image | None
-    title: str
-    subtitle: str
-    right: bool
+    photo: str
+    card: CardAnswer
+    query: bytes
+    match: bytes = b""
+    right: bool = True
+
+    @property
+    def face(self) -> CardFace | None:
+        """What it was taken for."""
+        known = self.card.verdict != "none" and self.card.matches
+        return self.card.matches[0].face if known else None
+
+    @property
+    def title(self) -> str:
+        """The card's name."""
+        return self.face.name if self.face else "not recognised"
+
+    @property
+    def printing(self) -> str:
+        """The set and the number, and how much it resembles that."""
+        if self.face is None:
+            return ""
+        number = f"{self.face.set.upper()} {self.face.collector_number}"
+        return f"{number}, score {self.card.matches[0].score:.3f}"
+
+
+def write_sheet(entries: Sequence[SheetEntry], heading: str, path: Path) -> None:
+    """Write a sheet, as a page where its name ends in .html and otherwise as a PNG."""
+    with atomic_write(path) as stream:
+        if path.suffix.lower() == ".html":
+            stream.write(html_sheet(entries, heading))
+        else:
+            contact_sheet(entries, heading, min(7, len(entries))).save(stream, "PNG")
+
+
+def html_sheet(entries: Sequence[SheetEntry], heading: str) -> bytes:
+    """A page that needs no other file: each card as found on the left, its match on the right."""
+    return page(heading, _STYLE, f"<main>\n{''.join(map(_article, entries))}</main>\n")
 
 
 def contact_sheet(entries: Sequence[SheetEntry], heading: str, columns: int = 7) -> Image.Image:
@@ -56,15 +107,16 @@ def contact_sheet(entries: Sequence[SheetEntry], heading: str, columns: int = 7)
     for number, entry in enumerate(entries):
         left = _GAP + (number % columns) * (pair[0] + _GAP)
         top = 64 + (number // columns) * (pair[1] + _GAP)
-        colour = _RIGHT if entry.right else _WRONG
-        for picture, x in ((entry.query, left), (entry.match, left + _CELL[0] + 6)):
-            if picture is None:
+        colour = VERDICT_COLOURS[entry.card.verdict] if entry.right else _WRONG
+        for jpeg, x in ((entry.query, left), (entry.match, left + _CELL[0] + 6)):
+            if not jpeg:
                 draw.rectangle((x, top, x + _CELL[0] - 1, top + _CELL[1] - 1), outline=_FAINT)
                 continue
-            small = picture.resize(_CELL, Image.Resampling.LANCZOS)
-            sheet.paste(small, (x, top))
+            with Image.open(io.BytesIO(jpeg)) as picture:
+                sheet.paste(picture.resize(_CELL, Image.Resampling.LANCZOS), (x, top))
         draw.rectangle((left, top + _CELL[1] + 4, left + pair[0] - 1, top + _CELL[1] + 7), colour)
-        for line, words, ink in ((11, entry.title, _INK), (28, entry.subtitle, _FAINT)):
+        below = "   ".join(filter(None, (entry.card.verdict, entry.printing, entry.photo)))
+        for line, words, ink in ((11, entry.title, _INK), (28, below, _FAINT)):
             draw.text((left, top + _CELL[1] + line), _cut(words, text, pair[0]), ink, text)
     return sheet
 
@@ -87,27 +139,41 @@ def sheet_entries(
     from mtg_image_db.recognise.quads import rectify
 
     pixels = np.asarray(picture)
+    # Bytes that are no text cannot be drawn.
+    photo = " ".join(Path(name).name.encode("utf-8", "replace").decode().split())
     entries = []
     for card in cards:
-        crop = Image.fromarray(rectify(pixels, np.array(card.quad, np.float32), *_CELL))
-        title, match = "not recognised", None
-        if card.verdict != "none" and card.matches:
-            face = card.matches[0].face
-            title = f"{face.name}, {face.set.upper()} {face.collector_number}"
-            match = _cached(face.face_id, face.image_url, cache)
-        subtitle = f"{card.verdict}   {Path(name).name}"
-        entries.append(SheetEntry(crop, match, title, subtitle, card.verdict != "none"))
+        crop = Image.fromarray(rectify(pixels, np.array(card.quad, np.float32), *_FOUND))
+        found = SheetEntry(photo, card, small_jpeg(crop))
+        entries.append(replace(found, match=_cached(found.face, cache) if found.face else b""))
     return entries
 
 
-def _cached(face_id: str, url: str, cache: Path) -> Image.Image | None:
+def _cached(face: CardFace, cache: Path) -> bytes:
     from mtg_image_db.download.ledger import image_path
     from mtg_image_db.images import open_picture
 
     try:
-        return open_picture(cache / image_path(face_id, url), at_least=_CELL).resize(_CELL)
+        path = cache / image_path(face.face_id, face.image_url)
+        return small_jpeg(open_picture(path, at_least=_FOUND))
     except ImageError:
-        return None
+        return b""
+
+
+def _article(entry: SheetEntry) -> str:
+    found = embedded(entry.query, f"found in {entry.photo}")
+    name = escape(entry.title)
+    if entry.face:
+        name = f'<a href="{escape(entry.face.card_url)}">{name}</a>'
+    empty = "its image is not in the cache" if entry.face else ""
+    place = f'<span class="empty">{empty}</span>'
+    match = embedded(entry.match, entry.title) if entry.match else place
+    return (
+        f'<article class="{entry.card.verdict}">\n'
+        f"<div>{found}\n{match}</div>\n"
+        f"<h2>{name}</h2>\n<p><b>{entry.card.verdict}</b> {escape(entry.printing)}"
+        f"<br><small>{escape(entry.photo)}</small>\n</article>\n"
+    )
 
 
 def _cut(words: str, font: object, width: int) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
 import os
 import re
 import sys
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,7 @@ from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.encoders import normalised
 from mtg_image_db.images import prepare
 from mtg_image_db.index.exact import ExactIndex
+from mtg_image_db.sheet import contact_sheet, html_sheet, sheet_entries
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "json.md").read_text(encoding="utf-8")
 
@@ -284,3 +287,57 @@ def test_a_contact_sheet_shows_what_was_found_beside_the_answers(
             sizes.append(len(set(drawn.convert("RGB").resize((200, 60)).getdata())))
     assert sizes[0] > sizes[1], "without a cache the answers have no images"
     assert main(["query", "--watch", ".", "--contact-sheet", str(tmp_path / "x.png")]) == 1
+    assert main(["query", "card7.jpg", "--contact-sheet", str(tmp_path / "x.jpg")]) == 1
+
+
+class Parts(HTMLParser):
+    """The pictures, links, headings and everything else of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.values: dict[str, list[str]] = {}
+        self.words: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            self.values.setdefault(name, []).append(value or "")
+
+    def handle_data(self, data: str) -> None:
+        self.words += data.split("\n")
+
+
+def test_a_contact_sheet_may_be_a_page_that_needs_nothing_else(
+    inside: Path, tmp_path: Path
+) -> None:
+    sheet = tmp_path / "sheet.html"
+    pictures = ["card7.jpg", "noise.png", "broken.jpg"]
+    assert main(["query", *pictures, "--contact-sheet", str(sheet)]) == 0
+    text = sheet.read_text(encoding="utf-8")
+    parts = Parts(text)
+    assert parts.tags.count("article") == 2
+    assert parts.tags.count("script") == parts.tags.count("link") == text.count("url(") == 0
+    # Both cards as they were found, and the image of the one that was recognised.
+    prefix = "data:image/jpeg;base64,"
+    assert len(parts.values["src"]) == 3
+    for source in parts.values["src"]:
+        with Image.open(io.BytesIO(base64.b64decode(source.removeprefix(prefix)))) as picture:
+            assert (picture.format, picture.height) == ("JPEG", 336)
+    assert parts.values["href"] == ["https://scryfall.com/card/tst/7/card-7"]
+    [card] = Database.open("index_out").query("card7.jpg")
+    shown = {word.strip() for word in parts.words}
+    assert {"Card 7", card.verdict, "card7.jpg", "not recognised", "none", "noise.png"} <= shown
+    assert f"TST 7, score {card.matches[0].score:.3f}" in shown
+
+
+def test_any_name_can_stand_on_a_sheet(inside: Path) -> None:
+    cards = Database.open("index_out").query("card7.jpg")
+    name = "photos/<b>\n\udcff&.jpg"
+    entries = sheet_entries(name, make_picture(7), cards, Path("nowhere"))
+    assert contact_sheet(entries, "One").width > 300
+    page = html_sheet(entries, "<One>").decode("utf-8")
+    assert "<title>&lt;One&gt;</title>" in page
+    assert "<small>&lt;b&gt; ?&amp;.jpg</small>" in page
+    assert "its image is not in the cache" in page

@@ -137,8 +137,8 @@ def folder(name: str) -> Value:
     return convert
 
 
-def file(name: str) -> Value:
-    """A file to write, in a folder that exists."""
+def file(name: str, *endings: str) -> Value:
+    """A file to write, in a folder that exists; its name has one of the endings, if there are."""
 
     def convert(text: str) -> Path | Problem:
         path = Path(text)
@@ -146,6 +146,8 @@ def file(name: str) -> Value:
             return Problem(f"{name} must name a file")
         if not path.absolute().parent.is_dir():
             return Problem(f"{name} {text}: there is no folder {path.parent}")
+        if endings and path.suffix.lower() not in endings:
+            return Problem(f"{name} must end in {' or '.join(endings)}")
         return path
 
     return convert

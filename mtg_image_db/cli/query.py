@@ -105,9 +105,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--contact-sheet",
-        type=file("--contact-sheet"),
-        metavar="FILE.png",
-        help="draw all cards that were found beside what they were taken for",
+        type=file("--contact-sheet", ".png", ".html"),
+        metavar="FILE.png|.html",
+        help="show all cards that were found beside what they were taken for, as one picture or "
+        "one page",
     )
     add(
         "--cache",
@@ -169,11 +170,10 @@ def run(arguments: argparse.Namespace) -> int:
         show(about, arguments.k)
         asked += 1
     if arguments.contact_sheet and sheet:
-        from mtg_image_db.sheet import contact_sheet
+        from mtg_image_db.sheet import write_sheet
 
-        heading = f"{counted(len(sheet), 'card')} (left: found)"
-        with atomic_write(arguments.contact_sheet) as stream:
-            contact_sheet(sheet, heading, min(7, len(sheet))).save(stream, "PNG")
+        heading = f"{counted(len(sheet), 'card')} (left: found, right: taken for)"
+        write_sheet(sheet, heading, arguments.contact_sheet)
     if broken:
         say(f"{broken} of {counted(asked, 'picture')} could not be read.")
     if asked and broken == asked:

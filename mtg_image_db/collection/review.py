@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
 from html import escape
@@ -11,6 +10,7 @@ from pathlib import Path
 from mtg_image_db.collection.corrections import ANSWER_COLUMNS
 from mtg_image_db.collection.scan import Scan, SeenCard
 from mtg_image_db.files import atomic_write, make_folder
+from mtg_image_db.page import embedded, page
 from mtg_image_db.scryfall.faces import CardFace
 
 PAGE = "review.html"
@@ -21,25 +21,20 @@ _COLUMNS = (
     *("guess_id", "guess_name", "guess_set", "guess_number", "guess_score", "candidates"),
 )
 
-_HEAD = """\
-<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Cards to review</title>
-<style>
-:root { color-scheme: light dark; }
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+_STYLE = """\
 article { display: flex; gap: 1.5rem; padding: 1.5rem 0; border-top: 1px solid #8886; }
 article > div { flex: 1; min-width: 0; }
-img { width: 12rem; flex: none; align-self: flex-start; border-radius: .6rem; }
-h2 { font-size: 1rem; margin: 0; overflow-wrap: anywhere; }
-p { margin: .25rem 0 .75rem; }
+img { width: 12rem; flex: none; align-self: flex-start; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
-th, td { text-align: left; padding: .2rem .75rem .2rem 0; border-bottom: 1px solid #8886; }
+th, td { text-align: left; padding: .3rem .75rem .3rem 0; }
+td { border-top: 1px solid #8886; }
+td:last-child { font-variant-numeric: tabular-nums; }
 code { white-space: nowrap; }
-@media (max-width: 40rem) { article { flex-direction: column; } }
-</style>
+@media (max-width: 40rem) {
+  article { display: block; } article::after { content: ""; display: block; clear: both; }
+  img { width: 6rem; float: left; margin: 0 1rem .75rem 0; } table { clear: both; }
+  th:nth-child(3), td:nth-child(3) { display: none; }
+}
 """
 
 _HOW = """\
@@ -82,13 +77,12 @@ def render_answers(scan: Scan) -> bytes:
 def render_page(scan: Scan) -> bytes:
     """The page: it needs no other file, and no script."""
     articles = [_article(seen) for seen in scan.to_review]
-    title = f"<h1>{len(articles)} of {len(scan.seen)} cards to review</h1>\n"
-    return "".join([_HEAD, title, _HOW if articles else "", *articles]).encode("utf-8", "replace")
+    title = f"{len(articles)} of {len(scan.seen)} cards to review"
+    return page(title, _STYLE, "".join([_HOW if articles else "", *articles]))
 
 
 def _article(seen: SeenCard) -> str:
-    picture = f"data:image/jpeg;base64,{base64.b64encode(seen.crop).decode()}"
-    image = f'<img src="{picture}" alt="">\n' if seen.crop else ""
+    image = f"{embedded(seen.crop)}\n" if seen.crop else ""
     rows = "".join(_row(printing, score) for printing, score in seen.candidates)
     head = "".join(f"<th>{name}" for name in ("Answer", "Name", "Set", "Finishes", "Score"))
     return (

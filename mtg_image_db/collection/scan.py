@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
@@ -11,6 +10,7 @@ from mtg_image_db.answers import Match
 from mtg_image_db.collection.cards import Assumptions, CollectionCard, add_up
 from mtg_image_db.collection.corrections import Correction
 from mtg_image_db.errors import InvalidArguments
+from mtg_image_db.page import small_jpeg
 from mtg_image_db.recognise.verdict import Verdict
 from mtg_image_db.scryfall.faces import CardFace
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 Status = Literal["collection", "review", "skipped"]
 Candidate = tuple[CardFace, float]
 """A printing that a card may be, and the score of the match it comes from."""
-
-_CROP = (336, 336)
 
 
 @dataclass(frozen=True)
@@ -114,7 +112,7 @@ def _decide(sighting: Sighting, assumed: Assumptions, said: Correction | None) -
         lang = (said.cells["lang"] if said else "") or own or given.lang or "en"
         quantity = said.quantity if said else 1
         card = CollectionCard(printing, quantity, given.finish, given.condition, lang)
-    crop = _small_jpeg(sighting.crop) if status == "review" and sighting.crop else b""
+    crop = small_jpeg(sighting.crop) if status == "review" and sighting.crop else b""
     why = reason if status == "review" else ""
     return SeenCard(replace(sighting, crop=None), status, why, candidates, card, said, crop)
 
@@ -171,11 +169,3 @@ def _with_layout(printing: CardFace, matches: Sequence[Match]) -> CardFace:
     """Add the layout, which records of shared artworks lack."""
     layouts = [match.face.layout for match in matches if match.face.name == printing.name]
     return replace(printing, layout=printing.layout or "".join(layouts[:1]))
-
-
-def _small_jpeg(crop: Image.Image) -> bytes:
-    small = crop.convert("RGB")
-    small.thumbnail(_CROP)
-    stream = io.BytesIO()
-    small.save(stream, "JPEG", quality=80)
-    return stream.getvalue()

@@ -19,6 +19,7 @@ from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.download.options import DownloadOptions
 from mtg_image_db.errors import StorageError
 from mtg_image_db.files import make_folder
+from mtg_image_db.page import small_jpeg
 from mtg_image_db.scryfall.faces import FaceFilter
 from mtg_image_db.sheet import SheetEntry, contact_sheet
 
@@ -96,16 +97,15 @@ def ask(stage: Stage, database: Database) -> Questions:
         path = photos / f"{face.set}-{number:03d}.jpg"
         photo.save(path, quality=90)
         [answer] = database.query(path, k=1)
-        best = answer.matches[0]
+        best = answer.matches[0].face
         entries.append(
             SheetEntry(
-                query=photo,
-                match=stage.pictures[picture_key(best.face.face_id)],
-                title=best.face.name,
-                subtitle=f"{best.face.set.upper()} {best.face.collector_number}   "
-                f"score {best.score:.3f}",
+                path.name,
+                answer,
+                query=small_jpeg(photo),
+                match=small_jpeg(stage.pictures[picture_key(best.face_id)]),
                 # The same artwork in two sets is one card: a picture cannot always tell which.
-                right=best.face.illustration_id == face.illustration_id,
+                right=answer.verdict != "none" and best.illustration_id == face.illustration_id,
             )
         )
     right = sum(entry.right for entry in entries)

@@ -11,6 +11,7 @@ from mtg_image_db.evaluation.scores import Outcome
 from mtg_image_db.files import atomic_write, make_folder
 from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH, open_photo
 from mtg_image_db.overlay import find_report
+from mtg_image_db.page import page
 from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS
 
 if TYPE_CHECKING:
@@ -18,26 +19,15 @@ if TYPE_CHECKING:
 
 PAGE = "index.html"
 
-_HEAD = """\
-<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>What went wrong</title>
-<style>
-:root { color-scheme: light dark; }
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; }
+_STYLE = """\
 section { border-top: 1px solid #8886; padding: 1.5rem 0; display: grid; gap: 1.5rem;
   grid-template-columns: minmax(0, 2fr) minmax(0, 3fr); }
-h1 { font-size: 1.5rem; } h2 { font-size: 1rem; margin: 0; overflow-wrap: anywhere; }
-img { max-width: 100%; border-radius: .4rem; display: block; }
 ul { margin: .5rem 0 1rem; padding-left: 1.2rem; }
 article { display: flex; gap: 1rem; margin-bottom: 1rem; }
 article img { width: 7.5rem; flex: none; align-self: flex-start; border: .25rem solid; }
-p { margin: 0; } .right { border-color: #2d9d4e; } .wrong { border-color: #e0402f; }
+article p { margin: 0; } .right { border-color: #2d9d4e; } .wrong { border-color: #e0402f; }
 .none { border-color: #8a8f98; } .missed { font-weight: 600; }
 @media (max-width: 45rem) { section { grid-template-columns: 1fr; } }
-</style>
 """
 _HOW = """\
 <p>Shown are photos in which a card was missed whose artwork is in the database, or an answer was
@@ -52,9 +42,9 @@ def write_report(outcomes: Sequence[Outcome], folder: Path) -> int:
     failed = [outcome for outcome in outcomes if outcome.missed or outcome.wrong]
     make_folder(folder)
     sections = [_section(outcome, folder, number) for number, outcome in enumerate(failed)]
-    title = f"<h1>{len(failed)} of {len(outcomes)} photos in which something went wrong</h1>\n"
+    title = f"{len(failed)} of {len(outcomes)} photos in which something went wrong"
     with atomic_write(folder / PAGE) as stream:
-        stream.write("".join([_HEAD, title, _HOW, *sections]).encode("utf-8", "replace"))
+        stream.write(page(title, _STYLE, "".join([_HOW, *sections])))
     return len(failed)
 
 

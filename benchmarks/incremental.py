@@ -32,6 +32,7 @@ class PixelEncoder:
     """Projects pixels to vectors, by a fixed random matrix."""
 
     precisions = ("fp32",)
+    thresholds = None
 
     def __init__(self, dimension: int) -> None:
         grey = (0.5, 0.5, 0.5)

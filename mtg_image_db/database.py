@@ -205,7 +205,7 @@ class Database:
     def recogniser(self) -> Recogniser:
         """What names the cards in photos by this database."""
         if self._recogniser is None:
-            self._recogniser = Recogniser(self.encoder, self, self.manifest.thresholds)
+            self._recogniser = Recogniser(self.encoder, self)
         return self._recogniser
 
     def query(

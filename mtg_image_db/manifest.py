@@ -10,7 +10,6 @@ from typing import Any
 from mtg_image_db.encoders import EncoderChoice, Fingerprint
 from mtg_image_db.errors import DatabaseError
 from mtg_image_db.files import read_json_object
-from mtg_image_db.recognise.verdict import Thresholds
 
 MANIFEST = "build_manifest.json"
 MANIFEST_VERSION = "1.0.0"
@@ -31,8 +30,6 @@ class Manifest:
         N rows, U distinct vectors; the index may have further entries whose faces are gone.
     outputs
         Size in bytes and SHA-256 of each part, by file name.
-    thresholds
-        What the encoder's scores mean; None where nobody measured it.
     raw
         The whole manifest.
     """
@@ -49,7 +46,6 @@ class Manifest:
     hnsw_ef_construction: int
     ef_search: int
     outputs: dict[str, tuple[int, str]]
-    thresholds: Thresholds | None
     raw: dict[str, Any] = field(repr=False)
 
     @classmethod
@@ -70,7 +66,6 @@ class Manifest:
             )
         try:
             encoder, counts, parameters = raw["encoder"], raw["statistics"], raw["parameters"]
-            thresholds = encoder.get("thresholds")
             return cls(
                 path=path,
                 built=datetime.fromisoformat(raw["timestamp"]).astimezone(timezone.utc),
@@ -87,9 +82,6 @@ class Manifest:
                     _name(name): (_whole(part["bytes"], 1 << 62), str(part["sha256"]))
                     for name, part in raw["outputs"].items()
                 },
-                thresholds=Thresholds(**{k: float(v) for k, v in thresholds.items()})
-                if thresholds
-                else None,
                 raw=raw,
             )
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:

@@ -21,6 +21,7 @@ from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.download.options import DownloadOptions
 from mtg_image_db.encoders import Fingerprint, normalised
 from mtg_image_db.images import Preprocessing
+from mtg_image_db.recognise.verdict import Thresholds
 
 # Nothing here is about speed.
 settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -185,6 +186,7 @@ class PixelEncoder:
             Preprocessing(side, side, "squash", grey, grey),
         )
         self.precisions: tuple[str, ...] = ("fp32",)
+        self.thresholds: Thresholds | None = None
         self.precision = ""
         self.encoded = 0
         self._fail_after = fail_after

@@ -16,6 +16,7 @@ from mtg_image_db import (
     DatabaseError,
     FaceFilter,
     MissingInput,
+    StorageError,
     build_database,
 )
 from mtg_image_db.demo.double import ScryfallDouble
@@ -78,8 +79,33 @@ def test_nothing_published_is_missing_input(tmp_path: Path) -> None:
 
 def test_a_current_that_points_outside_is_not_followed(out: Path) -> None:
     (out / "CURRENT").write_text("../../etc\n")
-    with pytest.raises(MissingInput):
+    with pytest.raises(DatabaseError):
         Database.open(out)
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"\0" * 999, b"latest\n", None])
+def test_a_current_that_names_nothing_is_refused_and_costs_no_generation(
+    built: Path, out: Path, data: bytes | None
+) -> None:
+    name = (out / "CURRENT").read_bytes()
+    (out / "CURRENT").unlink()
+    if data is None:
+        (out / "CURRENT").mkdir()
+    else:
+        (out / "CURRENT").write_bytes(data)
+    with pytest.raises(DatabaseError, match="damaged: CURRENT") as caught:
+        Database.open(out)
+    assert str(out / "CURRENT") in caught.value.details
+    assert "mtg-db build" in caught.value.suggestion
+    options = BuildOptions(cache=built.parent / "cache", out=out)
+    if data is None:
+        with pytest.raises(StorageError, match="a folder stands where a file belongs"):
+            build_database(options, encoder=PixelEncoder())
+        (out / "CURRENT").rmdir()
+        (out / "CURRENT").write_bytes(name)
+    else:
+        build_database(options, encoder=PixelEncoder())
+    assert len(Database.open(out)) == 20
 
 
 PARTS = (
@@ -149,7 +175,6 @@ def test_a_manifest_of_a_newer_version_is_refused(out: Path) -> None:
         ("encoder choice model", 7),
         ("encoder choice size", [0.5, 2]),
         ("encoder choice fit", []),
-        ("encoder thresholds", {"confident": "x"}),
         ("encoder fingerprint preprocessing mean", [10**400, 0, 0]),
         ("outputs", {"../x": {"bytes": 1, "sha256": ""}}),
         ("outputs", {"\0": {"bytes": 1, "sha256": ""}}),

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from mtg_image_db.recognise.verdict import Thresholds
+
 DEFAULT_MODEL = "mtg-resnet10t-104x144"
 """The package's own encoder: see training/MODEL_CARD.md."""
 
@@ -119,6 +121,10 @@ class Encoder(Protocol):
     @property
     def precisions(self) -> tuple[str, ...]:
         """The precisions worth trying on its device, ``fp32`` first."""
+
+    @property
+    def thresholds(self) -> Thresholds | None:
+        """What its scores mean where a database has no local features; None if nobody knows."""
 
     def use_precision(self, precision: str) -> None:
         """Compute in ``fp32``, ``bf16`` or ``fp16`` from now on."""

@@ -11,6 +11,7 @@ from mtg_image_db.cores import usable_cores
 from mtg_image_db.encoders import Fingerprint, normalised
 from mtg_image_db.errors import EncoderError
 from mtg_image_db.images import Fit
+from mtg_image_db.recognise.verdict import Thresholds
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 FINGERPRINT = "fingerprint"
 """Where the file's metadata hold its fingerprint, as JSON; `training/export.py` writes it."""
+
+THRESHOLDS = "thresholds"
+"""Where they hold its `Thresholds`, as JSON, if they do; `training/thresholds.py` writes them."""
 
 _ERRORS_ONLY = 3
 
@@ -53,6 +57,8 @@ class OnnxEncoder:
             )
             stored = self._session.get_modelmeta().custom_metadata_map
             fingerprint = Fingerprint.from_json(json.loads(stored[FINGERPRINT]))
+            known = json.loads(stored.get(THRESHOLDS, "null"))
+            self._thresholds = None if known is None else Thresholds(**known)
         # ONNX Runtime's exceptions have no root of their own; all of them mean the same here.
         except Exception as error:
             raise EncoderError(
@@ -62,10 +68,17 @@ class OnnxEncoder:
                 suggestion="Install mtg-image-db again: the file is part of it.",
             ) from error
         how = fingerprint.preprocessing
-        how = replace(how, fit=fit or how.fit)
+        if fit not in (None, how.fit):
+            how = replace(how, fit=fit)
+            self._thresholds = None  # measured with pictures that were fitted otherwise
         self.fingerprint = replace(fingerprint, preprocessing=how)
         self._mean = np.asarray(how.mean, dtype=np.float32) * 255
         self._std = np.asarray(how.std, dtype=np.float32) * 255
+
+    @property
+    def thresholds(self) -> Thresholds | None:
+        """See `Encoder.thresholds`."""
+        return self._thresholds
 
     def use_precision(self, precision: str) -> None:
         """See `Encoder.use_precision`."""

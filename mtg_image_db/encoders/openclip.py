@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import difflib
 import hashlib
@@ -56,6 +57,10 @@ class OpenClipEncoder:
         """Load a model; see `load_encoder`."""
         model, fingerprint, device = load_model(choice)
         return cls(model.visual, fingerprint, device)
+
+    @property
+    def thresholds(self) -> None:
+        """See `Encoder.thresholds`: nobody has measured them."""
 
     @property
     def precisions(self) -> tuple[str, ...]:
@@ -124,10 +129,7 @@ def load_model(choice: EncoderChoice) -> tuple[Any, Fingerprint, torch.device]:
     except Exception as error:
         raise EncoderError(
             f"The model {choice.model} cannot be loaded with these weights",
-            # torch's own advice for files that hold no weights is to load them unsafely.
-            details="the file holds no weights"
-            if "nickling" in type(error).__name__
-            else _first_line(error),
+            details=_what_is_wrong(weights, error),
             suggestion="Check that --model names the architecture that --pretrained was made "
             "for, and that the model accepts --size.",
         ) from error
@@ -206,6 +208,20 @@ def resolve_weights(choice: EncoderChoice) -> tuple[str | None, dict[str, Any]]:
             "weights file from another machine and name it with --pretrained FILE.",
         ) from error
     return str(path), dict(facts)
+
+
+def _what_is_wrong(weights: str | None, error: Exception) -> str:
+    """Why weights could not be loaded, in a line."""
+    # torch's own advice for files that hold no weights is to load them unsafely.
+    if "nickling" not in type(error).__name__:
+        return _first_line(error)
+    head = b""
+    with contextlib.suppress(OSError), Path(weights or "").open("rb") as stream:
+        head = stream.read(9)
+    # The length of a JSON object, then the object (https://github.com/huggingface/safetensors).
+    if head[8:] == b"{" and not str(weights).endswith(".safetensors"):
+        return "the file holds safetensors: rename it, so that its name ends in .safetensors"
+    return "the file holds no weights"
 
 
 def _no_weights(choice: EncoderChoice, tags: list[str]) -> EncoderError:

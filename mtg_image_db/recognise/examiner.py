@@ -15,7 +15,7 @@ from mtg_image_db.recognise.evidence import Evidence, weigh
 from mtg_image_db.recognise.features import FaceFeatures, Features, describe
 from mtg_image_db.recognise.finder import Guess
 from mtg_image_db.recognise.quads import moved, readings, turned
-from mtg_image_db.recognise.verdict import Thresholds, Verdict, by_geometry, by_score
+from mtg_image_db.recognise.verdict import Verdict, by_geometry, by_score
 
 if TYPE_CHECKING:
     import numpy as np
@@ -104,8 +104,6 @@ class Examiner:
     ----------
     encoder, gallery
         What turns a card into a vector, and what that is compared with.
-    thresholds
-        The encoder's, for a gallery without local features.
 
     Attributes
     ----------
@@ -115,10 +113,9 @@ class Examiner:
         Time spent so far, by stage, in all threads together.
     """
 
-    def __init__(self, encoder: Encoder, gallery: Gallery, thresholds: Thresholds | None) -> None:
+    def __init__(self, encoder: Encoder, gallery: Gallery) -> None:
         self._encoder = encoder
         self._gallery = gallery
-        self._thresholds = thresholds
         self.by_scores = gallery.features([]) is None
         self.seconds: dict[str, float] = defaultdict(float)
         self._clock = Lock()
@@ -197,7 +194,7 @@ class Examiner:
         if faces is None:
             others = [s for (s, _), art in zip(hits, artworks, strict=True) if art != artworks[0]]
             lead = hits[0][0] - max(others, default=-1.0)
-            verdict = by_score(hits[0][0], lead, self._thresholds)
+            verdict = by_score(hits[0][0], lead, self._encoder.thresholds)
             return Finding(card.quad, rows[0], verdict, _NO_EVIDENCE, card)
         if features is None:
             features = self.describe(card)

@@ -28,7 +28,7 @@ from mtg_image_db.recognise.examiner import (
 from mtg_image_db.recognise.finder import Guess, guess_cards
 from mtg_image_db.recognise.quads import area_of, covered, frame_of, overlap, rectify
 from mtg_image_db.recognise.scene import Scene
-from mtg_image_db.recognise.verdict import Thresholds, Verdict
+from mtg_image_db.recognise.verdict import Verdict
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -88,13 +88,11 @@ class Recogniser:
     ----------
     encoder, gallery
         What turns a card into a vector, and what that is compared with.
-    thresholds
-        The encoder's, for a gallery without local features.
     """
 
-    def __init__(self, encoder: Encoder, gallery: Gallery, thresholds: Thresholds | None) -> None:
+    def __init__(self, encoder: Encoder, gallery: Gallery) -> None:
         self._gallery = gallery
-        self._examiner = Examiner(encoder, gallery, thresholds)
+        self._examiner = Examiner(encoder, gallery)
 
     @cached_property
     def _threads(self) -> ThreadPoolExecutor:

@@ -53,7 +53,11 @@ def new_generation(out: Path) -> Iterator[Path]:
 
 def sweep(out: Path) -> None:
     """Remove generations that are not in force, and what killed builds left. Needs the lock."""
-    current = _current_name(out)
+    try:
+        with storage_errors(out):
+            current = _current_name(out)
+    except DatabaseError:  # which one was in force, a person may still know
+        return
     for folder in out.iterdir():
         if _GENERATION.fullmatch(folder.name) and folder.name != current:
             # On Windows a reader keeps its files from being removed: the next sweep gets them.
@@ -69,6 +73,8 @@ def open_current(out: Path, open_generation: Callable[[Path], _T]) -> _T:
     ------
     MissingInput
         Nothing was published in `out`.
+    DatabaseError
+        ``CURRENT`` names no generation.
     """
     while True:
         name = _current_name(out)
@@ -87,12 +93,18 @@ def open_current(out: Path, open_generation: Callable[[Path], _T]) -> _T:
 
 
 def _current_name(out: Path) -> str | None:
+    """The generation in force; None where nothing was published."""
+    path = out / "CURRENT"
     try:
-        text = (out / "CURRENT").read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
+        name = path.read_bytes()[:100].decode("utf-8", "replace").strip()
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except IsADirectoryError as error:
+        raise DatabaseError.damaged(path, "it is a folder") from error
     # A name, not a path: nothing outside the folder is ever opened.
-    return text if text and text == Path(text).name and not text.startswith(".") else None
+    if not _GENERATION.fullmatch(name):
+        raise DatabaseError.damaged(path, f"{name!r} is no name of a generation")
+    return name
 
 
 def _sync_file(path: Path) -> None:

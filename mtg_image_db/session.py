@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar, overload
+from typing import Any, TypeGuard, TypeVar, overload
 from urllib.parse import urljoin
 
 import requests
@@ -323,6 +323,11 @@ def read_body(response: requests.Response, limit: int) -> bytes:
         details=f"{response.url}: more than {limit} bytes",
         reason="body over the size limit",
     )
+
+
+def is_etag(value: object) -> TypeGuard[str]:
+    """Whether a stored value can be sent as an ETag."""
+    return isinstance(value, str) and value != "" and value.isascii() and value.isprintable()
 
 
 def _retry_after(response: requests.Response) -> float | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
@@ -19,6 +21,7 @@ from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.download.clean import find_leftovers, remove_leftovers
 from mtg_image_db.download.ledger import Ledger
 from mtg_image_db.download.pauses import pauses_left, remember_pause
+from mtg_image_db.errors import StorageError
 from mtg_image_db.files import exclusive
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,6 +78,33 @@ def test_files_of_somebody_else_are_left_alone(cache: Path) -> None:
     foreign.write_text("mine")
     done = mtg_db("verify-cache", "--fix", cwd=cache.parent)
     assert (done.returncode, foreign.read_text()) == (0, "mine")
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("path", "../mine.txt"), ("path", b"\0"), ("url", b"x"), ("bytes", "many"), ("sha256", b"")],
+)
+def test_a_row_that_cannot_be_is_refused_before_anything_is_removed(
+    cache: Path, column: str, value: object
+) -> None:
+    (cache.parent / "mine.txt").write_text("mine")
+    with contextlib.closing(sqlite3.connect(cache / "ledger.sqlite")) as ledger:
+        where = "WHERE face_id = (SELECT max(face_id) FROM image)"
+        ledger.execute(f"UPDATE image SET {column} = ? {where}", (value,))  # noqa: S608
+        ledger.commit()
+    done = mtg_db("verify-cache", "--fix", cwd=cache.parent)
+    assert done.returncode == 1
+    assert "ledger.sqlite: a row is damaged" in done.stderr
+    assert (cache.parent / "mine.txt").exists()
+    assert len(images(cache)) == 12
+
+
+def test_rows_that_are_not_in_order_are_not_read_for_ever(cache: Path) -> None:
+    path = cache / "ledger.sqlite"
+    path.write_bytes(path.read_bytes().replace(card_id(11).encode(), b"!" * 36))
+    with Ledger(cache) as ledger, pytest.raises(StorageError, match="cannot be used") as caught:
+        list(ledger.outcomes())
+    assert "ledger.sqlite: " in caught.value.details
 
 
 def test_a_file_of_another_size_is_fetched_again(double: ScryfallDouble, cache: Path) -> None:

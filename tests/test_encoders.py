@@ -92,8 +92,17 @@ def test_weights_of_another_architecture_are_refused() -> None:
 def test_a_file_that_holds_no_weights_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("open_clip")
     (tmp_path / "x.pt").write_bytes(b"not weights")
-    with pytest.raises(EncoderError, match="cannot be loaded"):
+    with pytest.raises(EncoderError, match="cannot be loaded") as caught:
         load_encoder(by_torch(tmp_path / "x.pt"))
+    assert caught.value.details == "the file holds no weights"
+
+
+def test_safetensors_under_another_name_are_told_to_be_renamed(tmp_path: Path) -> None:
+    pytest.importorskip("open_clip")
+    (tmp_path / "x.pt").write_bytes(SHIPPED.read_bytes())
+    with pytest.raises(EncoderError, match="cannot be loaded") as caught:
+        load_encoder(by_torch(tmp_path / "x.pt"))
+    assert "its name ends in .safetensors" in caught.value.details
 
 
 def test_a_damaged_or_foreign_onnx_file_is_refused(tmp_path: Path) -> None:

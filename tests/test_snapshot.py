@@ -181,6 +181,34 @@ def test_a_record_of_another_server_is_not_trusted(double: ScryfallDouble, tmp_p
         assert refresh(other, tmp_path, force=False).rows == 20
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("file", "\0"), ("file", 5), ("kind", "all_cards"), ("rows", None)),
+        *(("checked_at", "now"), ("etag", 5), ("updated_at", []), ("size", 10**30)),
+    ],
+)
+def test_a_record_that_cannot_be_is_no_snapshot_and_fetched_again(
+    double: ScryfallDouble, tmp_path: Path, key: str, value: object
+) -> None:
+    refresh(double, tmp_path)
+    path = tmp_path / "bulk" / "default_cards.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+    assert load_snapshot(tmp_path, "default_cards") is None
+    assert refresh(double, tmp_path).rows == 30
+
+
+@pytest.mark.parametrize("etag", ["\ud800", "a\r\nb: c"])
+def test_an_etag_that_no_header_can_hold_is_not_sent(
+    double: ScryfallDouble, tmp_path: Path, etag: str
+) -> None:
+    refresh(double, tmp_path)
+    path = tmp_path / "bulk" / "default_cards.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "etag": etag}))
+    assert refresh(double, tmp_path).rows == 30
+    assert "if-none-match" not in double.requests[-1].headers
+
+
 def test_a_snapshot_cut_short_on_disk_is_no_snapshot(
     double: ScryfallDouble, tmp_path: Path
 ) -> None:

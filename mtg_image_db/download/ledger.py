@@ -6,6 +6,7 @@ It is what makes a second run cheap (nothing is decoded again) and a build trust
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -34,6 +35,7 @@ CREATE TABLE IF NOT EXISTS image (
 _IMAGE_NAME = re.compile(
     r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(-face-\d+)?\.[0-9a-f]{10}\.(jpg|png|webp|img)"
 )
+_FOLDER = re.compile(r"images/[0-9a-f]{2}/")
 _SELECT = "SELECT face_id, url, path, bytes, sha256, reason, error FROM image"
 
 
@@ -93,6 +95,11 @@ def is_image_name(name: str) -> bool:
     return _IMAGE_NAME.fullmatch(name) is not None
 
 
+def _is_image_path(path: str) -> bool:
+    folder = _FOLDER.match(path)
+    return folder is not None and is_image_name(path[folder.end() :])
+
+
 class Ledger:
     """The table of outcomes of one cache. Used from one thread.
 
@@ -120,7 +127,8 @@ class Ledger:
                 suggestion="Run `mtg-db download` first, or name the right folder with --cache.",
             )
         with self._storage_errors():
-            self._db = sqlite3.connect(self.path, timeout=60.0, isolation_level=None)
+            address = self.path.absolute().as_uri() + ("" if create else self._as_it_stands())
+            self._db = sqlite3.connect(address, timeout=60.0, isolation_level=None, uri=True)
             self._db.execute("PRAGMA synchronous = FULL")
             if create:
                 self._db.execute("PRAGMA journal_mode = WAL")
@@ -139,18 +147,35 @@ class Ledger:
     ) -> None:
         self._db.close()
 
+    def _as_it_stands(self) -> str:
+        """What lets SQLite read where it cannot write: it puts files of its own beside."""
+        log = self.path.with_name(f"{self.path.name}-wal")
+        unfinished = log.is_file() and log.stat().st_size > 0
+        return "" if unfinished or os.access(self.path.parent, os.W_OK) else "?immutable=1"
+
     @contextmanager
     def _storage_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
-            raise StorageError(
-                "The ledger of the image cache cannot be used",
-                details=f"{self.path}: {error}",
-                suggestion="If the disk is full, free some space; if the folder is read-only, use "
-                "one that can be written. If the file is damaged, move it away and run "
-                "`mtg-db download`: valid images are recognised, not fetched again.",
-            ) from error
+            raise self._unusable(str(error)) from error
+
+    def _unusable(self, why: str) -> StorageError:
+        return StorageError(
+            "The ledger of the image cache cannot be used",
+            details=f"{self.path}: {why}",
+            suggestion="If the disk is full, free some space; if the folder is read-only, use "
+            "one that can be written. If the file is damaged, move it away and run "
+            "`mtg-db download`: valid images are recognised, not fetched again.",
+        )
+
+    def _outcome(self, row: tuple[Any, ...]) -> Outcome:
+        """The outcome that a row holds; SQLite keeps neither its types nor what a path is."""
+        face_id, url, path, size, *texts = row
+        texts_only = all(isinstance(text, str) for text in (face_id, url, path, *texts))
+        if not texts_only or not isinstance(size, int) or not (path == "" or _is_image_path(path)):
+            raise self._unusable(f"a row is damaged: {row!r:.300}")
+        return Outcome(*row)
 
     def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
         with self._storage_errors():
@@ -189,16 +214,15 @@ class Ledger:
     def get(self, face_id: str) -> Outcome | None:
         """The last outcome of one face."""
         rows = self._rows(f"{_SELECT} WHERE face_id = ?", face_id)
-        return Outcome(*rows[0]) if rows else None
+        return self._outcome(rows[0]) if rows else None
 
     def outcomes(self) -> Iterator[Outcome]:
         """Yield all outcomes, ordered by face id; the table may change meanwhile."""
         query = f"{_SELECT} WHERE face_id > ? ORDER BY face_id LIMIT 2000"
         after = ""
         while page := self._rows(query, after):
-            for row in page:
-                yield Outcome(*row)
-            after = page[-1][0]
+            yield from map(self._outcome, page)
+            after = self._further(after, page)
 
     def forget(self, face_ids: Iterable[str]) -> None:
         """Remove the rows of some faces."""
@@ -236,9 +260,16 @@ class Ledger:
         after = ""
         while page := self._rows(query, after):
             for face_id, url, label, *last in page:
-                outcome = None if last[0] is None else Outcome(face_id, *last)
+                outcome = None if last[0] is None else self._outcome((face_id, *last))
                 yield Planned(face_id, url, label, outcome)
-            after = page[-1][0]
+            after = self._further(after, page)
+
+    def _further(self, after: str, page: list[tuple[Any, ...]]) -> str:
+        """Where the next page begins. In a damaged index that may be further back, for ever."""
+        last = page[-1][0]
+        if not isinstance(last, str) or last <= after:
+            raise self._unusable("its rows are not in order")
+        return last
 
     def drop_from_plan(self, face_ids: Iterable[str]) -> None:
         """Take faces out of the plan: there is nothing to do for them."""

@@ -213,7 +213,7 @@ def resolve_weights(choice: EncoderChoice) -> tuple[str | None, dict[str, Any]]:
 def _what_is_wrong(weights: str | None, error: Exception) -> str:
     """Why weights could not be loaded, in a line."""
     # torch's own advice for files that hold no weights is to load them unsafely.
-    if "nickling" not in type(error).__name__:
+    if "npickling" not in type(error).__name__:
         return _first_line(error)
     head = b""
     with contextlib.suppress(OSError), Path(weights or "").open("rb") as stream:

@@ -25,7 +25,7 @@ from mtg_image_db.files import (
 )
 from mtg_image_db.progress import Progress
 from mtg_image_db.scryfall.rows import split_array
-from mtg_image_db.session import DamagedBody, PoliteSession
+from mtg_image_db.session import DamagedBody, PoliteSession, is_etag
 
 LARGEST_FILE = 4 << 30
 LARGEST_UNPACKED = 32 << 30
@@ -125,7 +125,8 @@ class _Partial:
     def headers(self) -> Mapping[str, str]:
         """Ask for the rest, if it is still the rest of the same file."""
         etag = (read_json_object(self._note) or {}).get("etag")
-        if not self.size or not isinstance(etag, str) or not etag.startswith('"'):
+        # A weak one (W/"…") says nothing about bytes.
+        if not self.size or not is_etag(etag) or not etag.startswith('"'):
             return {}
         return {"Range": f"bytes={self.size}-", "If-Range": etag}
 

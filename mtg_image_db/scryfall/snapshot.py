@@ -21,7 +21,7 @@ from mtg_image_db.files import make_folder, read_json_object, write_json
 from mtg_image_db.progress import Progress
 from mtg_image_db.scryfall.bulk_file import fetch_array, fetch_rows
 from mtg_image_db.scryfall.kinds import KINDS
-from mtg_image_db.session import DamagedBody, PoliteSession, read_body
+from mtg_image_db.session import DamagedBody, PoliteSession, is_etag, read_body
 
 FRESH_SECONDS = 24 * 3600
 """Scryfall asks that data be kept for at least a day (https://scryfall.com/docs/api)."""
@@ -74,9 +74,20 @@ def load_snapshot(cache: Path, kind: str) -> Snapshot | None:
     try:
         snapshot = Snapshot(**record, folder=folder)
         intact = snapshot.path.stat().st_size == snapshot.size and snapshot.path.parent == folder
-    except (TypeError, OSError):
+    except (TypeError, ValueError, OSError):
         return None
-    return snapshot if intact else None
+    return snapshot if intact and _is_plausible(snapshot, kind) else None
+
+
+def _is_plausible(snapshot: Snapshot, kind: str) -> bool:
+    """Whether a stored record has values of the right types."""
+    return (
+        snapshot.kind == kind
+        and isinstance(snapshot.updated_at, str)
+        and isinstance(snapshot.etag, str)
+        and isinstance(snapshot.rows, int)
+        and isinstance(snapshot.checked_at, int | float)
+    )
 
 
 def snapshots(cache: Path) -> list[Snapshot]:
@@ -213,7 +224,7 @@ def _descriptor(
 ) -> tuple[_Descriptor | None, str]:
     """Ask for the descriptor; None where the server says that it has not changed."""
     url = f"{api_url.rstrip('/')}/bulk-data/{kind}"
-    known = {"If-None-Match": old.etag} if old is not None and old.etag else {}
+    known = {"If-None-Match": old.etag} if old is not None and is_etag(old.etag) else {}
 
     def consume(response: requests.Response) -> tuple[_Descriptor | None, str]:
         if response.status_code == 304:

@@ -262,14 +262,28 @@ class Database:
     def where(self, wanted: FaceFilter) -> Database:
         """Make a view whose `query` and `search` know the wanted faces only.
 
-        They compare with each of these faces, which is exact. Everything else stays as it is.
+        They compare with each of these faces, which is exact. Everything else stays as it is. A
+        face also stands for the printings of its artwork that are no faces of the database: all but
+        one, where there is one image an artwork.
 
         Raises
         ------
         DatabaseError
             It holds none of them.
         """
-        rows = [row for row, face in enumerate(self.faces()) if wanted.exclusion(face) is None]
+        own = {face.face_id for face in self.faces()}
+        artworks = {
+            str(record.get("illustration_id"))
+            for record in (self._printings[number] for number in range(len(self._printings)))
+            for printing in self._listed(record)
+            if printing.get("face_id") not in own
+            and wanted.exclusion(CardFace.from_record(printing)) is None
+        }
+        rows = [
+            row
+            for row, face in enumerate(self.faces())
+            if wanted.exclusion(face) is None or face.illustration_id in artworks
+        ]
         if not rows:
             raise DatabaseError(
                 "The database holds none of the wanted faces",

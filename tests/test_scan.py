@@ -34,9 +34,7 @@ def seen_as(
     face: CardFace, *shared: CardFace, verdict: Verdict = "confident", index: int = 1
 ) -> Sighting:
     """A sighting whose best match is `face`; `shared` are all printings of its artwork."""
-    # What the database keeps of these has no layout.
-    records = [{**one.record(), "layout": ""} for one in shared or (face,)]
-    printings = tuple(json.loads(to_line(record)) for record in records)
+    printings = tuple(json.loads(to_line(one.record())) for one in shared or (face,))
     return Sighting("a.jpg", index, verdict, (Match(1, 0.9, face, printings),))
 
 

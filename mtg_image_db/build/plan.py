@@ -139,7 +139,7 @@ def _printing(face: CardFace) -> dict[str, Any]:
     """What an answer tells of a printing that shares the artwork."""
     record = face.record()
     keys = (
-        "scryfall_id face_id oracle_id name printed_name set set_name collector_number rarity lang "
-        "released_at finishes promo_types frame border_color full_art digital card_url"
+        "scryfall_id face_id oracle_id name printed_name set set_name collector_number layout "
+        "rarity lang released_at finishes promo_types frame border_color full_art digital card_url"
     )
     return {key: record[key] for key in keys.split()}

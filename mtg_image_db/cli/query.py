@@ -12,11 +12,11 @@ from mtg_image_db.cli.answers import FORMATS, Asked, print_csv_header
 from mtg_image_db.cli.arguments import Choice, codes, file, folder, integer, number
 from mtg_image_db.cli.console import answer, counted, say
 from mtg_image_db.cli.options import add_db, add_device, add_filters, add_strict
+from mtg_image_db.cores import in_order, usable_cores
 from mtg_image_db.errors import ImageError, InvalidArguments, MissingInput
 from mtg_image_db.files import atomic_write
 
 if TYPE_CHECKING:
-    from mtg_image_db.answers import CardAnswer
     from mtg_image_db.database import Database
     from mtg_image_db.sheet import SheetEntry
 
@@ -159,12 +159,11 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     sheet: list[SheetEntry] = []
     asked = broken = 0
-    for name in names:
-        try:
-            about = Asked(name, _ask(database, name, arguments, sheet))
-        except ImageError as error:
-            broken += 1
-            about = Asked(name, error=error.message)
+    # Pictures that come one by one are answered before the next is looked for.
+    ahead = 2 * usable_cores() if isinstance(names, list) else 0
+    for _, (about, entries) in in_order(lambda name: _ask(database, name, arguments), names, ahead):
+        broken += bool(about.error)
+        sheet += entries
         if arguments.format == "table" and several and not about.error:
             answer(("\n" if asked else "") + f"{about.title}:")
         show(about, arguments.k)
@@ -192,7 +191,8 @@ def _names(arguments: argparse.Namespace) -> tuple[Iterable[str], bool]:
         say(f"Watching {arguments.watch}; Ctrl-C ends it.")
         return map(str, arrivals), True
     if arguments.paths_from is not None:
-        return listed(_open_list(arguments.paths_from)), True
+        paths = listed(_open_list(arguments.paths_from))
+        return list(paths) if Path(arguments.paths_from).is_file() else paths, True
     names = expand(arguments.images, recursive=arguments.recursive)
     if arguments.find_report and len(names) > 1:
         raise InvalidArguments([_ONE_ONLY])
@@ -242,15 +242,19 @@ def _open(arguments: argparse.Namespace) -> Database:
 
 
 def _ask(
-    database: Database, name: str, arguments: argparse.Namespace, sheet: list[SheetEntry]
-) -> tuple[CardAnswer, ...]:
-    """Ask about one picture; draw what is to be drawn, and add to the contact sheet."""
+    database: Database, name: str, arguments: argparse.Namespace
+) -> tuple[Asked, list[SheetEntry]]:
+    """Ask about one picture, and draw what is to be drawn."""
     from mtg_image_db.inputs import source_of
 
-    source = source_of(name, allow_private=arguments.allow_private)
-    cards = database.query(
-        source, arguments.k, find=not arguments.no_find, min_score=arguments.min_score
-    )
+    entries: list[SheetEntry] = []
+    try:
+        source = source_of(name, allow_private=arguments.allow_private)
+        cards = database.query(
+            source, arguments.k, find=not arguments.no_find, min_score=arguments.min_score
+        )
+    except ImageError as error:
+        return Asked(name, error=error.message), entries
     if arguments.find_report or arguments.contact_sheet:
         from mtg_image_db.images import open_picture
 
@@ -263,5 +267,5 @@ def _ask(
     if arguments.contact_sheet:
         from mtg_image_db.sheet import sheet_entries
 
-        sheet += sheet_entries(name, picture, cards, arguments.cache)
-    return cards
+        entries = sheet_entries(name, picture, cards, arguments.cache)
+    return Asked(name, cards), entries

@@ -111,7 +111,6 @@ def find_printings(
             if reference in found:
                 found[reference].append(CardFace.from_record(record))
 
-    # The metadata first: they know the layout.
     for row in range(len(database)):
         offer(database.record(row))
     for printing in database.all_printings():

@@ -101,7 +101,7 @@ def _decide(sighting: Sighting, assumed: Assumptions, said: Correction | None) -
     given = said.over(assumed) if said else assumed
     printing, reason, candidates = _settle(sighting, given)
     if said is not None and said.printing is not None:
-        printing = _with_layout(said.printing, sighting.matches)
+        printing = said.printing
     status: Status = "review" if printing is None else "collection"
     if said is not None and said.skip:
         status = "skipped"
@@ -158,14 +158,8 @@ def _printings(matches: Sequence[Match], given: Assumptions) -> list[CardFace]:
             # Art cards and tokens may show the same artwork, but they are other cards.
             if printing.oracle_id == own.oracle_id:
                 key = (printing.set, printing.collector_number)
-                pool.setdefault(key, _with_layout(printing, [match]))
+                pool.setdefault(key, printing)
         key = (own.set, own.collector_number)
         if key not in pool or own.lang == (given.lang or own.lang):
             pool[key] = own
     return [one for one in pool.values() if not one.digital] or list(pool.values())
-
-
-def _with_layout(printing: CardFace, matches: Sequence[Match]) -> CardFace:
-    """Add the layout, which records of shared artworks lack."""
-    layouts = [match.face.layout for match in matches if match.face.name == printing.name]
-    return replace(printing, layout=printing.layout or "".join(layouts[:1]))

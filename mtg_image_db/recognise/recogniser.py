@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mtg_image_db.cores import usable_cores
@@ -31,8 +30,6 @@ from mtg_image_db.recognise.scene import Scene
 from mtg_image_db.recognise.verdict import Verdict
 
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
-
     from PIL import Image
 
     from mtg_image_db.encoders import Encoder
@@ -93,13 +90,6 @@ class Recogniser:
     def __init__(self, encoder: Encoder, gallery: Gallery) -> None:
         self._gallery = gallery
         self._examiner = Examiner(encoder, gallery)
-
-    @cached_property
-    def _threads(self) -> ThreadPoolExecutor:
-        """OpenCV and NumPy let other threads run while they compute."""
-        from concurrent.futures import ThreadPoolExecutor
-
-        return ThreadPoolExecutor(usable_cores(), thread_name_prefix="examine")
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -213,6 +203,8 @@ class Recogniser:
 
     def _outlined(self, photo: Pixels, cut: Cut) -> tuple[list[Finding], list[Finding]]:
         """Cards with an outline: those that were named, and those that no face is like."""
+        from concurrent.futures import ThreadPoolExecutor
+
         with self._examiner.timed("find"):
             guesses = guess_cards(photo)
         named: list[Finding] = []
@@ -227,7 +219,7 @@ class Recogniser:
                 now, ways = _apart(ways, min(most, usable_cores()))
                 if not now:
                     return
-                for finding in self._threads.map(self._examiner.check_ways, now):
+                for finding in threads.map(self._examiner.check_ways, now):
                     if finding.verdict == "none":
                         unknown.append(finding)
                         most -= 1
@@ -235,13 +227,15 @@ class Recogniser:
                         named.append(finding)
 
         often = [guess for guess in guesses if guess.votes >= OFTEN]
-        for start in range(0, len(often), _ROUND):
-            look(often[start : start + _ROUND], most=_ROUND)
-        # Cards that lie together are about as large as each other.
-        sizes = [area_of(finding.quad) for finding in named]
         rest = [guess for guess in guesses if guess.votes < OFTEN]
-        if not self._examiner.by_scores:  # scores alone cannot tell a card from a chance outline
-            look([g for g in rest if _is_as_large(g.quad, sizes)], most=_MOST_DOUBTFUL)
+        # OpenCV and NumPy let other threads run while they compute.
+        with ThreadPoolExecutor(usable_cores(), thread_name_prefix="examine") as threads:
+            for start in range(0, len(often), _ROUND):
+                look(often[start : start + _ROUND], most=_ROUND)
+            # Cards that lie together are about as large as each other.
+            sizes = [area_of(finding.quad) for finding in named]
+            if not self._examiner.by_scores:  # scores cannot tell a card from a chance outline
+                look([g for g in rest if _is_as_large(g.quad, sizes)], most=_MOST_DOUBTFUL)
         unknown.sort(key=lambda finding: (-finding.card.votes, -finding.evidence.inliers))
         cards = [finding for finding in unknown if _is_card(finding)]
         return named, cards or [finding for finding in unknown if finding.card.votes > 1][:1]

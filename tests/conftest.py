@@ -149,6 +149,7 @@ def mtg_db(
     stdin: bytes | None = None,
     environment: Mapping[str, str] | None = None,
     timeout: float = 120,
+    unprivileged: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     """Run the command as a user does, in a process of its own."""
     import os
@@ -161,6 +162,7 @@ def mtg_db(
         timeout=timeout,
         check=False,
         env={**os.environ, "PYTHONIOENCODING": "utf-8", **(environment or {})},
+        preexec_fn=_give_up_privileges if unprivileged else None,
     )
     return subprocess.CompletedProcess(
         finished.args,
@@ -168,6 +170,15 @@ def mtg_db(
         finished.stdout.decode("utf-8"),
         finished.stderr.decode("utf-8"),
     )
+
+
+def _give_up_privileges() -> None:
+    """Let permissions hold for root as well: it may do everything else (capabilities(7))."""
+    import ctypes
+
+    drop_from_bounding_set, dac_override, dac_read_search = 24, 1, 2
+    for capability in (dac_override, dac_read_search):
+        ctypes.CDLL(None).prctl(drop_from_bounding_set, capability, 0, 0, 0)
 
 
 def json_lines(text: str) -> list[dict[str, Any]]:
@@ -208,3 +219,25 @@ def fill_cache(double: ScryfallDouble, cache: Path) -> Path:
 
     download_images(download_options(double, cache))
     return cache
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a database of twelve cards, and pictures to ask about."""
+    folder = tmp_path_factory.mktemp("home")
+    with ScryfallDouble([make_card(n) for n in range(12)], make_images(12)) as double:
+        fill_cache(double, folder / "image_cache")
+    from mtg_image_db import BuildOptions, build_database
+
+    build_database(BuildOptions(cache=folder / "image_cache", out=folder / "index_out"))
+    for number in (7, 8):
+        (folder / f"card{number}.jpg").write_bytes(jpeg(make_picture(number), 60))
+    Image.effect_noise((488, 680), 90).save(folder / "noise.png")
+    (folder / "broken.jpg").write_bytes(b"not a picture")
+    return folder
+
+
+@pytest.fixture
+def inside(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(home)
+    return home

@@ -2,44 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import os
-import struct
 import subprocess
 import sys
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
 import pytest
-from conftest import fill_cache, jpeg, json_lines, make_card, make_images, make_picture, mtg_db
-from PIL import Image
+from conftest import jpeg, json_lines, make_picture, mtg_db
 
-from mtg_image_db import BuildOptions, ImageError, InvalidArguments, build_database
-from mtg_image_db.cli import main
-from mtg_image_db.demo.double import ScryfallDouble
+from mtg_image_db import ImageError, InvalidArguments
 from mtg_image_db.demo.loopback import LoopbackServer
 from mtg_image_db.demo.replies import Reply
 from mtg_image_db.inputs import expand, source_of
 
 posix = pytest.mark.skipif(os.name == "nt", reason="a POSIX file system")
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("home")
-    with ScryfallDouble([make_card(n) for n in range(12)], make_images(12)) as double:
-        fill_cache(double, folder / "image_cache")
-    build_database(BuildOptions(cache=folder / "image_cache", out=folder / "index_out"))
-    (folder / "card7.jpg").write_bytes(jpeg(make_picture(7), 80))
-    return folder
-
-
-@pytest.fixture
-def inside(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(home)
-    return home
 
 
 @pytest.fixture
@@ -185,96 +162,3 @@ def test_what_cannot_be_fetched_says_why(
 ) -> None:
     with pytest.raises(ImageError, match=f"cannot be fetched: {reason}"):
         source_of(site[0] + path, allow_private=True)
-
-
-def png_of(width: int, height: int) -> bytes:
-    """A PNG that says how large it is, and holds nothing."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        body = kind + data
-        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
-
-
-def saved(picture: Image.Image, kind: str, **settings: object) -> bytes:
-    stream = io.BytesIO()
-    picture.save(stream, kind, **settings)
-    return stream.getvalue()
-
-
-BAD = {
-    "text.jpg": (b"not a picture", "not an image"),
-    "cut.jpg": (PICTURE[: len(PICTURE) // 2], "truncated image"),
-    "empty.jpg": (b"", "empty file"),
-    "page.jpg": (b"<!DOCTYPE html><html>", "a web page instead of an image"),
-    "huge.png": (png_of(20_000, 10_000), "image over 60 megapixels"),
-    "large.png": (png_of(9_000, 8_000), "image over 60 megapixels"),
-}
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_a_bad_picture_is_a_clear_line_and_the_rest_goes_on(
-    inside: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / name
-    path.write_bytes(BAD[name][0])
-    assert main(["query", str(path), "card7.jpg"]) == 0
-    shown = capsys.readouterr()
-    assert shown.err == f"{path}: {BAD[name][1]}\n1 of 2 pictures could not be read.\n"
-    assert "Card 7" in shown.out
-    assert main(["query", str(path), "card7.jpg", "--strict"]) == 4
-    assert main(["query", str(path)]) == 2
-
-
-def odd_pictures() -> dict[str, bytes]:
-    card = make_picture(7)
-    deep = np.asarray(card.convert("L")).astype(np.uint16) * 200
-    clear = card.convert("P", palette=Image.Palette.ADAPTIVE)
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    return {
-        "cmyk.jpg": saved(card.convert("CMYK"), "JPEG", quality=90),
-        "deep.png": saved(Image.fromarray(deep), "PNG"),
-        "palette.png": saved(clear, "PNG", transparency=0),
-        "moving.gif": saved(card, "GIF", save_all=True, append_images=[make_picture(8)]),
-        "turned.jpg": saved(card.rotate(90, expand=True), "JPEG", quality=90, exif=exif),
-        "one.png": saved(Image.new("RGB", (1, 1)), "PNG"),
-        "line.png": saved(Image.new("RGB", (4000, 1)), "PNG"),
-    }
-
-
-def test_odd_pictures_are_pictures(
-    inside: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name, data in odd_pictures().items():
-        (tmp_path / name).write_bytes(data)
-    assert main(["query", str(tmp_path), "--json", "-k", "1000"]) == 0
-    answers = {Path(a["query"]).name: a for a in json_lines(capsys.readouterr().out)}
-    assert len(answers) == 7
-    assert all(len(answer["cards"][0]["matches"]) == 12 for answer in answers.values())
-    for name in ("cmyk.jpg", "palette.png", "moving.gif", "turned.jpg"):
-        assert answers[name]["cards"][0]["matches"][0]["name"] == "Card 7", name
-
-
-@posix
-def test_what_is_no_file_of_ones_own_is_a_clear_line(home: Path, tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "fifo.jpg")
-    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
-    (tmp_path / "locked.jpg").write_bytes(PICTURE)
-    (tmp_path / "locked.jpg").chmod(0)
-    odd = os.fsdecode(b"new\nline \x1b\xff.jpg")
-    (tmp_path / odd).write_bytes(b"no picture")
-    names = ["fifo.jpg", "loop.jpg", "locked.jpg", odd, "x" * 300, "file.jpg/x.jpg"]
-    (tmp_path / "file.jpg").touch()
-    done = mtg_db("query", *names, "--db", home / "index_out", cwd=tmp_path)
-    assert done.returncode == (2 if os.geteuid() else 0)
-    lines = done.stderr.splitlines()
-    assert lines[0] == "fifo.jpg: it is no regular file"
-    assert lines[1] == "loop.jpg: it cannot be read: Too many levels of symbolic links"
-    if os.geteuid():
-        assert lines.pop(2) == "locked.jpg: permission denied"
-    assert lines[-4] == "new\ufffdline \ufffd\ufffd.jpg: not an image"
-    assert lines[-3].endswith("x: it cannot be read: File name too long")
-    assert lines[-2] == "file.jpg/x.jpg: there is no such file"

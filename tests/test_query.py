@@ -19,7 +19,6 @@ from conftest import (
     PixelEncoder,
     card_id,
     download_options,
-    fill_cache,
     jpeg,
     json_lines,
     make_card,
@@ -39,26 +38,6 @@ from mtg_image_db.index.exact import ExactIndex
 from mtg_image_db.sheet import contact_sheet, html_sheet, sheet_entries
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "json.md").read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a database of twelve cards, and pictures to ask about."""
-    folder = tmp_path_factory.mktemp("home")
-    with ScryfallDouble([make_card(n) for n in range(12)], make_images(12)) as double:
-        fill_cache(double, folder / "image_cache")
-    build_database(BuildOptions(cache=folder / "image_cache", out=folder / "index_out"))
-    for number in (7, 8):
-        (folder / f"card{number}.jpg").write_bytes(jpeg(make_picture(number), 60))
-    Image.effect_noise((488, 680), 90).save(folder / "noise.png")
-    (folder / "broken.jpg").write_bytes(b"not a picture")
-    return folder
-
-
-@pytest.fixture
-def inside(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(home)
-    return home
 
 
 def documented(heading: str) -> set[str]:

@@ -201,6 +201,8 @@ def _decode(path: Path, key: str, how: Preprocessing, described: bool) -> Decode
             return Decoded(prepare(picture, how), None)
         card = picture.resize((CARD_WIDTH, CARD_HEIGHT), reducing_gap=2.0)
         return Decoded(prepare(picture, how), pack(describe(np.asarray(card))))
+    except PermissionError:
+        return "permission denied"
     except OSError:
         return "image file missing"
     except ImageError as error:

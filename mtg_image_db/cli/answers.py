@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mtg_image_db.cli.console import Style, answer, say, table
+from mtg_image_db.cli.console import Style, answer, one_line, say, table
 
 if TYPE_CHECKING:
     from mtg_image_db.answers import CardAnswer, Match
@@ -38,7 +38,7 @@ class Asked:
     @property
     def title(self) -> str:
         """The name on one line."""
-        return "\N{REPLACEMENT CHARACTER}".join(self.name.splitlines())
+        return one_line(self.name)
 
 
 def print_table(asked: Asked, k: int) -> None:

@@ -152,6 +152,11 @@ def table(
     return "\n".join(lines)
 
 
+def one_line(name: str) -> str:
+    """A name of a file, which may hold line breaks, on one line."""
+    return "\N{REPLACEMENT CHARACTER}".join(name.splitlines())
+
+
 def counted(number: int, noun: str) -> str:
     """``1 image``, ``2,000 images``."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtg_image_db.cli.arguments import Choice, codes, file, folder
-from mtg_image_db.cli.console import Bars, counted, say
+from mtg_image_db.cli.console import Bars, counted, one_line, say
 from mtg_image_db.cli.options import add_device, add_strict
 from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, Assumptions
 from mtg_image_db.collection.formats import FORMATS, render
@@ -89,7 +89,7 @@ def _sightings(database: Database, photos: Sequence[str], broken: list[str]) -> 
     ahead = 2 * usable_cores()
     for photo, seen in in_order(lambda photo: _seen_in(database, photo), photos, ahead):
         if isinstance(seen, ImageError):
-            bars.note(f"{photo}: {seen.message}")
+            bars.note(f"{one_line(photo)}: {seen.message}")
             broken.append(photo)
         else:
             yield from seen

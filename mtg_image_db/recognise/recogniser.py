@@ -126,9 +126,9 @@ class Recogniser:
         scale = min(1.0, LONG_SIDE / max(picture.size))
         if scale < 1:
             with examiner.timed("find"):
-                size = (round(picture.width * scale), round(picture.height * scale))
-                picture = picture.resize(size, reducing_gap=2.0)
-                frame = frame_of(*size)
+                width, height = (max(1, round(side * scale)) for side in picture.size)
+                picture = picture.resize((width, height), reducing_gap=2.0)
+                frame = frame_of(width, height)
 
         def cut(quad: Quad) -> Image.Image:
             # Turned, not warped: a scan must stay what it is.

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from mtg_image_db import BuildOptions, BuildSummary, build_database, download_images
 from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.download.options import DownloadOptions
 from mtg_image_db.encoders import Fingerprint, normalised
@@ -33,6 +34,10 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 needs_shared = pytest.mark.skipif(
     not (SHARED / "scryfall" / "sample").is_dir(), reason="the shared real data are not here"
 )
+
+
+COUNT = 300
+"""Cards in `cache`."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -215,8 +220,6 @@ class PixelEncoder:
 
 def fill_cache(double: ScryfallDouble, cache: Path) -> Path:
     """Download everything a double has."""
-    from mtg_image_db import download_images
-
     download_images(download_options(double, cache))
     return cache
 
@@ -227,8 +230,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("home")
     with ScryfallDouble([make_card(n) for n in range(12)], make_images(12)) as double:
         fill_cache(double, folder / "image_cache")
-    from mtg_image_db import BuildOptions, build_database
-
     build_database(BuildOptions(cache=folder / "image_cache", out=folder / "index_out"))
     for number in (7, 8):
         (folder / f"card{number}.jpg").write_bytes(jpeg(make_picture(number), 60))
@@ -241,3 +242,20 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def inside(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(home)
     return home
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three hundred cards; nothing changes it."""
+    images = {f"{card_id(n)}/front": jpeg(make_picture(n, (120, 168))) for n in range(COUNT)}
+    with ScryfallDouble([make_card(n) for n in range(COUNT)], images) as double:
+        return fill_cache(double, tmp_path_factory.mktemp("cache"))
+
+
+def build(
+    cache: Path, out: Path, encoder: PixelEncoder | None = None, **changes: Any
+) -> BuildSummary:
+    # Local features cost most of a build's time; test_recognise has them.
+    few = {"checkpoint_frequency": 100, "local_features": False, **changes}
+    options = BuildOptions(cache=cache, out=out, **few)
+    return build_database(options, encoder=encoder or PixelEncoder())

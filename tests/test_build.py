@@ -1,17 +1,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import (
+    COUNT,
     PixelEncoder,
+    build,
     card_id,
     download_options,
     fill_cache,
@@ -22,13 +20,10 @@ from conftest import (
 )
 
 from mtg_image_db import (
-    BuildOptions,
-    BuildSummary,
     Database,
     FaceFilter,
     MissingInput,
     NothingUsable,
-    build_database,
     download_images,
 )
 from mtg_image_db.build.generation import DistinctVectors
@@ -38,25 +33,6 @@ from mtg_image_db.index.hnsw import Index, add_rows, new_index, save_index
 from mtg_image_db.index.quality import measure, with_noise
 from mtg_image_db.progress import Silent
 from mtg_image_db.verify import verify_database
-
-COUNT = 300
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Three hundred cards; nothing changes it."""
-    images = {f"{card_id(n)}/front": jpeg(make_picture(n, (120, 168))) for n in range(COUNT)}
-    with ScryfallDouble([make_card(n) for n in range(COUNT)], images) as double:
-        yield fill_cache(double, tmp_path_factory.mktemp("cache"))
-
-
-def build(
-    cache: Path, out: Path, encoder: PixelEncoder | None = None, **changes: Any
-) -> BuildSummary:
-    # Local features cost most of a build's time; test_recognise has them.
-    few = {"checkpoint_frequency": 100, "local_features": False, **changes}
-    options = BuildOptions(cache=cache, out=out, **few)
-    return build_database(options, encoder=encoder or PixelEncoder())
 
 
 def manifest(out: Path) -> dict[str, Any]:
@@ -197,68 +173,6 @@ def test_failed_downloads_are_named_in_the_builds_counts(
     double.inject(card_id(5), faults.not_found(times=None))
     cache = fill_cache(double, tmp_path / "cache")
     assert build(cache, tmp_path / "out").left_out == {"HTTP 404": 1}
-
-
-def test_an_interrupted_build_goes_on_where_it_stopped(cache: Path, tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        build(cache, tmp_path, PixelEncoder(fail_after=200), batch=20)
-    assert (tmp_path / "checkpoint" / "checkpoint_meta.json").is_file()
-    summary = build(cache, tmp_path)
-    assert (summary.encoded, summary.reused) == (COUNT - 200, 200)
-    assert not (tmp_path / "checkpoint").exists()
-    whole = tmp_path / "whole"
-    build(cache, whole)
-    resumed, uninterrupted = Database.open(tmp_path), Database.open(whole)
-    assert np.allclose(resumed.embeddings, uninterrupted.embeddings)
-    assert list(resumed.faces()) == list(uninterrupted.faces())
-
-
-def test_no_resume_encodes_everything_again(cache: Path, tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        build(cache, tmp_path, PixelEncoder(fail_after=200), batch=20)
-    assert build(cache, tmp_path, resume=False).encoded == COUNT
-
-
-def test_a_checkpoint_of_another_encoder_is_set_aside_and_kept(cache: Path, tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        build(cache, tmp_path, PixelEncoder(fail_after=200), batch=20)
-    assert build(cache, tmp_path, PixelEncoder(salt="other")).encoded == COUNT
-    [aside] = tmp_path.glob("checkpoint-*")
-    assert list(aside.glob("shard-*.npz"))
-
-
-def test_a_damaged_checkpoint_costs_its_shard_and_nothing_else(cache: Path, tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        build(cache, tmp_path, PixelEncoder(fail_after=200), batch=20)
-    shards = sorted((tmp_path / "checkpoint").glob("shard-*.npz"))
-    assert len(shards) == 2
-    shards[0].write_bytes(shards[0].read_bytes()[:1000])
-    assert build(cache, tmp_path).encoded == 200
-
-
-def test_a_reordered_snapshot_moves_no_vector_to_another_card(tmp_path: Path) -> None:
-    cards = [make_card(n) for n in range(150)]
-    images = {f"{card_id(n)}/front": jpeg(make_picture(n, (60, 84))) for n in range(150)}
-    with ScryfallDouble(cards, images) as double:
-        cache = fill_cache(double, tmp_path / "cache")
-        with pytest.raises(KeyboardInterrupt):
-            build(cache, tmp_path / "out", PixelEncoder(fail_after=100), batch=20)
-        double.publish([make_card(200), *reversed(cards[10:])])
-        fill_cache(double, cache)
-    encoder = PixelEncoder()
-    build(cache, tmp_path / "out", encoder)
-    database = Database.open(tmp_path / "out")
-    database.use_encoder(encoder)
-    for number in range(10, 150, 13):
-        [card] = database.query(images[f"{card_id(number)}/front"], k=1)
-        assert card.matches[0].face.name == f"Card {number}"
-
-
-def test_without_checkpoints_none_are_written(cache: Path, tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        build(cache, tmp_path, PixelEncoder(fail_after=200), batch=20, checkpoint_frequency=0)
-    assert not (tmp_path / "checkpoint").exists()
-    assert build(cache, tmp_path, checkpoint_frequency=0).faces == COUNT
 
 
 def test_two_kinds_and_sets_downloaded_apart_are_covered_together(tmp_path: Path) -> None:
@@ -403,17 +317,3 @@ def test_the_precision_vectors_were_made_with_is_kept_if_the_encoder_has_it(
     again.precisions = has
     build(cache, tmp_path, again)
     assert again.precision == kept
-
-
-@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-def test_kills_at_random_instants_leave_a_whole_database() -> None:
-    program = Path(__file__).resolve().parents[1] / "benchmarks" / "torture_build.py"
-    done = subprocess.run(
-        [sys.executable, str(program), "--images", "300", "--kills", "4"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "lost: 0" in done.stdout

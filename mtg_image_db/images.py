@@ -33,6 +33,7 @@ _SHAPE = 0.03
 
 _SERVED_FORMATS = ("JPEG", "PNG", "WEBP")
 _READ_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "PPM", "TGA")
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
 @dataclass(frozen=True)
@@ -241,8 +242,21 @@ def _formats(source: Path | bytes) -> list[str]:
     start = source if isinstance(source, bytes) else _head(source)
     if start.startswith(b"\xff\xd8"):
         return ["JPEG"]
+    if start[4:8] == b"ftyp" and start[8:12] in _HEIF_BRANDS:
+        _read_heif()
     Image.init()
     return [name for name in _READ_FORMATS if name in Image.OPEN]
+
+
+def _read_heif() -> None:
+    """Teach Pillow to read what iPhones take."""
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise ImageError(
+            "a HEIC picture; to read those, run: pip install 'mtg-image-db[heic]'"
+        ) from error
+    pillow_heif.register_heif_opener()
 
 
 def upright_rgb(picture: Image.Image) -> Image.Image:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +90,26 @@ def test_exif_orientation_is_honoured() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was turned by 90 degrees
     assert open_picture(encoded(picture, "JPEG", exif=exif)).size == (60, 40)
+
+
+def test_a_heic_picture_is_read(tmp_path: Path) -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    picture = make_picture(1, (120, 160))
+    heif = pillow_heif.from_pillow(picture)
+    heif.save(tmp_path / "photo.heic", quality=90)
+    for source in (tmp_path / "photo.heic", (tmp_path / "photo.heic").read_bytes()):
+        opened = np.asarray(open_picture(source), dtype=float)
+        assert np.abs(opened - np.asarray(picture)).mean() < 6
+
+
+def test_without_its_reader_a_heic_picture_says_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['pillow_heif'] = None\n"
+        "from mtg_image_db.images import open_picture\n"
+        "open_picture(b'\\0\\0\\0\\x1cftypheic' + bytes(99))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "pip install 'mtg-image-db[heic]'" in done.stderr
 
 
 def test_the_first_frame_of_an_animation_is_taken() -> None:

@@ -1,6 +1,6 @@
 """Building and searching the index: parameters, order, threads, storage, memory.
 
-    python benchmarks/index.py table [--count 20000] [--dimension 512]
+    python benchmarks/index.py table [--count 20000] [--dimension 512] [--builds WORDS]
     python benchmarks/index.py memory [--count 540000] [--dimension 512]
 
 Vectors are made as cards' are distributed: one common direction (all are cards), clusters (frames),
@@ -13,6 +13,8 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,48 +37,70 @@ def main() -> None:
     parser.add_argument("--count", type=int)
     parser.add_argument("--dimension", type=int, default=512)
     parser.add_argument("--ef-construction", type=int, default=200)
+    parser.add_argument("--builds", default="", metavar="WORDS", help="only builds named so")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if arguments.what == "table":
-            table(Path(folder), arguments.count or 20_000, arguments.dimension)
+            table(Path(folder), arguments.count or 20_000, arguments.dimension, arguments.builds)
         else:
             count = arguments.count or 540_000
             memory(Path(folder), count, arguments.dimension, arguments.ef_construction)
 
 
-def table(folder: Path, count: int, dimension: int) -> None:
+def table(folder: Path, count: int, dimension: int, wanted: str) -> None:
     """Build the same vectors in several ways."""
     vectors = make_vectors(count, dimension)
-    print(f"{count:,} x {dimension}, {faiss.omp_get_max_threads()} threads")
+    threads = faiss.omp_get_max_threads()
+    print(f"{count:,} x {dimension}, {threads} threads unless said otherwise")
     print("| build | seconds | MB | efSearch for 0.999 | recall@1 | recall@10 | ms a search |")
     print("|---|---|---|---|---|---|---|")
-    rows = np.arange(count)
-    for m, ef_construction in ((16, 200), (32, 100), (32, 200), (64, 200), (32, 400)):
-        index = new_index(dimension, m=m, ef_construction=ef_construction)
-        began = time.perf_counter()
+    for name, build in ways(vectors).items():
+        if wanted in name:
+            began = time.perf_counter()
+            index = build()
+            faiss.omp_set_num_threads(threads)
+            report(name, index, began, vectors, folder)
+
+
+def ways(vectors: NDArray[np.float32]) -> dict[str, Callable[[], Any]]:
+    """Ways to build an index, by name; the first is what a build does."""
+    rows = np.arange(len(vectors))
+
+    def ours(m: int, ef_construction: int) -> Any:
+        index = new_index(vectors.shape[1], m=m, ef_construction=ef_construction)
         add_rows(index, vectors, rows, Silent())
-        report(f"M {m}, efConstruction {ef_construction}", index, began, vectors, folder)
-    sort = np.argsort(vectors @ vectors[0])
-    for name, order in (("sorted by similarity", sort), ("in one batch", rows)):
-        index = new_index(dimension, m=32, ef_construction=200)
-        faiss.downcast_index(index.index).keep_max_size_level0 = True
-        began = time.perf_counter()
+        return index
+
+    def at_once(order: NDArray[np.int64], *, prune: bool = False) -> Any:
+        index = new_index(vectors.shape[1], m=32, ef_construction=200)
+        faiss.downcast_index(index.index).keep_max_size_level0 = not prune
         index.add_with_ids(vectors[order], order)
-        report(f"M 32, efConstruction 200, {name}", index, began, vectors, folder)
-    index = new_index(dimension, m=32, ef_construction=200)
-    began = time.perf_counter()
-    index.add_with_ids(vectors, rows)
-    report("M 32, efConstruction 200, FAISS's own pruning", index, began, vectors, folder)
-    graph = faiss.IndexHNSWSQ(
-        dimension, faiss.ScalarQuantizer.QT_fp16, 32, faiss.METRIC_INNER_PRODUCT
-    )
-    graph.hnsw.efConstruction = 200
-    graph.keep_max_size_level0 = True
-    graph.train(vectors[:1000])
-    index = faiss.IndexIDMap(graph)
-    began = time.perf_counter()
-    index.add_with_ids(vectors, rows)
-    report("M 32, efConstruction 200, float16", index, began, vectors, folder)
+        return index
+
+    def one_thread() -> Any:
+        faiss.omp_set_num_threads(1)
+        return ours(32, 200)
+
+    def float16() -> Any:
+        graph = faiss.IndexHNSWSQ(
+            vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, 32, faiss.METRIC_INNER_PRODUCT
+        )
+        graph.hnsw.efConstruction = 200
+        graph.keep_max_size_level0 = True
+        graph.train(vectors[:1000])
+        index = faiss.IndexIDMap(graph)
+        index.add_with_ids(vectors, rows)
+        return index
+
+    usual = "M 32, efConstruction 200"
+    parameters = ((32, 200), (16, 200), (64, 200), (32, 100), (32, 400))
+    return {f"M {m}, efConstruction {ef}": partial(ours, m, ef) for m, ef in parameters} | {
+        f"{usual}, 1 thread": one_thread,
+        f"{usual}, sorted by similarity": lambda: at_once(np.argsort(vectors @ vectors[0])),
+        f"{usual}, in one batch": lambda: at_once(rows),
+        f"{usual}, FAISS's own pruning": lambda: at_once(rows, prune=True),
+        f"{usual}, float16": float16,
+    }
 
 
 def report(name: str, index: Any, began: float, vectors: NDArray[np.float32], folder: Path) -> None:

@@ -87,6 +87,10 @@ class Database:
         if INVERTED in self.manifest.outputs:
             rows = open_array(folder / INVERTED_ROWS, "int32")
             self._inverted = InvertedIndex(folder / INVERTED, rows, faces)
+        # FAISS reads beyond the end of a file that it maps and that is cut off in its beginning.
+        vector, links = 4 * self.manifest.fingerprint.dimension, 2 * 4 * self.manifest.hnsw_m
+        if (folder / INDEX).stat().st_size < self.manifest.index_entries * (vector + links):
+            raise DatabaseError.damaged(folder / INDEX, "it is too short for its entries")
         self._index = Index(folder / INDEX, ef_search or self.manifest.ef_search)
         self._wanted: NDArray[np.bool_] | None = None
         self._exact: ExactIndex | None = None

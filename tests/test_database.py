@@ -225,6 +225,19 @@ def test_values_of_arrays_that_cannot_be_are_errors_not_answers(out: Path) -> No
         Database.open(out)
 
 
+@pytest.mark.parametrize("length", [0, 27, 64, 132, 168, 1000])
+def test_an_index_cut_off_is_refused_even_where_the_manifest_says_so(
+    out: Path, length: int
+) -> None:
+    path = part(out, "mtg_cards.faiss")
+    path.write_bytes(path.read_bytes()[:length])
+    manifest = json.loads(part(out, "build_manifest.json").read_text())
+    manifest["outputs"]["mtg_cards.faiss"]["bytes"] = length
+    part(out, "build_manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(DatabaseError, match=r"damaged: mtg_cards\.faiss"):
+        Database.open(out)
+
+
 def test_a_line_that_lists_no_printings_is_an_error(out: Path) -> None:
     path = part(out, "mtg_printings.jsonl")
     path.write_bytes(path.read_bytes().replace(b'"collector_number":', b'"Collector_number":'))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from conftest import fill_cache
 from numpy.typing import NDArray
 from PIL import Image
 
-from mtg_image_db import Database
+from mtg_image_db import Database, DatabaseError
 from mtg_image_db.answers import CardAnswer
 from mtg_image_db.build.options import BuildOptions
 from mtg_image_db.build.run import build_database
@@ -219,6 +220,23 @@ def test_an_update_extends_the_inverted_index_to_the_same_answers(
     assert reader.local_features is not None
     face = unpack(reader.local_features[[2]])
     assert reader.vote(face.descriptors[0][:60], 1) == [2]
+
+
+@pytest.mark.parametrize("name", [INVERTED, INVERTED_ROWS])
+def test_a_damaged_inverted_index_is_refused_by_name(
+    database: Database, tmp_path: Path, name: str
+) -> None:
+    shutil.copytree(database.folder.parent, tmp_path / "out")
+    path = tmp_path / "out" / database.folder.name / name
+    whole = path.read_bytes()
+    # The head of the index; the numbers of rows.
+    path.write_bytes(
+        bytes(64) + whole[64:] if name == INVERTED else whole[:128] + whole[128:][::-1]
+    )
+    damaged = Database.open(tmp_path / "out")
+    assert damaged.local_features is not None
+    with pytest.raises(DatabaseError, match=r"damaged: mtg_inverted\.faiss"):
+        damaged.vote(unpack(damaged.local_features[[2]]).descriptors[0][:60], 1)
 
 
 def test_features_keep_their_place_and_likeness_in_storage() -> None:

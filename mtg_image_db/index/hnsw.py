@@ -157,9 +157,12 @@ class Index:
         try:
             self._index = _read(path)
         except (RuntimeError, MemoryError) as error:
-            raise DatabaseError.damaged(path, str(error).splitlines()[-1][:200]) from error
-        if self._index.metric_type != faiss.METRIC_INNER_PRODUCT:
-            raise DatabaseError.damaged(path, "it does not search by inner product")
+            raise DatabaseError.damaged(path, last_line(error)) from error
+        graph = isinstance(self._index, faiss.IndexIDMap) and isinstance(
+            faiss.downcast_index(self._index.index), faiss.IndexHNSW
+        )
+        if not graph or self._index.metric_type != faiss.METRIC_INNER_PRODUCT:
+            raise DatabaseError.damaged(path, "it does not search a graph by inner product")
         ids = ids_of(self._index)
         # Kept here: FAISS holds no reference to it. Ids are rows, which are never negative.
         self._not_gone = faiss.IDSelectorRange(0, 1 << 62) if (ids == GONE).any() else None
@@ -198,6 +201,11 @@ class Index:
             parameters.sel = self._not_gone
         scores, ids = self._index.search(vectors, k, params=parameters)
         return scores, ids
+
+
+def last_line(error: Exception) -> str:
+    """What FAISS says is wrong, without the place in its source."""
+    return (str(error).splitlines() or [""])[-1][:200]
 
 
 def _read(path: Path) -> Any:

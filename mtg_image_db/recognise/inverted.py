@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtg_image_db.errors import DatabaseError
+from mtg_image_db.index.hnsw import last_line
 from mtg_image_db.progress import Progress
 from mtg_image_db.recognise.features import unpack
 
@@ -90,6 +91,17 @@ class InvertedIndex:
 
     def _opened(self) -> Any:
         """The index, read when it is needed first; few photos need it."""
+        import faiss
+
+        try:
+            index = self._read()
+        except (RuntimeError, MemoryError) as error:
+            raise DatabaseError.damaged(self._path, last_line(error)) from error
+        if not isinstance(index, faiss.IndexIVF) or index.ntotal != len(self._rows):
+            raise DatabaseError.damaged(self._path, "it is no index of these features")
+        return index
+
+    def _read(self) -> Any:
         import faiss
 
         # A table of distances would take 67 MB, and save less than it costs on one photo.

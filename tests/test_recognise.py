@@ -192,6 +192,10 @@ def test_without_local_features_the_score_decides(cache: Path, tmp_path: Path) -
     [answer, *_] = ask(plain, place(table(), KNOWN[3], box(600, 450, 500)))
     assert name_of(answer) == KNOWN[3].card["name"]
     assert answer.points == 0
+    # What scores mean is known of the package's encoder.
+    [scan] = plain.query(KNOWN[3].faces[0])
+    assert (name_of(scan), scan.verdict) == (KNOWN[3].card["name"], "confident")
+    assert [answer.verdict for answer in ask(plain, table())] == ["none"]
     # Asked for later, the features are added and no vector is computed again.
     summary = build_database(replace(options, local_features=True))
     assert summary.encoded == 0

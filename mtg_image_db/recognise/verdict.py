@@ -9,7 +9,7 @@ from mtg_image_db.recognise.evidence import Evidence
 
 Verdict = Literal["confident", "likely", "none"]
 
-CONFIDENT_POINTS, LIKELY_POINTS = 15, 13
+CONFIDENT_POINTS, LIKELY_POINTS = 18, 13
 """Evidence that is enough; fitted on photos and on scans whose artwork was taken out of the gallery
 (docs/recognition.md). They belong to the local features, not to an encoder."""
 _MORE_THAN_OTHERS = 1.5

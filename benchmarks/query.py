@@ -104,7 +104,8 @@ def main() -> int:
     parser.add_argument("--faces", type=int, default=118_000)
     parser.add_argument("--rounds", type=int, default=9)
     arguments = parser.parse_args()
-    folder = arguments.folder / f"{arguments.faces}"
+    encoder = load_encoder(EncoderChoice()).fingerprint.digest[:8]
+    folder = arguments.folder / f"{arguments.faces}-{encoder}"
     if not (scan := folder / "scan.jpg").exists():
         make_database(folder, arguments.faces)
     [card] = Database.open(folder).query(scan)

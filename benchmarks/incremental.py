@@ -3,8 +3,8 @@
     python benchmarks/incremental.py [--count 118000] [--new 500] [--dimension 256]
 
 The cache is made up: tiny pictures, a snapshot, a ledger. The encoder computes its vectors from the
-pixels, so that what is measured is the build and not a network. Local features are left out: a build
-reuses them as it does vectors, and finding them would only make the whole build longer.
+pixels, so that what is measured is the build and not a network. Local features are left out: builds
+reuse them as they do vectors, and finding them would only make the whole build longer.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import IO, Any
 
 from mtg_image_db.build.options import BuildOptions, BuildSummary
@@ -119,7 +119,8 @@ def _consider(
     if reason is None and last is not None:
         try:
             if (options.cache / last.path).stat().st_size == last.bytes:
-                record = replace(face, image_url=face.image_url and last.url).record()
+                record = face.record()
+                record["image_url"] = face.image_url and last.url
                 line = to_line({**record, "image_sha256": last.sha256})
                 plan.add(face.face_id, last.path, last.sha256, line)
                 return

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timezone
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtg_image_db.answers import CardAnswer, Match
 from mtg_image_db.encoders import Encoder, load_encoder
 from mtg_image_db.errors import DatabaseError, StorageError
-from mtg_image_db.files import read_json_object
 from mtg_image_db.images import is_card_shaped, open_for, open_photo, upright_rgb
 from mtg_image_db.index.exact import ExactIndex, first_rows
 from mtg_image_db.index.hnsw import Index
 from mtg_image_db.manifest import MANIFEST, Manifest
+from mtg_image_db.printings import Printings
 from mtg_image_db.publication import open_current
 from mtg_image_db.recognise.examiner import Hit
 from mtg_image_db.recognise.features import POINT_BYTES, POINTS, FaceFeatures, unpack
@@ -63,17 +61,9 @@ class Database:
         self.folder = folder
         self.manifest = Manifest.read(folder / MANIFEST)
         faces = self.manifest.faces
-        for name, (size, _) in self.manifest.outputs.items():
-            try:
-                found = (folder / name).stat().st_size
-            except (FileNotFoundError, NotADirectoryError):
-                raise DatabaseError.damaged(folder / name, "it is missing") from None
-            if found != size:
-                raise DatabaseError.damaged(
-                    folder / name, f"{found} bytes, where the manifest says {size}"
-                )
+        self.manifest.check_sizes()
         self._records = Records(folder / METADATA)
-        self._printings = Records(folder / PRINTINGS)
+        self.printings = Printings(folder / PRINTINGS)
         self.embeddings: NDArray[np.float32] = open_array(
             folder / EMBEDDINGS, "float32", (faces, self.manifest.fingerprint.dimension)
         )
@@ -127,41 +117,6 @@ class Database:
     def __len__(self) -> int:
         """How many faces it knows."""
         return self.manifest.faces
-
-    def info(self) -> dict[str, Any]:
-        """What the database holds, as JSON types: counts, encoder, parameters, age, quality."""
-        manifest = self.manifest
-        sets: Counter[str] = Counter()
-        languages: Counter[str] = Counter()
-        for face in self.faces():
-            sets[face.set] += 1
-            languages[face.lang] += 1
-        report = read_json_object(self.folder / QUALITY) or {}
-        try:
-            levels = {level["ef_search"]: level for level in report["levels"]}
-            level = levels[manifest.ef_search]
-            quality = {name: float(level[name]) for name in ("recall_at_1", "milliseconds")}
-        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-            raise DatabaseError.damaged(
-                self.folder / QUALITY, "it does not tell of the stored efSearch"
-            ) from error
-        return {
-            "faces": manifest.faces,
-            "entries": manifest.entries,
-            "built": manifest.built.isoformat(),
-            "age_days": (datetime.now(timezone.utc) - manifest.built).total_seconds() / 86400,
-            "bytes": sum(size for size, _ in manifest.outputs.values()),
-            "encoder": {
-                **manifest.fingerprint.to_json(),
-                "pretrained": manifest.choice.pretrained,
-                "precision": manifest.precision,
-            },
-            "hnsw_m": manifest.hnsw_m,
-            "hnsw_ef_construction": manifest.hnsw_ef_construction,
-            "quality": {**quality, "ef_search": manifest.ef_search},
-            "sets": dict(sets.most_common()),
-            "languages": dict(languages.most_common()),
-        }
 
     def line(self, row: int) -> bytes:
         """The line of metadata of a row, as it is stored."""
@@ -275,19 +230,23 @@ class Database:
         DatabaseError
             It holds none of them.
         """
-        own = {face.face_id for face in self.faces()}
+        own: set[str] = set()
+        rows: list[int] = []
+        others: list[tuple[int, str]] = []
+        for row, face in enumerate(self.faces()):
+            own.add(face.face_id)
+            if wanted.exclusion(face) is None:
+                rows.append(row)
+            else:
+                others.append((row, face.illustration_id))
         artworks = {
-            str(record.get("illustration_id"))
-            for record in (self._printings[number] for number in range(len(self._printings)))
-            for printing in self._listed(record)
+            artwork
+            for artwork, printings in self.printings
+            for printing in printings
             if printing.get("face_id") not in own
             and wanted.exclusion(CardFace.from_record(printing)) is None
         }
-        rows = [
-            row
-            for row, face in enumerate(self.faces())
-            if wanted.exclusion(face) is None or face.illustration_id in artworks
-        ]
+        rows = sorted(rows + [row for row, artwork in others if artwork in artworks])
         if not rows:
             raise DatabaseError(
                 "The database holds none of the wanted faces",
@@ -379,28 +338,6 @@ class Database:
         face = self.face(row)
         return face.illustration_id or face.face_id
 
-    def printings(self, illustration_id: str) -> tuple[dict[str, Any], ...]:
-        """All printings known to share an artwork, oldest first."""
-        if not illustration_id:
-            return ()
-        record = self._printings.find("illustration_id", illustration_id)
-        return self._listed(record) if record else ()
-
-    def all_printings(self) -> Iterator[dict[str, Any]]:
-        """All printings known of all artworks."""
-        for number in range(len(self._printings)):
-            yield from self._listed(self._printings[number])
-
-    def _listed(self, record: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
-        found = record.get("printings")
-        texts = ("scryfall_id", "set", "collector_number")
-        if not isinstance(found, list) or not all(
-            isinstance(one, dict) and all(isinstance(one.get(name), str) for name in texts)
-            for one in found
-        ):
-            raise DatabaseError.damaged(self.folder / PRINTINGS, "a line lists no printings")
-        return tuple(found)
-
     def _view(self, rows: Sequence[int]) -> Database:
         """A copy that knows some rows only, and compares with each of them."""
         view = copy.copy(self)
@@ -419,7 +356,7 @@ class Database:
     def _matches(self, hits: Iterable[Hit]) -> tuple[Match, ...]:
         faces = [(score, self.face(row)) for score, row in hits]
         return tuple(
-            Match(rank, score, face, self.printings(face.illustration_id))
+            Match(rank, score, face, self.printings.of(face.illustration_id))
             for rank, (score, face) in enumerate(faces, start=1)
         )
 

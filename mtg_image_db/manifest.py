@@ -87,6 +87,17 @@ class Manifest:
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise DatabaseError.damaged(path, f"{type(error).__name__}: {error}") from error
 
+    def check_sizes(self) -> None:
+        """Raise a DatabaseError unless each part is there, as long as it was."""
+        for name, (size, _) in self.outputs.items():
+            part = self.path.with_name(name)
+            try:
+                found = part.stat().st_size
+            except (FileNotFoundError, NotADirectoryError):
+                raise DatabaseError.damaged(part, "it is missing") from None
+            if found != size:
+                raise DatabaseError.damaged(part, f"{found} bytes, where the manifest says {size}")
+
     def check_encoder(self, theirs: Fingerprint) -> None:
         """Raise a DatabaseError unless an encoder's vectors compare with the database's."""
         if theirs.digest != self.fingerprint.digest:

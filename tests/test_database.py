@@ -21,6 +21,7 @@ from mtg_image_db import (
 )
 from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.index.hnsw import Index, add_rows, new_index, save_index
+from mtg_image_db.info import info_of
 from mtg_image_db.progress import Silent
 from mtg_image_db.publication import new_generation, open_current
 from mtg_image_db.records import Records, write_records
@@ -250,7 +251,7 @@ def test_a_quality_report_that_tells_nothing_is_an_error(out: Path, text: str) -
     path = part(out, "quality_report.json")
     path.write_text(text.ljust(path.stat().st_size)[: path.stat().st_size])
     with pytest.raises(DatabaseError, match=r"damaged: quality_report\.json"):
-        Database.open(out).info()
+        info_of(Database.open(out))
 
 
 def test_metadata_edited_in_place_is_an_error_not_a_wrong_answer(out: Path) -> None:

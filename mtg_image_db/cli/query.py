@@ -245,6 +245,7 @@ def _ask(
     database: Database, name: str, arguments: argparse.Namespace
 ) -> tuple[Asked, list[SheetEntry]]:
     """Ask about one picture, and draw what is to be drawn."""
+    from mtg_image_db.images import open_picture
     from mtg_image_db.inputs import source_of
 
     entries: list[SheetEntry] = []
@@ -253,18 +254,16 @@ def _ask(
         cards = database.query(
             source, arguments.k, find=not arguments.no_find, min_score=arguments.min_score
         )
+        drawn = arguments.find_report or arguments.contact_sheet
+        picture = open_picture(source) if drawn else None
     except ImageError as error:
         return Asked(name, error=error.message), entries
-    if arguments.find_report or arguments.contact_sheet:
-        from mtg_image_db.images import open_picture
-
-        picture = open_picture(source)
-    if arguments.find_report:
+    if arguments.find_report and picture:
         from mtg_image_db.overlay import find_report
 
         with atomic_write(arguments.find_report) as stream:
             find_report(picture, cards).save(stream, "PNG")
-    if arguments.contact_sheet:
+    if arguments.contact_sheet and picture:
         from mtg_image_db.sheet import sheet_entries
 
         entries = sheet_entries(name, picture, cards, arguments.cache)

@@ -113,8 +113,9 @@ def find_printings(
 
     for row in range(len(database)):
         offer(database.record(row))
-    for printing in database.all_printings():
-        offer(printing)
+    for _, printings in database.printings:
+        for printing in printings:
+            offer(printing)
 
     def foreign(face: CardFace) -> tuple[bool, bool]:
         return face.lang != lang, face.lang != "en"

@@ -30,8 +30,6 @@ Hit = tuple[float, int]
 Cut = Callable[["Quad"], "Image.Image"]
 """Cuts a quad out of a photo, upright."""
 
-LEAST_INLIERS = 12
-"""Points that match, at the least, where a frame fits: a card, even if nobody knows which."""
 OFTEN = 3
 """Maps an outline shows in where it is hardly there by chance."""
 _SHORTLIST = 20

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from mtg_image_db.cores import usable_cores
 from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH
 from mtg_image_db.recognise.examiner import (
-    LEAST_INLIERS,
     OFTEN,
     Card,
     Cut,
@@ -44,6 +43,7 @@ _LEAST_SIDE = 16
 _FILLS = 0.6
 _ROUND = 4
 _VERY_OFTEN = 5
+_LEAST_INLIERS = 12
 _MOST_DOUBTFUL = 4
 _AS_LARGE = 4.0
 _WITHIN = 0.6
@@ -283,9 +283,12 @@ def _cutter(photo: Pixels, height: int) -> Cut:
 
 
 def _is_card(finding: Finding) -> bool:
-    """Whether something that no face is like is a card: by its outline, or by its frame as well."""
+    """Whether something that no face is like is a card: by its outline, or by its frame as well.
+
+    Where a frame fits, many points match, even if nobody knows which card it is.
+    """
     votes = finding.card.votes
-    framed = votes >= OFTEN and finding.evidence.inliers >= LEAST_INLIERS
+    framed = votes >= OFTEN and finding.evidence.inliers >= _LEAST_INLIERS
     return votes >= _VERY_OFTEN or framed
 
 

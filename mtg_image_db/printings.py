@@ -1,0 +1,44 @@
+"""Which printings share an artwork: an image proves an artwork, not a printing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mtg_image_db.errors import DatabaseError
+from mtg_image_db.records import Records
+
+_TEXTS = ("scryfall_id", "set", "collector_number")
+
+
+class Printings:
+    """The printings of each artwork, in a file sorted by illustration id.
+
+    Iterating yields each illustration id with its printings, as `of` gives them.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._records = Records(path)
+
+    def of(self, illustration_id: str) -> tuple[dict[str, Any], ...]:
+        """All printings known to share an artwork, oldest first."""
+        if not illustration_id:
+            return ()
+        record = self._records.find("illustration_id", illustration_id)
+        return self._listed(record) if record else ()
+
+    def __iter__(self) -> Iterator[tuple[str, tuple[dict[str, Any], ...]]]:
+        for number in range(len(self._records)):
+            record = self._records[number]
+            yield str(record.get("illustration_id")), self._listed(record)
+
+    def _listed(self, record: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+        found = record.get("printings")
+        if not isinstance(found, list) or not all(
+            isinstance(one, dict) and all(isinstance(one.get(name), str) for name in _TEXTS)
+            for one in found
+        ):
+            raise DatabaseError.damaged(self._path, "a line lists no printings")
+        return tuple(found)

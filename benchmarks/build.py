@@ -139,7 +139,7 @@ def make_images(folder: Path, count: int) -> list[PlannedFace]:
         name = f"{number:05d}.jpg"
         (folder / name).write_bytes(stream.getvalue())
         key = hashlib.sha256(stream.getvalue()).hexdigest()
-        faces.append(PlannedFace(name, name, key, 0))
+        faces.append(PlannedFace(name, name, key, "", 0))
     return faces
 
 

@@ -301,7 +301,11 @@ class Database:
         if len(self) == 0:
             return [[] for _ in vectors]
         scores, ids = (self._exact or self._index).search(vectors, k)
-        self._check_scores(scores[ids >= 0], EMBEDDINGS if self._exact else INDEX)
+        if self._exact:
+            # It leaves nothing out but what is not a number, which gets no score.
+            self._check_scores(scores, EMBEDDINGS)
+        else:
+            self._check_scores(scores[ids >= 0], INDEX)
         return [
             [
                 (float(score), row)

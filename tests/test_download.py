@@ -54,8 +54,7 @@ def test_every_image_is_stored_as_served(double: ScryfallDouble, tmp_path: Path)
     assert (summary.requested, summary.downloaded, summary.unfinished) == (12, 12, 0)
     assert sorted(files(tmp_path).values()) == sorted(make_images(12).values())
     with Ledger(tmp_path) as ledger:
-        outcome = ledger.get(card_id(3))
-    assert outcome is not None
+        outcome = ledger.find([card_id(3)])[card_id(3)]
     assert outcome.valid
     assert (tmp_path / outcome.path).stat().st_size == outcome.bytes
 

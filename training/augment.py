@@ -135,7 +135,7 @@ def _spot(rng: Generator, share: float) -> Field:
     cx, cy = rng.uniform(-0.8, 0.8, 2)
     turn = rng.uniform(0, np.pi)
     # The card spans 2 x 2 on the grid.
-    size = np.sqrt(rng.uniform(0.15, 1.0) * share * 4 / np.pi)
+    size = np.sqrt(rng.uniform(0.3, 1.0) * share * 4 / np.pi)
     aspect = np.sqrt(rng.uniform(0.5, 2.0))
     x, y = GRID_X - cx, GRID_Y - cy
     u = (x * np.cos(turn) + y * np.sin(turn)) / (size * aspect)
@@ -163,12 +163,12 @@ def light(rng: Generator, limit: Strength) -> tuple[Field, Field]:
         return gain, offset
     if rng.random() < 0.4:
         gain *= (1 - rng.uniform(0.1, limit.light) * _edge(rng))[..., None]
-    if rng.random() < 0.45:
+    if rng.random() < 0.7:
         spot = _spot(rng, 0.5 * limit.light)[..., None]
         if rng.random() < 0.6:
-            offset += spot * np.float32(255 * rng.uniform(0.2, 1.2) * limit.light)
+            offset += spot * np.float32(255 * rng.uniform(0.3, 1.3) * limit.light)
         else:
-            gain *= 1 - spot * np.float32(rng.uniform(0.3, 1.1) * limit.light)
+            gain *= 1 - spot * np.float32(rng.uniform(0.4, 1.1) * limit.light)
     if rng.random() < 0.3:
         tilt = rng.uniform(-0.5, 0.5, 2) * limit.light
         gain *= (1 + tilt[0] * GRID_X + tilt[1] * GRID_Y).astype(np.float32)[..., None]

@@ -115,13 +115,8 @@ def write_distinct(folder: Path) -> DistinctVectors:
 
 def write_records_and_printings(folder: Path, plan: Plan, faces: list[PlannedFace]) -> None:
     """Write the metadata of each row, and the printings of each artwork."""
-    artworks: set[str] = set()
-
-    def seen(line: bytes) -> bytes:
-        artworks.add(str(json.loads(line)["illustration_id"]))
-        return line
-
-    write_records(folder / db.METADATA, (seen(line) for line in plan.lines(faces)))
+    write_records(folder / db.METADATA, plan.lines(faces))
+    artworks = {face.illustration_id for face in faces}
     write_records(
         folder / db.PRINTINGS,
         (
@@ -134,6 +129,9 @@ def write_records_and_printings(folder: Path, plan: Plan, faces: list[PlannedFac
 
 
 def _oldest_first(lines: list[bytes]) -> list[bytes]:
+    if len(lines) == 1:
+        return lines
+
     def age(line: bytes) -> tuple[str, str, str]:
         printing = json.loads(line)
         return printing["released_at"], printing["set"], printing["collector_number"]

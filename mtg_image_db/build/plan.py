@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import IO, Any
 
 from mtg_image_db.build.options import BuildOptions, BuildSummary
-from mtg_image_db.download.ledger import Ledger
+from mtg_image_db.download.ledger import Ledger, Outcome
 from mtg_image_db.progress import Progress
 from mtg_image_db.scryfall.faces import CardFace, faces_of, to_line
 from mtg_image_db.scryfall.rows import RowCount, read_rows
 from mtg_image_db.scryfall.snapshot import Snapshot
+
+_AT_ONCE = 500
 
 
 @dataclass(slots=True)
@@ -26,6 +30,8 @@ class PlannedFace:
         Of its image, relative to the cache.
     key
         SHA-256 of the image.
+    illustration_id
+        Of its artwork.
     place
         Where its line of metadata begins in the plan's spool.
     """
@@ -33,6 +39,7 @@ class PlannedFace:
     face_id: str
     path: str
     key: str
+    illustration_id: str
     place: int
 
 
@@ -50,10 +57,22 @@ class Plan:
         self.faces: list[PlannedFace] = []
         self.printings: dict[str, list[bytes]] = defaultdict(list)
 
-    def add(self, face_id: str, path: str, key: str, line: bytes) -> None:
-        """Take in a face with its line of metadata."""
-        self.faces.append(PlannedFace(face_id, path, key, self._spool.tell()))
+    def add(self, face: CardFace, last: Outcome) -> None:
+        """Take in a face whose image is the last outcome's file."""
+        record = face.record()
+        record["image_url"] = face.image_url and last.url
+        line = to_line({**record, "image_sha256": last.sha256})
+        # Interned: the printings hold the same text already.
+        artwork = sys.intern(face.illustration_id)
+        place = self._spool.tell()
+        self.faces.append(PlannedFace(face.face_id, last.path, last.sha256, artwork, place))
         self._spool.write(line + b"\n")
+
+    def add_printings(self, faces: list[CardFace]) -> None:
+        """Take in that these are printings of their artworks."""
+        for face in faces:
+            if face.illustration_id:
+                self.printings[face.illustration_id].append(to_line(_printing(face)))
 
     def line(self, face: PlannedFace) -> bytes:
         """A face's line of metadata, without the break."""
@@ -88,16 +107,20 @@ def plan_faces(
         chosen = options.kind in (None, snapshot.kind)
         if not chosen and snapshot.kind != "default_cards":
             continue
-        count = RowCount()
+        count, read = RowCount(), 0
         progress.start(f"reading {snapshot.kind}", snapshot.rows, "cards")
-        for card in read_rows(snapshot.path, count):
-            progress.advance()
-            for face in faces_of(card):
-                if snapshot.kind == "default_cards" and face.illustration_id:
-                    plan.printings[face.illustration_id].append(to_line(_printing(face)))
-                if chosen and face.face_id not in seen:
-                    seen.add(face.face_id)
-                    _consider(options, ledger, face, plan, summary)
+        faces = (face for card in read_rows(snapshot.path, count) for face in faces_of(card))
+        while some := list(islice(faces, _AT_ONCE)):
+            progress.advance(count.good - read)
+            read = count.good
+            if snapshot.kind == "default_cards":
+                plan.add_printings(some)
+            if chosen:
+                outcomes = ledger.find(face.face_id for face in some)
+                for face in some:
+                    if face.face_id not in seen:
+                        seen.add(face.face_id)
+                        _consider(options, outcomes.get(face.face_id), face, plan, summary)
         progress.finish()
         summary.rows += count
     plan.faces.sort(key=lambda face: face.face_id)
@@ -108,21 +131,21 @@ def plan_faces(
 
 
 def _consider(
-    options: BuildOptions, ledger: Ledger, face: CardFace, plan: Plan, summary: BuildSummary
+    options: BuildOptions,
+    last: Outcome | None,
+    face: CardFace,
+    plan: Plan,
+    summary: BuildSummary,
 ) -> None:
     """Take a face into the plan, or count why not."""
     reason = options.wanted.exclusion(face)
-    last = ledger.get(face.face_id) if reason is None else None
     if reason is None and (last is None or not last.path):
         # The image's own size key does not matter here: what counts is what was downloaded.
         reason = face.imageless or ("not in the cache" if last is None else last.reason)
     if reason is None and last is not None:
         try:
             if (options.cache / last.path).stat().st_size == last.bytes:
-                record = face.record()
-                record["image_url"] = face.image_url and last.url
-                line = to_line({**record, "image_sha256": last.sha256})
-                plan.add(face.face_id, last.path, last.sha256, line)
+                plan.add(face, last)
                 return
             reason = "image file changed"
         except OSError:

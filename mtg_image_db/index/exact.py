@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mtg_image_db.index.hnsw import VectorFile
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -21,12 +23,12 @@ class ExactIndex:
     Parameters
     ----------
     vectors
-        float32 [N, D], L2-normalised; may be memory-mapped: a block is read at a time.
+        float32 [N, D], L2-normalised: an array or a file, of which a block is read at a time.
     rows
         int64 [U], ascending: those to compare with. Each is its own id.
     """
 
-    def __init__(self, vectors: NDArray[np.float32], rows: NDArray[np.int64]) -> None:
+    def __init__(self, vectors: NDArray[np.float32] | VectorFile, rows: NDArray[np.int64]) -> None:
         self._vectors = vectors
         self._rows = rows
 
@@ -40,17 +42,22 @@ class ExactIndex:
         scores, ids
             [Q, min(k, U)], best first.
         """
+        import faiss
         import numpy as np
 
-        count = len(vectors)
-        scores = np.empty((count, 0), dtype=np.float32)
-        ids = np.empty((count, 0), dtype=np.int64)
+        k = min(k, len(self._rows))
+        scores = np.empty((len(vectors), 0), dtype=np.float32)
+        ids = np.empty((len(vectors), 0), dtype=np.int64)
         for start in range(0, len(self._rows), _BLOCK):
             rows = self._rows[start : start + _BLOCK]
-            scores = np.hstack([scores, vectors @ self._vectors[rows].T])
-            ids = np.hstack([ids, np.broadcast_to(rows, (count, len(rows)))])
-            # Stable, so that of equals the first row comes first.
-            best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+            near, places = faiss.knn(
+                vectors, self._vectors[rows], k, metric=faiss.METRIC_INNER_PRODUCT
+            )
+            scores = np.hstack([scores, near])
+            # A block with fewer than k is filled up with -1.
+            ids = np.hstack([ids, np.where(places < 0, -1, rows[places])])
+            # Of equals the first row comes first.
+            best = np.lexsort((ids, -scores))[:, :k]
             scores = np.take_along_axis(scores, best, axis=1)
             ids = np.take_along_axis(ids, best, axis=1)
         return scores, ids

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH
-from mtg_image_db.recognise.features import FaceFeatures, Features
+from mtg_image_db.recognise.features import FaceFeatures, Features, in_art
 from mtg_image_db.recognise.quads import frame_of
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def weigh(card: Features, faces: FaceFeatures, artworks: Sequence[str]) -> list[
     names = np.array(artworks)
     by_artwork = [matched[names == name].any(axis=0) for name in set(artworks)]
     shared = np.sum(by_artwork, axis=0, initial=0)
-    alone = (shared == 1) & card.in_art
+    alone = (shared == 1) & in_art(card.points)
     share = 1 / np.maximum(shared, 1)
     return [
         Evidence(int((mask & alone).sum()), float(share[mask].sum()), int(mask.sum()), where)

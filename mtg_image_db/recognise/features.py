@@ -53,12 +53,6 @@ class Features:
     def __len__(self) -> int:
         return len(self.points)
 
-    @property
-    def in_art(self) -> NDArray[np.bool_]:
-        """Which points lie where most cards have their art, bool [n]."""
-        share = self.points[:, 1] / CARD_HEIGHT
-        return (share > ART_TOP) & (share < ART_BOTTOM)
-
     def turned(self) -> Features:
         """The features of the same card upside down: SIFT's descriptors turn with the picture."""
         import numpy as np
@@ -67,6 +61,12 @@ class Features:
         points[:, :2] = np.array([CARD_WIDTH, CARD_HEIGHT], np.float32) - points[:, :2]
         points[:, 3] = (points[:, 3] + 180) % 360
         return Features(points, self.descriptors)
+
+
+def in_art(points: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which points of an upright card [n, 4] lie where most cards have their art, bool [n]."""
+    share = points[:, 1] / CARD_HEIGHT
+    return (share > ART_TOP) & (share < ART_BOTTOM)
 
 
 def describe(card: Pixels) -> Features:
@@ -90,7 +90,7 @@ def pack(features: Features) -> NDArray[np.uint8]:
     """The features to be stored of a scan, uint8 [180, 68]; rows of zeros where it has fewer."""
     import numpy as np
 
-    art = features.in_art
+    art = in_art(features.points)
     chosen = np.concatenate([np.flatnonzero(art)[:ART_POINTS], np.flatnonzero(~art)[:OTHER_POINTS]])
     points = features.points[chosen]
     packed = np.zeros((POINTS, POINT_BYTES), dtype=np.uint8)

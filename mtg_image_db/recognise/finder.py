@@ -23,7 +23,7 @@ _LONG_SIDE = 800
 _SAME = 0.8
 _FILL = (0.8, 1.15)
 _LEAST_CONTOUR = 80
-_LINE_POINTS = 100
+_OUTLINE_POINTS = 320
 _PRECISIONS = (0.02, 0.03, 0.05, 0.08, 0.12)
 
 
@@ -109,9 +109,8 @@ def _outlines(mask: Any) -> Iterator[Quad]:
         rough = _four_corners(hull)
         quad = _straightened(contour[:, 0].astype(np.float32), rough)
         quad = portrait(rough if quad is None else quad)
-        if not could_be_card(quad, area):
-            continue
-        if _FILL[0] < inside / cv2.contourArea(quad) < _FILL[1]:
+        filled = _FILL[0] * cv2.contourArea(quad) < inside < _FILL[1] * cv2.contourArea(quad)
+        if filled and could_be_card(quad, area):
             yield quad
 
 
@@ -138,30 +137,31 @@ def _straightened(points: NDArray[np.float32], quad: Quad) -> Quad | None:
     import cv2
     import numpy as np
 
+    sides = quad[[1, 2, 3, 0]] - quad
+    lengths = np.hypot(sides[:, 0], sides[:, 1])
+    if lengths.min() < 8:
+        return None
+    along = sides / lengths[:, None]
+    across = along[:, ::-1] * np.array([-1, 1], dtype=np.float32)
+    some = points[:: 1 + len(points) // _OUTLINE_POINTS]
+    # Each point's place along each side as a share of it, and how far it is away [4, n].
+    place = (along @ some.T - (along * quad).sum(axis=1, keepdims=True)) / lengths[:, None]
+    away = np.abs(across @ some.T - (across * quad).sum(axis=1, keepdims=True))
+    near = (place > 0.12) & (place < 0.88) & (away < 0.04 * lengths[:, None] + 2)
     lines = []
-    for start, end in zip(quad, np.roll(quad, -1, axis=0), strict=True):
-        along = end - start
-        length = float(np.linalg.norm(along))
-        if length < 8:
-            return None
-        along = along / length
-        offset = points - start
-        place = offset @ along / length
-        away = np.abs(offset @ np.array([-along[1], along[0]]))
-        near = points[(place > 0.12) & (place < 0.88) & (away < 0.04 * length + 2)]
-        if len(near) < 8:
-            lines.append((start, along))
+    for start, direction, mine in zip(quad, along, near, strict=True):
+        if np.count_nonzero(mine) < 8:
+            lines.append((start, direction))
         else:
-            some = near[:: 1 + len(near) // _LINE_POINTS]
-            fitted = cv2.fitLine(some, cv2.DIST_HUBER, 0, 0.01, 0.01).ravel()
+            fitted = cv2.fitLine(some[mine], cv2.DIST_HUBER, 0, 0.01, 0.01).ravel()
             lines.append((fitted[2:], fitted[:2]))
     corners = []
     for (one, along_one), (two, along_two) in zip([lines[-1], *lines[:-1]], lines, strict=True):
-        across = float(along_one[0] * along_two[1] - along_one[1] * along_two[0])
-        if abs(across) < 0.2:
+        sine = float(along_one[0] * along_two[1] - along_one[1] * along_two[0])
+        if abs(sine) < 0.2:
             return None
         gap = two - one
-        way = float(gap[0] * along_two[1] - gap[1] * along_two[0]) / across
+        way = float(gap[0] * along_two[1] - gap[1] * along_two[0]) / sine
         corners.append(one + way * along_one)
     return np.array(corners, dtype=np.float32)
 

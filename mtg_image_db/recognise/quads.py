@@ -68,7 +68,9 @@ def side_lengths(quad: Quad) -> NDArray[np.float32]:
     """Lengths of the four sides in pixels: top, right, bottom, left."""
     import numpy as np
 
-    return np.asarray(np.linalg.norm(quad - np.roll(quad, -1, axis=0), axis=1), dtype=np.float32)
+    # `np.roll` and `np.linalg.norm` take ten times as long on so few numbers.
+    sides = quad - quad[[1, 2, 3, 0]]
+    return np.asarray(np.hypot(sides[:, 0], sides[:, 1]), dtype=np.float32)
 
 
 def could_be_card(quad: Quad, area: float) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mtg_image_db.cores import usable_cores
@@ -24,7 +25,7 @@ from mtg_image_db.recognise.examiner import (
     Hit,
 )
 from mtg_image_db.recognise.finder import Guess, guess_cards
-from mtg_image_db.recognise.quads import area_of, covered, frame_of, overlap, rectify
+from mtg_image_db.recognise.quads import area_of, covered, frame_of, moved, overlap, rectify
 from mtg_image_db.recognise.scene import Scene
 from mtg_image_db.recognise.verdict import Verdict
 
@@ -44,6 +45,7 @@ _FILLS = 0.6
 _ROUND = 4
 _VERY_OFTEN = 5
 _LEAST_INLIERS = 12
+_DOUBTFUL = 6
 _MOST_DOUBTFUL = 4
 _AS_LARGE = 4.0
 _WITHIN = 0.6
@@ -172,7 +174,8 @@ class Recogniser:
     def _search(self, photo: Pixels, cut: Cut) -> list[Finding]:
         """Find and name cards in a photo; those that no face is like come last."""
         named, unknown = self._outlined(photo, cut)
-        if self._gallery.can_vote and (len(named) != 1 or unknown) and _has_room(photo, named):
+        settled = named + [finding for finding in unknown if _is_strange(finding)]
+        if self._gallery.can_vote and (len(named) != 1 or unknown) and _has_room(photo, settled):
             # One card and nothing else that could be one: the usual photo needs no second look.
             named += self._voted(photo, cut, named)
         for finding in unknown:
@@ -215,11 +218,15 @@ class Recogniser:
             ways = self._examiner.all_ways([g for g in some if not _taken(g.quad, named)], cut)
             ways.sort(key=lambda cards: -cards[0].score)
             while most > 0:
-                ways = [cards for cards in ways if not _taken(cards[0].quad, named)]
+                ways = [
+                    cards
+                    for cards in ways
+                    if not _taken(cards[0].quad, named) and not _is_part(cards[0], unknown)
+                ]
                 now, ways = _apart(ways, min(most, usable_cores()))
                 if not now:
                     return
-                for finding in threads.map(self._examiner.check_ways, now):
+                for finding in threads.map(partial(self._checked, cut), now):
                     if finding.verdict == "none":
                         unknown.append(finding)
                         most -= 1
@@ -235,10 +242,23 @@ class Recogniser:
             # Cards that lie together are about as large as each other.
             sizes = [area_of(finding.quad) for finding in named]
             if not self._examiner.by_scores:  # scores cannot tell a card from a chance outline
-                look([g for g in rest if _is_as_large(g.quad, sizes)], most=_MOST_DOUBTFUL)
+                strange = [finding.quad for finding in unknown if _is_strange(finding)]
+                free = [g for g in rest if all(covered(g.quad, q) <= _WITHIN for q in strange)]
+                look([g for g in free if _is_as_large(g.quad, sizes)], most=_MOST_DOUBTFUL)
         unknown.sort(key=lambda finding: (-finding.card.votes, -finding.evidence.inliers))
         cards = [finding for finding in unknown if _is_card(finding)]
         return named, cards or [finding for finding in unknown if finding.card.votes > 1][:1]
+
+    def _checked(self, cut: Cut, ways: Sequence[Card]) -> Finding:
+        """Check a guess; with the corners that fit once more, where something speaks for a face."""
+        finding = self._examiner.check_ways(ways)
+        evidence = finding.evidence
+        if finding.verdict != "none" or evidence.corners is None or evidence.points < _DOUBTFUL:
+            return finding
+        quad = moved(evidence.corners, finding.card.quad)
+        [card] = self._examiner.cards([quad], [cut(quad)])
+        again = self._examiner.check(replace(card, votes=finding.card.votes))
+        return finding if again.verdict == "none" else again
 
     def _answers(self, findings: Sequence[Finding], cut: Cut, k: int) -> list[SeenCard]:
         """Search again for cards whose corners are known better now, and put the named face first.
@@ -292,6 +312,11 @@ def _is_card(finding: Finding) -> bool:
     return votes >= _VERY_OFTEN or framed
 
 
+def _is_strange(finding: Finding) -> bool:
+    """Whether something that no face is like is surely a card: another look would not name it."""
+    return finding.card.votes >= _VERY_OFTEN and finding.evidence.points < _DOUBTFUL
+
+
 def _is_as_large(quad: Quad, sizes: Sequence[float]) -> bool:
     """Whether a quad is not much larger or smaller than every card that was named."""
     area = area_of(quad)
@@ -308,6 +333,14 @@ def _taken(quad: Quad, named: Sequence[Finding | Card]) -> bool:
     )
 
 
+def _is_part(card: Card, unknown: Sequence[Finding]) -> bool:
+    """Whether a card lies within one that nobody knows, and is less like any face than that is."""
+    return any(
+        card.score < other.card.score and covered(card.quad, other.card.quad) > _WITHIN
+        for other in unknown
+    )
+
+
 def _apart(ways: Sequence[list[Card]], most: int) -> tuple[list[list[Card]], list[list[Card]]]:
     """The first guesses, at most so many, that cannot be one card; and those that are left."""
     now: list[list[Card]] = []
@@ -318,20 +351,20 @@ def _apart(ways: Sequence[list[Card]], most: int) -> tuple[list[list[Card]], lis
     return now, later
 
 
-def _has_room(photo: Pixels, named: Sequence[Finding]) -> bool:
-    """Whether enough of a photo lies beside the named cards to show another one of their size."""
+def _has_room(photo: Pixels, settled: Sequence[Finding]) -> bool:
+    """Whether enough of a photo lies beside some cards to show another one of their size."""
     import cv2
     import numpy as np
 
-    if not named:
+    if not settled:
         return True
     scale = _MAP_SIDE / max(photo.shape[:2])
     free = np.full((round(photo.shape[0] * scale), round(photo.shape[1] * scale)), 255, np.uint8)
-    for finding in named:
+    for finding in settled:
         cv2.fillConvexPoly(free, np.round(finding.quad * scale).astype(np.int32), 0)
     # A third of a card's width, all round.
     radius = cv2.distanceTransform(
         cv2.copyMakeBorder(free, 1, 1, 1, 1, cv2.BORDER_CONSTANT), cv2.DIST_L2, 3
     ).max()
-    width = min(math.sqrt(area_of(finding.quad) * CARD_WIDTH / CARD_HEIGHT) for finding in named)
+    width = min(math.sqrt(area_of(finding.quad) * CARD_WIDTH / CARD_HEIGHT) for finding in settled)
     return bool(radius > _SHOWN / 2 * width * scale)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH
-from mtg_image_db.recognise.features import FaceFeatures, rooted
+from mtg_image_db.recognise.features import FaceFeatures, in_art, rooted
 from mtg_image_db.recognise.quads import could_be_card, frame_of
 
 if TYPE_CHECKING:
@@ -101,7 +101,9 @@ class Scene:
             maxIters=_TRIES,
             confidence=0.99,
         )
-        if matrix is None or len(np.unique(theirs[mask.ravel() > 0])) < _LEAST_MATCHES:
+        fitting = theirs[:0] if matrix is None else np.unique(theirs[mask.ravel() > 0])
+        # Frames and common words lie alike on hundreds of cards.
+        if np.count_nonzero(in_art(points[fitting])) < _LEAST_MATCHES:
             return None
         outline = frame_of(CARD_WIDTH, CARD_HEIGHT)
         corners = cv2.perspectiveTransform(outline[:, None], matrix)[:, 0].astype(np.float32)

@@ -133,6 +133,25 @@ def test_a_card_that_is_not_in_the_database_is_refused_and_its_place_told(
         assert overlap(portrait(quad_of(answer)), portrait(corners)) > 0.7
 
 
+def test_a_card_on_a_sheet_of_a_card_s_shape_is_not_taken_for_a_part_of_it(
+    database: Database,
+) -> None:
+    photo = table()
+    cv2.fillConvexPoly(photo, box(600, 450, 800).astype(np.int32), (235, 232, 225))
+    answers = ask(database, place(photo, KNOWN[5], box(620, 470, 380, 6)))
+    named = [name_of(answer) for answer in answers if answer.verdict == "confident"]
+    assert named == [KNOWN[5].card["name"]]
+
+
+def test_a_card_on_a_table_of_its_border_s_colour_is_named(database: Database) -> None:
+    picture = np.asarray(KNOWN[6].faces[0].convert("RGB"))
+    photo = np.full((900, 1200, 3), picture[len(picture) // 2, 2], dtype=np.uint8)
+    corners = box(600, 450, 500, 10)
+    [answer] = ask(database, place(photo, KNOWN[6], corners))
+    assert (name_of(answer), answer.verdict) == (KNOWN[6].card["name"], "confident")
+    assert np.abs(quad_of(answer) - corners).max() < 12
+
+
 def test_a_photo_without_a_card_is_refused(database: Database) -> None:
     assert [answer.verdict for answer in ask(database, table())] == ["none"]
 

@@ -230,23 +230,16 @@ class Database:
         DatabaseError
             It holds none of them.
         """
-        own: set[str] = set()
-        rows: list[int] = []
-        others: list[tuple[int, str]] = []
-        for row, face in enumerate(self.faces()):
-            own.add(face.face_id)
-            if wanted.exclusion(face) is None:
-                rows.append(row)
-            else:
-                others.append((row, face.illustration_id))
+        records = ((row, self._records[row]) for row in self._records.possible(wanted.codes))
+        own = {row: str(record.get("face_id")) for row, record in records if wanted.wants(record)}
+        known = set(own.values())
         artworks = {
             artwork
-            for artwork, printings in self.printings
+            for artwork, printings in self.printings.possible(wanted.codes)
             for printing in printings
-            if printing.get("face_id") not in own
-            and wanted.exclusion(CardFace.from_record(printing)) is None
+            if str(printing.get("face_id")) not in known and wanted.wants(printing)
         }
-        rows = sorted(rows + [row for row, artwork in others if artwork in artworks])
+        rows = sorted({*own, *self._records.possible({"illustration_id": artworks})})
         if not rows:
             raise DatabaseError(
                 "The database holds none of the wanted faces",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,13 @@ class Printings:
         return self._listed(record) if record else ()
 
     def __iter__(self) -> Iterator[tuple[str, tuple[dict[str, Any], ...]]]:
-        for number in range(len(self._records)):
+        return self.possible({})
+
+    def possible(
+        self, allowed: Mapping[str, Collection[str]]
+    ) -> Iterator[tuple[str, tuple[dict[str, Any], ...]]]:
+        """Those that may have a printing with one of the values allowed of each key."""
+        for number in self._records.possible(allowed):
             record = self._records[number]
             yield str(record.get("illustration_id")), self._listed(record)
 

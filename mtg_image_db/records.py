@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +108,23 @@ class Records:
         if not isinstance(record, dict):
             raise DatabaseError.damaged(self._path, f"line {number + 1} is no record")
         return record
+
+    def possible(self, allowed: Mapping[str, Collection[str]]) -> list[int]:
+        """The numbers of records that may have, for each key, one of the values allowed.
+
+        None that has is left out. The text is searched, which is much faster than parsing it: a
+        quote within a JSON string is escaped, so what looks like a key is one.
+        """
+        import numpy as np
+
+        numbers: set[int] | None = None
+        for key, values in allowed.items():
+            pattern = re.compile(b'"%s"[ \\t]*:[ \\t]*"([^"\\\\]*)"' % key.encode())
+            wanted = {value.encode() for value in values}
+            places = [m.start() for m in pattern.finditer(self._data) if m[1] in wanted]
+            found = set((np.searchsorted(self._offsets, places, side="right") - 1).tolist())
+            numbers = found if numbers is None else numbers & found
+        return list(range(len(self))) if numbers is None else sorted(numbers)
 
     def find(self, key: str, value: str) -> dict[str, Any] | None:
         """The record whose `key` is `value`, in a file sorted by that key."""

@@ -334,6 +334,30 @@ def test_a_sorted_file_of_records_is_searched_by_key(tmp_path: Path) -> None:
     assert records.find("id", "zzz") is None
 
 
+_CODES = st.sampled_from(["fin", "lea", "en", "de"])
+_WORDS = st.text(st.sampled_from('"\\:set fin,[{é'), max_size=20)
+
+
+@given(
+    st.lists(st.fixed_dictionaries({"set": _CODES, "lang": _CODES, "name": _WORDS}), max_size=8),
+    st.dictionaries(st.sampled_from(["set", "lang"]), st.sets(_CODES)),
+    st.sampled_from([(",", ":"), (", ", ": ")]),
+)
+def test_no_record_that_may_be_wanted_is_left_out_and_none_that_cannot_is_kept(
+    tmp_path_factory: pytest.TempPathFactory,
+    records: list[dict[str, str]],
+    allowed: dict[str, set[str]],
+    separators: tuple[str, str],
+) -> None:
+    path = tmp_path_factory.mktemp("records") / "x.jsonl"
+    write_records(path, (json.dumps(r, separators=separators).encode() for r in records))
+    assert Records(path).possible(allowed) == [
+        number
+        for number, record in enumerate(records)
+        if all(record[key] in values for key, values in allowed.items())
+    ]
+
+
 def test_near_twins_all_find_themselves(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     some = rng.standard_normal((400, 64)) + 1.5 * rng.standard_normal((1, 64))

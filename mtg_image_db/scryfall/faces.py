@@ -75,18 +75,16 @@ class CardFace:
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> CardFace:
         """The reverse of `record`; keys that are missing are empty, others are ignored."""
-        values: dict[str, Any] = {}
-        for entry in fields(cls):
-            value = record.get(entry.name)
-            if entry.type == "bool":
-                values[entry.name] = value is True
-            elif entry.type == "str":
-                values[entry.name] = value if isinstance(value, str) else ""
-            else:
-                values[entry.name] = _texts(value)
+        values: dict[str, Any] = {key: _text(record, key) for key in _KEYS["str"]}
+        values |= {key: record.get(key) is True for key in _KEYS["bool"]}
+        values |= {key: _texts(record.get(key)) for key in _KEYS["tuple[str, ...]"]}
         return cls(**values)
 
 
+_KEYS = {
+    kind: tuple(f.name for f in fields(CardFace) if f.type == kind)
+    for kind in ("str", "bool", "tuple[str, ...]")
+}
 _RECORD_KEYS = tuple(f.name for f in fields(CardFace) if f.name != "imageless")
 
 
@@ -110,17 +108,39 @@ class FaceFilter:
     rarities: frozenset[str] = frozenset()
     layouts: frozenset[str] = frozenset()
 
+    @property
+    def codes(self) -> dict[str, frozenset[str]]:
+        """The values allowed of each key of a record that is restricted."""
+        codes = {
+            "set": self.sets,
+            "lang": self.langs,
+            "rarity": self.rarities,
+            "layout": self.layouts,
+        }
+        return {key: values for key, values in codes.items() if values}
+
     def exclusion(self, face: CardFace) -> str | None:
         """Why a face is not wanted, in words for a summary; None where it is."""
-        if self.sets and face.set not in self.sets:
+        return self._exclusion(face.set, face.lang, face.digital, face.rarity, face.layout)
+
+    def wants(self, record: Mapping[str, Any]) -> bool:
+        """Whether the face of a record is wanted: several times as fast as making it first."""
+        kept = (_text(record, key) for key in ("rarity", "layout"))
+        digital = record.get("digital") is True
+        return self._exclusion(_text(record, "set"), _text(record, "lang"), digital, *kept) is None
+
+    def _exclusion(
+        self, code: str, lang: str, digital: bool, rarity: str, layout: str
+    ) -> str | None:
+        if self.sets and code not in self.sets:
             return "other set"
-        if self.langs and face.lang not in self.langs:
+        if self.langs and lang not in self.langs:
             return "other language"
-        if face.digital and not self.include_digital:
+        if digital and not self.include_digital:
             return "digital only"
-        if self.rarities and face.rarity not in self.rarities:
+        if self.rarities and rarity not in self.rarities:
             return "other rarity"
-        if self.layouts and face.layout not in self.layouts:
+        if self.layouts and layout not in self.layouts:
             return "other layout"
         return None
 

@@ -239,7 +239,12 @@ class Database:
             for printing in printings
             if str(printing.get("face_id")) not in known and wanted.wants(printing)
         }
-        rows = sorted({*own, *self._records.possible({"illustration_id": artworks})})
+        others = (
+            row
+            for row in self._records.possible({"illustration_id": artworks})
+            if str(self._records[row].get("illustration_id")) in artworks
+        )
+        rows = sorted({*own, *others})
         if not rows:
             raise DatabaseError(
                 "The database holds none of the wanted faces",

@@ -85,7 +85,8 @@ class Records:
             self._data: mmap.mmap | bytes = (
                 mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
             )
-        if not len(self._offsets) or self._offsets[0] != 0 or self._offsets[-1] != size:
+        ends = self._offsets[[0, -1]].tolist() if len(self._offsets) else None
+        if ends != [0, size] or not (self._offsets[1:] > self._offsets[:-1]).all():
             raise DatabaseError.damaged(path, "its offsets do not fit")
 
     def __len__(self) -> int:
@@ -113,15 +114,20 @@ class Records:
         """The numbers of records that may have, for each key, one of the values allowed.
 
         None that has is left out. The text is searched, which is much faster than parsing it: a
-        quote within a JSON string is escaped, so what looks like a key is one.
+        quote within a JSON string is escaped, so what looks like a key is one. Values that have
+        something escaped are not read: each of them may be allowed.
         """
         import numpy as np
 
         numbers: set[int] | None = None
         for key, values in allowed.items():
-            pattern = re.compile(b'"%s"[ \\t]*:[ \\t]*"([^"\\\\]*)"' % key.encode())
-            wanted = {value.encode() for value in values}
-            places = [m.start() for m in pattern.finditer(self._data) if m[1] in wanted]
+            pattern = re.compile(b'"%s"[ \\t]*:[ \\t]*"((?:[^"\\\\]|\\\\.)*)"' % key.encode())
+            wanted = {value.encode("utf-8", "backslashreplace") for value in values}
+            places = [
+                match.start()
+                for match in pattern.finditer(self._data)
+                if match[1] in wanted or b"\\" in match[1]
+            ]
             found = set((np.searchsorted(self._offsets, places, side="right") - 1).tolist())
             numbers = found if numbers is None else numbers & found
         return list(range(len(self))) if numbers is None else sorted(numbers)

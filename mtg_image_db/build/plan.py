@@ -62,7 +62,7 @@ class Plan:
         record = face.record()
         record["image_url"] = face.image_url and last.url
         line = to_line({**record, "image_sha256": last.sha256})
-        # Interned: the printings hold the same text already.
+        # One text an artwork, and not one a face.
         artwork = sys.intern(face.illustration_id)
         place = self._spool.tell()
         self.faces.append(PlannedFace(face.face_id, last.path, last.sha256, artwork, place))
@@ -72,7 +72,7 @@ class Plan:
         """Take in that these are printings of their artworks."""
         for face in faces:
             if face.illustration_id:
-                self.printings[face.illustration_id].append(to_line(_printing(face)))
+                self.printings[sys.intern(face.illustration_id)].append(to_line(_printing(face)))
 
     def line(self, face: PlannedFace) -> bytes:
         """A face's line of metadata, without the break."""
@@ -116,7 +116,11 @@ def plan_faces(
             if snapshot.kind == "default_cards":
                 plan.add_printings(some)
             if chosen:
-                outcomes = ledger.find(face.face_id for face in some)
+                outcomes = ledger.find(
+                    face.face_id
+                    for face in some
+                    if face.face_id not in seen and options.wanted.exclusion(face) is None
+                )
                 for face in some:
                     if face.face_id not in seen:
                         seen.add(face.face_id)

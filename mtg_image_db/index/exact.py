@@ -56,7 +56,7 @@ class ExactIndex:
             scores = np.hstack([scores, near])
             # A block with fewer than k is filled up with -1.
             ids = np.hstack([ids, np.where(places < 0, -1, rows[places])])
-            # Of equals the first row comes first.
+            # Equals in the order of their rows.
             best = np.lexsort((ids, -scores))[:, :k]
             scores = np.take_along_axis(scores, best, axis=1)
             ids = np.take_along_axis(ids, best, axis=1)

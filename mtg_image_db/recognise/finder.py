@@ -23,7 +23,7 @@ _LONG_SIDE = 800
 _SAME = 0.8
 _FILL = (0.8, 1.15)
 _LEAST_CONTOUR = 80
-_OUTLINE_POINTS = 320
+_LINE_POINTS = 60
 _PRECISIONS = (0.02, 0.03, 0.05, 0.08, 0.12)
 
 
@@ -143,17 +143,18 @@ def _straightened(points: NDArray[np.float32], quad: Quad) -> Quad | None:
         return None
     along = sides / lengths[:, None]
     across = along[:, ::-1] * np.array([-1, 1], dtype=np.float32)
-    some = points[:: 1 + len(points) // _OUTLINE_POINTS]
     # Each point's place along each side as a share of it, and how far it is away [4, n].
-    place = (along @ some.T - (along * quad).sum(axis=1, keepdims=True)) / lengths[:, None]
-    away = np.abs(across @ some.T - (across * quad).sum(axis=1, keepdims=True))
+    place = (along @ points.T - (along * quad).sum(axis=1, keepdims=True)) / lengths[:, None]
+    away = np.abs(across @ points.T - (across * quad).sum(axis=1, keepdims=True))
     near = (place > 0.12) & (place < 0.88) & (away < 0.04 * lengths[:, None] + 2)
     lines = []
     for start, direction, mine in zip(quad, along, near, strict=True):
-        if np.count_nonzero(mine) < 8:
+        some = points[mine]
+        if len(some) < 8:
             lines.append((start, direction))
         else:
-            fitted = cv2.fitLine(some[mine], cv2.DIST_HUBER, 0, 0.01, 0.01).ravel()
+            some = some[:: 1 + len(some) // _LINE_POINTS]
+            fitted = cv2.fitLine(some, cv2.DIST_HUBER, 0, 0.01, 0.01).ravel()
             lines.append((fitted[2:], fitted[:2]))
     corners = []
     for (one, along_one), (two, along_two) in zip([lines[-1], *lines[:-1]], lines, strict=True):

@@ -2,7 +2,8 @@
 
 Guesses of where cards are (`finder`) are cut out and encoded, both ways up. The faces most similar
 to a guess are its shortlist; local features (`evidence`) say which of them it is, if any, and where
-exactly its corners are. What lies within a named card is not looked at again.
+exactly its corners are. What lies within a named card is not looked at again, nor are parts of a
+card that nobody knows.
 """
 
 from __future__ import annotations
@@ -174,7 +175,7 @@ class Recogniser:
     def _search(self, photo: Pixels, cut: Cut) -> list[Finding]:
         """Find and name cards in a photo; those that no face is like come last."""
         named, unknown = self._outlined(photo, cut)
-        settled = named + [finding for finding in unknown if _is_strange(finding)]
+        settled = named + _strange(unknown, named)
         if self._gallery.can_vote and (len(named) != 1 or unknown) and _has_room(photo, settled):
             # One card and nothing else that could be one: the usual photo needs no second look.
             named += self._voted(photo, cut, named)
@@ -242,7 +243,7 @@ class Recogniser:
             # Cards that lie together are about as large as each other.
             sizes = [area_of(finding.quad) for finding in named]
             if not self._examiner.by_scores:  # scores cannot tell a card from a chance outline
-                strange = [finding.quad for finding in unknown if _is_strange(finding)]
+                strange = [finding.quad for finding in _strange(unknown, named)]
                 free = [g for g in rest if all(covered(g.quad, q) <= _WITHIN for q in strange)]
                 look([g for g in free if _is_as_large(g.quad, sizes)], most=_MOST_DOUBTFUL)
         unknown.sort(key=lambda finding: (-finding.card.votes, -finding.evidence.inliers))
@@ -312,9 +313,18 @@ def _is_card(finding: Finding) -> bool:
     return votes >= _VERY_OFTEN or framed
 
 
-def _is_strange(finding: Finding) -> bool:
-    """Whether something that no face is like is surely a card: another look would not name it."""
-    return finding.card.votes >= _VERY_OFTEN and finding.evidence.points < _DOUBTFUL
+def _strange(unknown: Sequence[Finding], named: Sequence[Finding]) -> list[Finding]:
+    """Those that are surely cards that no face is like: another look would not name them.
+
+    What lies around named cards is none: the page of a binder.
+    """
+    return [
+        finding
+        for finding in unknown
+        if finding.card.votes >= _VERY_OFTEN
+        and finding.evidence.points < _DOUBTFUL
+        and not _taken(finding.quad, named)
+    ]
 
 
 def _is_as_large(quad: Quad, sizes: Sequence[float]) -> bool:
@@ -335,8 +345,11 @@ def _taken(quad: Quad, named: Sequence[Finding | Card]) -> bool:
 
 def _is_part(card: Card, unknown: Sequence[Finding]) -> bool:
     """Whether a card lies within one that nobody knows, and is less like any face than that is."""
+    area = area_of(card.quad)
     return any(
-        card.score < other.card.score and covered(card.quad, other.card.quad) > _WITHIN
+        card.score < other.card.score
+        and area < area_of(other.card.quad)
+        and covered(card.quad, other.card.quad) > _WITHIN
         for other in unknown
     )
 

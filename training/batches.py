@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from augment import SCANNER, VIOLENT, degrade
 from cards import Cards, artwork_classes
-from recombine import recombine
+from recombine import recombine, reframe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +34,8 @@ class Plan:
         Height and width of the pictures.
     invented : float
         Share of pairs that show a recombined card.
+    reframed : float
+        Share of the other pairs whose view has the frame of another card.
     seed : int
         With the step, decides every draw.
     ramp : int
@@ -43,6 +45,7 @@ class Plan:
     pairs: int
     size: tuple[int, int]
     invented: float
+    reframed: float
     seed: int
     ramp: int = 500
 
@@ -54,14 +57,16 @@ class Batches(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
         self, cards: Cards, pairs: Path | None, plan: Plan, first: int, count: int
     ) -> None:
         self.plan, self.first, self.count = plan, first, count
-        rows = np.flatnonzero(~cards.held_out)
+        artworks = artwork_classes(cards, pairs)
+        # Some held-out cards stand in the gallery under another spelling, too.
+        rows = np.flatnonzero(~np.isin(artworks, artworks[cards.held_out]))
         height, width = (round(1.2 * side) for side in plan.size)
         self.pixels: Image = np.empty((len(rows), height, width, 3), dtype=np.uint8)
         for k, row in enumerate(rows):
             self.pixels[k] = cv2.resize(
                 cards.pixels[row], (width, height), interpolation=cv2.INTER_AREA
             )
-        self.classes = artwork_classes(cards, pairs)[rows]
+        self.classes = artworks[rows]
         self.members: dict[int, NDArray[np.int64]] = {
             int(c): np.flatnonzero(self.classes == c) for c in np.unique(self.classes)
         }
@@ -88,6 +93,8 @@ class Batches(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
                 members = self.members[int(chosen[k])]
                 a, b = (self.pixels[i] for i in rng.choice(members, 2))
                 classes.append(int(chosen[k]))
+                if rng.random() < plan.reframed:
+                    a = reframe(rng, a, self.pixels[rng.integers(0, len(self.pixels))])
             other = self.pixels[rng.integers(0, len(self.pixels))]
             limit = VIOLENT.scaled(rng.uniform(0.25, most))
             views.append(degrade(rng, a, plan.size, limit, other))

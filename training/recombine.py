@@ -1,4 +1,4 @@
-"""New identities out of known cards: art, text box and title of some in the frame of another."""
+"""New cards out of known ones: art, text box and title of some in the frame of another."""
 
 from __future__ import annotations
 
@@ -52,6 +52,17 @@ def piece(rng: Generator, art: Image) -> Image:
     rows, columns = int(height * share), int(width * share)
     top, left = rng.integers(0, height - rows + 1), rng.integers(0, width - columns + 1)
     return art[top : top + rows, left : left + columns]
+
+
+def reframe(rng: Generator, card: Image, frame: Image) -> Image:
+    """Return the card as another printing of its artwork: art and title in another's frame.
+
+    Sets give one painting to frames of other colours, some of them with another text box.
+    """
+    printing = frame.copy()
+    for place in (ART, TITLE) if rng.random() < 0.5 else (ART, TITLE, TEXT):
+        _box(printing, place)[:] = _box(card, place)
+    return printing
 
 
 def recombine(rng: Generator, frame: Image, art: Image, text: Image, title: Image) -> Image:

@@ -29,7 +29,7 @@ from tower import SIZE, create_tower
 if TYPE_CHECKING:
     from types import FrameType
 
-SCALES = (16.0, 100.0)
+SCALES = (16.0, 50.0)
 """Bounds of the learned inverse temperature."""
 
 
@@ -234,6 +234,7 @@ def arguments_of(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=128, help="pairs a step")
     parser.add_argument("--queue", type=int, default=4096, help="past scans to tell apart from")
     parser.add_argument("--invented", type=float, default=0.35, help="share of recombined cards")
+    parser.add_argument("--reframed", type=float, default=0.12, help="share of changed frames")
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate")
     parser.add_argument("--scale", type=float, default=16.0, help="least inverse temperature")
     parser.add_argument(
@@ -266,7 +267,9 @@ def main(argv: list[str] | None = None) -> int:
     cards = load_cards(arguments.work)
     size = (arguments.size[0], arguments.size[1])
     trial = Trial(cards, artwork_classes(cards, arguments.pairs), picture_numbers(cards), size)
-    plan = Plan(arguments.batch, size, arguments.invented, arguments.seed)
+    plan = Plan(
+        arguments.batch, size, arguments.invented, arguments.reframed, arguments.seed
+    )
     state.scale.data.clamp_(min=np.log(arguments.scale))
     loader = loader_of(arguments, cards, plan, first)
     stop = False

@@ -8,13 +8,10 @@ about the host, and stops everyone for a while (`HostGate`).
 
 from __future__ import annotations
 
-import json
 import random
 import threading
-import time
 from collections.abc import Callable, Mapping
-from email.utils import parsedate_to_datetime
-from typing import Any, TypeGuard, TypeVar, overload
+from typing import Any, TypeVar, overload
 from urllib.parse import urljoin
 
 import requests
@@ -25,6 +22,7 @@ from urllib3.util import Retry
 from mtg_image_db import __version__
 from mtg_image_db.errors import NetworkError
 from mtg_image_db.hosts import AllowedHosts, Cancelled, HostGate, host_of, is_loopback
+from mtg_image_db.responses import DamagedBody, problem_of, retry_after_of, transport_failure
 
 USER_AGENT = f"mtg-image-db/{__version__} (offline card recognition)"
 ACCEPT = "application/json;q=0.9,*/*;q=0.8"
@@ -32,16 +30,10 @@ ACCEPT = "application/json;q=0.9,*/*;q=0.8"
 
 _RETRIED_STATUSES = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 _LONGEST_RETRY_AFTER = 300.0
-_LARGEST_ERROR = 1 << 16
-_LONGEST_PAUSE = 24 * 3600.0
 _MOST_REDIRECTS = 5
 
 _T = TypeVar("_T")
 _Body = TypeVar("_Body")
-
-
-class DamagedBody(Exception):
-    """A body that arrived but cannot be used; the request is tried again."""
 
 
 class Backoff(Retry):
@@ -238,12 +230,12 @@ class PoliteSession:
             # Inside: whoever waited for a connection may meanwhile have been shut out.
             self._gate.wait(host)
             with self._open(url, headers) as response:
-                status, retry_after = response.status_code, _retry_after(response)
+                status, retry_after = response.status_code, retry_after_of(response)
                 if status in accept:
                     return status, consume(response), None
                 if status == 429:
                     self._gate.close(host, retry_after)
-                return status, _problem(response), retry_after
+                return status, problem_of(response), retry_after
 
     def _open(self, url: str, headers: Mapping[str, str]) -> requests.Response:
         """Send one GET, following redirects only to allowed hosts."""
@@ -294,79 +286,3 @@ class PoliteSession:
             suggestion="Check the connection, then run the same command again.",
             reason=reason,
         )
-
-
-def read_body(response: requests.Response, limit: int) -> bytes:
-    """Read a whole body of at most `limit` bytes, and check its length.
-
-    Raises
-    ------
-    DamagedBody
-        Shorter than its Content-Length.
-    NetworkError
-        Longer than `limit`.
-    """
-    announced = response.headers.get("Content-Length", "")
-    # A proxy may compress although nobody asked for it; the length is then of something else.
-    packed = "Content-Encoding" in response.headers
-    length = int(announced) if announced.isdecimal() and not packed else None
-    if length is None or length <= limit:
-        # One read of a known length costs a third of a loop over chunks.
-        amount = None if length is not None else limit + 1
-        body: bytes = response.raw.read(amount, decode_content=packed)
-        if len(body) <= limit:
-            if length is not None and len(body) != length:
-                raise DamagedBody("truncated body")
-            return body
-    raise NetworkError(
-        "A body is over the size limit",
-        details=f"{response.url}: more than {limit} bytes",
-        reason="body over the size limit",
-    )
-
-
-def is_etag(value: object) -> TypeGuard[str]:
-    """Whether a stored value can be sent as an ETag."""
-    return isinstance(value, str) and value != "" and value.isascii() and value.isprintable()
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    """Seconds of a Retry-After header (RFC 9110 §10.2.3: seconds, or a date)."""
-    text = response.headers.get("Retry-After", "").strip()
-    if text.isdecimal():
-        return float(text) if len(text) < 7 else _LONGEST_PAUSE
-    try:
-        seconds = parsedate_to_datetime(text).timestamp() - time.time()
-        return min(max(0.0, seconds), _LONGEST_PAUSE)
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def _problem(response: requests.Response) -> str:
-    """What the server says of an error: the `details` of Scryfall's error object."""
-    if "json" not in response.headers.get("Content-Type", ""):
-        return ""
-    try:
-        answer = json.loads(response.raw.read(_LARGEST_ERROR))
-    except (ValueError, RecursionError):
-        return ""
-    details = answer.get("details") if isinstance(answer, dict) else None
-    return details[:300] if isinstance(details, str) else ""
-
-
-def transport_failure(error: Exception) -> str:
-    """Name a transport failure in two words, for grouping."""
-    text = repr(error)
-    if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
-        return "timeout"
-    if isinstance(error, requests.exceptions.ContentDecodingError | urllib3.exceptions.DecodeError):
-        return "bad compression"
-    signs = {
-        "CERTIFICATE_VERIFY_FAILED": "bad certificate",
-        "timed out": "timeout",
-        "IncompleteRead": "truncated body",
-        "NameResolution": "host name not found",
-        "getaddrinfo": "host name not found",
-        "refused": "connection refused",
-    }
-    return next((name for sign, name in signs.items() if sign in text), "connection lost")

@@ -19,7 +19,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from mtg_image_db.errors import ImageError, NetworkError
 from mtg_image_db.images import MOST_BYTES
-from mtg_image_db.session import USER_AGENT, DamagedBody, read_body, transport_failure
+from mtg_image_db.responses import DamagedBody, read_body, transport_failure
+from mtg_image_db.session import USER_AGENT
 
 _TIMEOUT = (5.0, 30.0)
 _MOST_REDIRECTS = 5

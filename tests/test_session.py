@@ -14,7 +14,8 @@ from mtg_image_db.demo import faults
 from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.errors import HostDownError, NetworkError
 from mtg_image_db.hosts import AllowedHosts, Cancelled, HostGate
-from mtg_image_db.session import Backoff, DamagedBody, PoliteSession, read_body
+from mtg_image_db.responses import DamagedBody, read_body
+from mtg_image_db.session import Backoff, PoliteSession
 
 
 class Client:

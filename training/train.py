@@ -267,9 +267,7 @@ def main(argv: list[str] | None = None) -> int:
     cards = load_cards(arguments.work)
     size = (arguments.size[0], arguments.size[1])
     trial = Trial(cards, artwork_classes(cards, arguments.pairs), picture_numbers(cards), size)
-    plan = Plan(
-        arguments.batch, size, arguments.invented, arguments.reframed, arguments.seed
-    )
+    plan = Plan(arguments.batch, size, arguments.invented, arguments.reframed, arguments.seed)
     state.scale.data.clamp_(min=np.log(arguments.scale))
     loader = loader_of(arguments, cards, plan, first)
     stop = False

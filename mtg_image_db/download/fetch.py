@@ -11,7 +11,8 @@ from mtg_image_db.download.ledger import Outcome, Planned
 from mtg_image_db.errors import ImageError, NetworkError
 from mtg_image_db.files import atomic_write, make_folder
 from mtg_image_db.images import MOST_BYTES, check_bytes
-from mtg_image_db.session import DamagedBody, PoliteSession, read_body
+from mtg_image_db.responses import DamagedBody, read_body
+from mtg_image_db.session import PoliteSession
 
 
 def fetch_image(session: PoliteSession, cache: Path, face: Planned) -> Outcome:

@@ -24,8 +24,9 @@ from mtg_image_db.files import (
     write_json,
 )
 from mtg_image_db.progress import Progress
+from mtg_image_db.responses import DamagedBody, is_etag
 from mtg_image_db.scryfall.rows import split_array
-from mtg_image_db.session import DamagedBody, PoliteSession, is_etag
+from mtg_image_db.session import PoliteSession
 
 LARGEST_FILE = 4 << 30
 LARGEST_UNPACKED = 32 << 30

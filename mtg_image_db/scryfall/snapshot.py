@@ -19,9 +19,10 @@ import requests
 from mtg_image_db.errors import MissingInput, NetworkError, SnapshotError
 from mtg_image_db.files import make_folder, read_json_object, write_json
 from mtg_image_db.progress import Progress
+from mtg_image_db.responses import DamagedBody, is_etag, read_body
 from mtg_image_db.scryfall.bulk_file import fetch_array, fetch_rows
 from mtg_image_db.scryfall.kinds import KINDS
-from mtg_image_db.session import DamagedBody, PoliteSession, is_etag, read_body
+from mtg_image_db.session import PoliteSession
 
 FRESH_SECONDS = 24 * 3600
 """Scryfall asks that data be kept for at least a day (https://scryfall.com/docs/api)."""

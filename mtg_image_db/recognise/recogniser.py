@@ -8,7 +8,6 @@ card that nobody knows.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,17 +15,20 @@ from typing import TYPE_CHECKING
 
 from mtg_image_db.cores import usable_cores
 from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH
-from mtg_image_db.recognise.examiner import (
-    OFTEN,
-    Card,
-    Cut,
-    Examiner,
-    Finding,
-    Gallery,
-    Hit,
+from mtg_image_db.recognise.arrangement import (
+    DOUBTFUL,
+    apart,
+    has_room,
+    is_as_large,
+    is_card,
+    is_part,
+    is_taken,
+    is_within,
+    strangers,
 )
+from mtg_image_db.recognise.examiner import OFTEN, Card, Cut, Examiner, Finding, Gallery, Hit
 from mtg_image_db.recognise.finder import Guess, guess_cards
-from mtg_image_db.recognise.quads import area_of, covered, frame_of, moved, overlap, rectify
+from mtg_image_db.recognise.quads import area_of, frame_of, moved, overlap, rectify
 from mtg_image_db.recognise.scene import Scene
 from mtg_image_db.recognise.verdict import Verdict
 
@@ -44,19 +46,11 @@ _LEAST_SIDE = 16
 """A photo that is narrower, as it is looked at, holds no card to find."""
 _FILLS = 0.6
 _ROUND = 4
-_VERY_OFTEN = 5
-_LEAST_INLIERS = 12
-_DOUBTFUL = 6
 _MOST_DOUBTFUL = 4
-_AS_LARGE = 4.0
-_WITHIN = 0.6
-_BESIDE = 0.3
 _OVER = 0.5
 _MOVED = 0.95
 _MOST_VOTED = 12
 _SAME_PICTURE = 0.995
-_MAP_SIDE = 256
-_SHOWN = 0.4
 
 
 @dataclass(frozen=True)
@@ -175,12 +169,12 @@ class Recogniser:
     def _search(self, photo: Pixels, cut: Cut) -> list[Finding]:
         """Find and name cards in a photo; those that no face is like come last."""
         named, unknown = self._outlined(photo, cut)
-        settled = named + _strange(unknown, named)
-        if self._gallery.can_vote and (len(named) != 1 or unknown) and _has_room(photo, settled):
+        settled = named + strangers(unknown, named)
+        if self._gallery.can_vote and (len(named) != 1 or unknown) and has_room(photo, settled):
             # One card and nothing else that could be one: the usual photo needs no second look.
             named += self._voted(photo, cut, named)
         for finding in unknown:
-            if not _taken(finding.quad, named):
+            if not is_taken(finding.quad, named):
                 named.append(finding)
         return named
 
@@ -216,22 +210,22 @@ class Recogniser:
 
         def look(some: Sequence[Guess], most: int) -> None:
             """Check guesses, the most similar to a face first, until `most` were nothing."""
-            ways = self._examiner.all_ways([g for g in some if not _taken(g.quad, named)], cut)
+            ways = self._examiner.all_ways([g for g in some if not is_taken(g.quad, named)], cut)
             ways.sort(key=lambda cards: -cards[0].score)
             while most > 0:
                 ways = [
                     cards
                     for cards in ways
-                    if not _taken(cards[0].quad, named) and not _is_part(cards[0], unknown)
+                    if not is_taken(cards[0].quad, named) and not is_part(cards[0], unknown)
                 ]
-                now, ways = _apart(ways, min(most, usable_cores()))
+                now, ways = apart(ways, min(most, usable_cores()))
                 if not now:
                     return
                 for finding in threads.map(partial(self._checked, cut), now):
                     if finding.verdict == "none":
                         unknown.append(finding)
                         most -= 1
-                    elif not _taken(finding.quad, named):
+                    elif not is_taken(finding.quad, named):
                         named.append(finding)
 
         often = [guess for guess in guesses if guess.votes >= OFTEN]
@@ -243,18 +237,18 @@ class Recogniser:
             # Cards that lie together are about as large as each other.
             sizes = [area_of(finding.quad) for finding in named]
             if not self._examiner.by_scores:  # scores cannot tell a card from a chance outline
-                strange = [finding.quad for finding in _strange(unknown, named)]
-                free = [g for g in rest if all(covered(g.quad, q) <= _WITHIN for q in strange)]
-                look([g for g in free if _is_as_large(g.quad, sizes)], most=_MOST_DOUBTFUL)
+                strange = strangers(unknown, named)
+                free = [g for g in rest if not is_within(g.quad, strange)]
+                look([g for g in free if is_as_large(g.quad, sizes)], most=_MOST_DOUBTFUL)
         unknown.sort(key=lambda finding: (-finding.card.votes, -finding.evidence.inliers))
-        cards = [finding for finding in unknown if _is_card(finding)]
+        cards = [finding for finding in unknown if is_card(finding)]
         return named, cards or [finding for finding in unknown if finding.card.votes > 1][:1]
 
     def _checked(self, cut: Cut, ways: Sequence[Card]) -> Finding:
         """Check a guess; with the corners that fit once more, where something speaks for a face."""
         finding = self._examiner.check_ways(ways)
         evidence = finding.evidence
-        if finding.verdict != "none" or evidence.corners is None or evidence.points < _DOUBTFUL:
+        if finding.verdict != "none" or evidence.corners is None or evidence.points < DOUBTFUL:
             return finding
         quad = moved(evidence.corners, finding.card.quad)
         [card] = self._examiner.cards([quad], [cut(quad)])
@@ -301,83 +295,3 @@ def _cutter(photo: Pixels, height: int) -> Cut:
         return Image.fromarray(rectify(photo, quad, width, height))
 
     return cut
-
-
-def _is_card(finding: Finding) -> bool:
-    """Whether something that no face is like is a card: by its outline, or by its frame as well.
-
-    Where a frame fits, many points match, even if nobody knows which card it is.
-    """
-    votes = finding.card.votes
-    framed = votes >= OFTEN and finding.evidence.inliers >= _LEAST_INLIERS
-    return votes >= _VERY_OFTEN or framed
-
-
-def _strange(unknown: Sequence[Finding], named: Sequence[Finding]) -> list[Finding]:
-    """Those that are surely cards that no face is like: another look would not name them.
-
-    What lies around named cards is none: the page of a binder.
-    """
-    return [
-        finding
-        for finding in unknown
-        if finding.card.votes >= _VERY_OFTEN
-        and finding.evidence.points < _DOUBTFUL
-        and not _taken(finding.quad, named)
-    ]
-
-
-def _is_as_large(quad: Quad, sizes: Sequence[float]) -> bool:
-    """Whether a quad is not much larger or smaller than every card that was named."""
-    area = area_of(quad)
-    return not sizes or any(area < _AS_LARGE * size < _AS_LARGE**2 * area for size in sizes)
-
-
-def _taken(quad: Quad, named: Sequence[Finding | Card]) -> bool:
-    """Whether a quad lies within a named card, around one, or much over one."""
-    return any(
-        covered(quad, card.quad) > _WITHIN
-        or covered(card.quad, quad) > _WITHIN
-        or overlap(quad, card.quad) > _BESIDE
-        for card in named
-    )
-
-
-def _is_part(card: Card, unknown: Sequence[Finding]) -> bool:
-    """Whether a card lies within one that nobody knows, and is less like any face than that is."""
-    area = area_of(card.quad)
-    return any(
-        card.score < other.card.score
-        and area < area_of(other.card.quad)
-        and covered(card.quad, other.card.quad) > _WITHIN
-        for other in unknown
-    )
-
-
-def _apart(ways: Sequence[list[Card]], most: int) -> tuple[list[list[Card]], list[list[Card]]]:
-    """The first guesses, at most so many, that cannot be one card; and those that are left."""
-    now: list[list[Card]] = []
-    later: list[list[Card]] = []
-    for cards in ways:
-        free = len(now) < most and not _taken(cards[0].quad, [one[0] for one in now])
-        (now if free else later).append(cards)
-    return now, later
-
-
-def _has_room(photo: Pixels, settled: Sequence[Finding]) -> bool:
-    """Whether enough of a photo lies beside some cards to show another one of their size."""
-    import cv2
-    import numpy as np
-
-    if not settled:
-        return True
-    scale = _MAP_SIDE / max(photo.shape[:2])
-    free = np.full((round(photo.shape[0] * scale), round(photo.shape[1] * scale)), 255, np.uint8)
-    for finding in settled:
-        cv2.fillConvexPoly(free, np.round(finding.quad * scale).astype(np.int32), 0)
-    # A third of a card's width, all round.
-    radius = cv2.distanceTransform(
-        cv2.copyMakeBorder(free, 1, 1, 1, 1, cv2.BORDER_CONSTANT), cv2.DIST_L2, 3
-    ).max()
-    width = min(math.sqrt(area_of(finding.quad) * CARD_WIDTH / CARD_HEIGHT) for finding in settled)
-    return bool(radius > _SHOWN / 2 * width * scale)

@@ -22,7 +22,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from mtg_image_db import database as db
+from mtg_image_db import parts
 from mtg_image_db.build.generation import write_distinct
 from mtg_image_db.build.graph import write_index
 from mtg_image_db.build.options import BuildOptions, BuildSummary
@@ -123,7 +123,7 @@ def report(name: str, index: Any, began: float, vectors: NDArray[np.float32], fo
 def memory(folder: Path, count: int, dimension: int, ef_construction: int) -> None:
     """Write vectors, index and quality report as a build does; print the peak memory."""
     vectors = np.lib.format.open_memmap(
-        folder / db.EMBEDDINGS, mode="w+", dtype=np.float32, shape=(count, dimension)
+        folder / parts.EMBEDDINGS, mode="w+", dtype=np.float32, shape=(count, dimension)
     )
     for start in range(0, count, 2_000):
         vectors[start : start + 2_000] = make_vectors(
@@ -137,7 +137,7 @@ def memory(folder: Path, count: int, dimension: int, ef_construction: int) -> No
     no_images = (np.empty((0, dimension), np.float32), np.empty(0, np.int64))
     write_index(folder, options, write_distinct(folder), None, no_images, summary, Silent())
     seconds = time.perf_counter() - began
-    size = (folder / db.INDEX).stat().st_size
+    size = (folder / parts.INDEX).stat().st_size
     status = Path("/proc/self/status").read_text(encoding="ascii")
     peak = int(next(x for x in status.splitlines() if x.startswith("VmHWM")).split()[1]) * 1024
     print(

@@ -32,13 +32,13 @@ from index import make_vectors
 from PIL import Image
 
 from mtg_image_db import BuildOptions, BuildSummary, CardFace, Database
-from mtg_image_db import database as db
 from mtg_image_db.build.generation import write_distinct, write_manifest
 from mtg_image_db.build.graph import write_index
 from mtg_image_db.demo.cards import sample_cards
 from mtg_image_db.encoders import EncoderChoice, load_encoder
 from mtg_image_db.encoders.probe import Tuning
 from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH, open_for, prepare
+from mtg_image_db.parts import EMBEDDINGS, FEATURES, METADATA, PRINTINGS
 from mtg_image_db.progress import Silent
 from mtg_image_db.publication import new_generation
 from mtg_image_db.recognise.features import POINT_BYTES, POINTS, describe, pack
@@ -183,9 +183,9 @@ def make_database(folder: Path, faces: int) -> None:
     options = BuildOptions(out=folder, hnsw_ef_construction=40)
     summary = BuildSummary(folder, faces=faces, tuning=Tuning("fp32", 32, {}))
     with new_generation(folder) as part:
-        np.save(part / db.EMBEDDINGS, vectors)
+        np.save(part / EMBEDDINGS, vectors)
         features = np.lib.format.open_memmap(
-            part / db.FEATURES, mode="w+", dtype=np.uint8, shape=(faces, POINTS, POINT_BYTES)
+            part / FEATURES, mode="w+", dtype=np.uint8, shape=(faces, POINTS, POINT_BYTES)
         )
         samples[0] = Image.open(scan).convert("RGB")
         for place, sample in zip(near, samples, strict=True):
@@ -193,7 +193,7 @@ def make_database(folder: Path, faces: int) -> None:
             features[place] = pack(describe(np.asarray(small)))
         features.flush()
         del features
-        for place, name in enumerate((db.METADATA, db.PRINTINGS)):
+        for place, name in enumerate((METADATA, PRINTINGS)):
             write_records(part / name, (lines_of(number)[place] for number in range(faces)))
         distinct = write_distinct(part)
         summary.entries = len(distinct.firsts)

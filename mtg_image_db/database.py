@@ -12,15 +12,11 @@ from mtg_image_db.encoders import Encoder, load_encoder
 from mtg_image_db.errors import DatabaseError, StorageError
 from mtg_image_db.images import is_card_shaped, open_for, open_photo, upright_rgb
 from mtg_image_db.index.exact import ExactIndex, first_rows
-from mtg_image_db.index.hnsw import Index
-from mtg_image_db.manifest import MANIFEST, Manifest
-from mtg_image_db.printings import Printings
+from mtg_image_db.parts import EMBEDDINGS, INDEX, Parts, open_parts
 from mtg_image_db.publication import open_current
 from mtg_image_db.recognise.examiner import Hit
-from mtg_image_db.recognise.features import POINT_BYTES, POINTS, FaceFeatures, unpack
-from mtg_image_db.recognise.inverted import InvertedIndex
+from mtg_image_db.recognise.features import FaceFeatures, unpack
 from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS, Recogniser
-from mtg_image_db.records import Records, open_array
 from mtg_image_db.scryfall.faces import CardFace, FaceFilter
 
 if TYPE_CHECKING:
@@ -30,18 +26,6 @@ if TYPE_CHECKING:
 
     from mtg_image_db.encoders.text import TextEncoder
 
-EMBEDDINGS = "mtg_embeddings.npy"
-METADATA = "mtg_meta.jsonl"
-INDEX = "mtg_cards.faiss"
-SAME = "mtg_same.npy"
-"""int64 [N]: the next row with the same vector, -1 after the last."""
-FEATURES = "mtg_features.npy"
-"""uint8 [N, 180, 68]: local features of each row's image; not there where built without."""
-INVERTED, INVERTED_ROWS = "mtg_inverted.faiss", "mtg_inverted_rows.npy"
-"""Which faces local features of a photo speak for, and int32 [features]: the row of each."""
-QUALITY = "quality_report.json"
-PRINTINGS = "mtg_printings.jsonl"
-"""One line an artwork, sorted by illustration_id: all printings that share it."""
 _HIGHEST_SCORE = 1.001
 
 
@@ -57,37 +41,19 @@ class Database:
     'Lightning Bolt'
     """
 
-    def __init__(self, folder: Path, ef_search: int | None = None) -> None:
-        self.folder = folder
-        self.manifest = Manifest.read(folder / MANIFEST)
-        faces = self.manifest.faces
-        self.manifest.check_sizes()
-        self._records = Records(folder / METADATA)
-        self.printings = Printings(folder / PRINTINGS)
-        self.embeddings: NDArray[np.float32] = open_array(
-            folder / EMBEDDINGS, "float32", (faces, self.manifest.fingerprint.dimension)
-        )
-        self._same: NDArray[np.int64] = open_array(folder / SAME, "int64", (faces,))
-        self.local_features: NDArray[np.uint8] | None = None
-        if FEATURES in self.manifest.outputs:
-            self.local_features = open_array(
-                folder / FEATURES, "uint8", (faces, POINTS, POINT_BYTES)
-            )
-        self._inverted: InvertedIndex | None = None
-        if INVERTED in self.manifest.outputs:
-            rows = open_array(folder / INVERTED_ROWS, "int32")
-            self._inverted = InvertedIndex(folder / INVERTED, rows, faces)
-        # FAISS reads beyond the end of a file that it maps and that is cut off in its beginning.
-        vector, links = 4 * self.manifest.fingerprint.dimension, 2 * 4 * self.manifest.hnsw_m
-        if (folder / INDEX).stat().st_size < self.manifest.index_entries * (vector + links):
-            raise DatabaseError.damaged(folder / INDEX, "it is too short for its entries")
-        self._index = Index(folder / INDEX, ef_search or self.manifest.ef_search)
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self.folder = parts.folder
+        self.manifest = parts.manifest
+        self._records = parts.records
+        self.printings = parts.printings
+        self.embeddings = parts.embeddings
+        self.local_features = parts.local_features
         self._wanted: NDArray[np.bool_] | None = None
         self._exact: ExactIndex | None = None
         self._encoder: Encoder | None = None
         self._text_encoder: TextEncoder | None = None
         self._recogniser: Recogniser | None = None
-        self._check()
 
     @classmethod
     def open(cls, path: str | Path = "index_out", *, ef_search: int | None = None) -> Database:
@@ -106,7 +72,7 @@ class Database:
             A part is missing or damaged, or another version made it.
         """
         try:
-            return open_current(Path(path), lambda folder: cls(folder, ef_search))
+            return open_current(Path(path), lambda folder: cls(open_parts(folder, ef_search)))
         except PermissionError as error:
             raise StorageError(
                 "The database cannot be read: permission denied",
@@ -298,7 +264,7 @@ class Database:
             raise ValueError("k must be at least 1")
         if len(self) == 0:
             return [[] for _ in vectors]
-        scores, ids = (self._exact or self._index).search(vectors, k)
+        scores, ids = (self._exact or self._parts.index).search(vectors, k)
         if self._exact:
             # It leaves nothing out but what is not a number, which gets no score.
             self._check_scores(scores, EMBEDDINGS)
@@ -327,13 +293,13 @@ class Database:
     @property
     def can_vote(self) -> bool:
         """Whether it has an inverted index of local features."""
-        return self._inverted is not None
+        return self._parts.inverted is not None
 
     def vote(self, descriptors: NDArray[np.float32], most: int) -> list[int]:
         """The faces that most descriptors [n, 128] of a photo speak for."""
-        if self._inverted is None:
+        if self._parts.inverted is None:
             return []
-        return self._inverted.vote(descriptors, most, self._wanted)
+        return self._parts.inverted.vote(descriptors, most, self._wanted)
 
     def artwork(self, row: int) -> str:
         """What names the artwork of a face: its illustration id, or else the face itself."""
@@ -352,7 +318,7 @@ class Database:
         kept = np.array(rows, dtype=np.int64)
         self._wanted = np.zeros(len(self), dtype=bool)
         self._wanted[kept] = True
-        self._exact = ExactIndex(self.embeddings, first_rows(kept, self._same))
+        self._exact = ExactIndex(self.embeddings, first_rows(kept, self._parts.same))
         self._recogniser = None
 
     def _matches(self, hits: Iterable[Hit]) -> tuple[Match, ...]:
@@ -369,24 +335,9 @@ class Database:
                 raise DatabaseError.damaged(self.folder / INDEX, f"it names row {row}")
             if self._wanted is None or self._wanted[row]:
                 yield row
-            following = int(self._same[row])
+            following = int(self._parts.same[row])
             # Ascending, so a damaged file cannot make a circle.
             row = following if following > row else -1
-
-    def _check(self) -> None:
-        """Cheap checks that the parts belong together."""
-        faces, entries = self.manifest.faces, self.manifest.index_entries
-        dimension = self.manifest.fingerprint.dimension
-        counts = {
-            SAME: bool((self._same < faces).all()),
-            METADATA: len(self._records) == faces,
-            INDEX: len(self._index) == entries and self._index.dimension == dimension,
-        }
-        for name, fits in counts.items():
-            if not fits:
-                raise DatabaseError.damaged(
-                    self.folder / name, "its count differs from the manifest's"
-                )
 
     def _check_scores(self, scores: NDArray[np.float32], name: str) -> None:
         # Written so that NaN is wrong as well.

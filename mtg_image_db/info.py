@@ -6,9 +6,10 @@ from collections import Counter
 from datetime import datetime, timezone
 from typing import Any
 
-from mtg_image_db.database import QUALITY, Database
+from mtg_image_db.database import Database
 from mtg_image_db.errors import DatabaseError
 from mtg_image_db.files import read_json_object
+from mtg_image_db.parts import QUALITY
 
 
 def info_of(database: Database) -> dict[str, Any]:

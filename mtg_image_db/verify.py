@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from mtg_image_db import database as db
 from mtg_image_db.database import Database
 from mtg_image_db.errors import DatabaseError
 from mtg_image_db.files import sha256_file
+from mtg_image_db.parts import EMBEDDINGS, INDEX, METADATA
 from mtg_image_db.progress import Progress, Silent
 from mtg_image_db.scryfall.faces import is_card_id
 
@@ -52,10 +52,10 @@ def _records(database: Database, progress: Progress) -> list[str]:
             record = json.loads(database.line(row))
             face_id, known = str(record["face_id"]), is_card_id(record["scryfall_id"])
         except (ValueError, KeyError, TypeError, DatabaseError):
-            problems.append(f"{db.METADATA}: line {row + 1} is no record")
+            problems.append(f"{METADATA}: line {row + 1} is no record")
             continue
         if not known or face_id in seen:
-            problems.append(f"{db.METADATA}: line {row + 1}: {face_id} is no id, or comes twice")
+            problems.append(f"{METADATA}: line {row + 1}: {face_id} is no id, or comes twice")
         seen.add(face_id)
     progress.finish()
     return problems
@@ -73,7 +73,7 @@ def _vectors(database: Database, progress: Progress) -> list[str]:
         # Written so that NaN is wrong as well.
         wrong = ~(np.abs(lengths - 1) <= _LENGTH_TOLERANCE)
         for row in np.flatnonzero(wrong):
-            problems.append(f"{db.EMBEDDINGS}: row {start + row} is no unit vector")  # noqa: PERF401
+            problems.append(f"{EMBEDDINGS}: row {start + row} is no unit vector")  # noqa: PERF401
         good = np.flatnonzero(~wrong)
         if len(good):
             try:
@@ -85,7 +85,7 @@ def _vectors(database: Database, progress: Progress) -> list[str]:
                 if start + int(row) not in [r for _, r in found]:
                     face = database.face(start + int(row))
                     problems.append(
-                        f"{db.INDEX}: {face.name} ({face.face_id}) is not found by its own vector"
+                        f"{INDEX}: {face.name} ({face.face_id}) is not found by its own vector"
                     )
         progress.advance(len(vectors))
     progress.finish()

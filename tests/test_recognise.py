@@ -19,9 +19,9 @@ from mtg_image_db import Database, DatabaseError
 from mtg_image_db.answers import CardAnswer
 from mtg_image_db.build.options import BuildOptions
 from mtg_image_db.build.run import build_database
-from mtg_image_db.database import INVERTED, INVERTED_ROWS
 from mtg_image_db.demo.cards import SampleCard, sample_cards
 from mtg_image_db.demo.double import ScryfallDouble
+from mtg_image_db.parts import INVERTED, INVERTED_ROWS
 from mtg_image_db.recognise.evidence import weigh
 from mtg_image_db.recognise.features import POINT_BYTES, POINTS, describe, pack, unpack
 from mtg_image_db.recognise.finder import guess_cards

@@ -12,8 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtg_image_db import __version__
-from mtg_image_db import database as db
+from mtg_image_db import __version__, parts
 from mtg_image_db.build.options import BuildOptions, BuildSummary
 from mtg_image_db.build.plan import Plan, PlannedFace
 from mtg_image_db.build.reuse import Predecessor
@@ -98,7 +97,7 @@ def write_distinct(folder: Path) -> DistinctVectors:
     """Find the rows that share a vector, and write which do."""
     import numpy as np
 
-    vectors = np.load(folder / db.EMBEDDINGS, mmap_mode="r")
+    vectors = np.load(folder / parts.EMBEDDINGS, mmap_mode="r")
     for start in range(0, len(vectors), _ROWS):
         lengths = np.linalg.norm(vectors[start : start + _ROWS], axis=1)
         # Written so that NaN is wrong as well.
@@ -109,16 +108,16 @@ def write_distinct(folder: Path) -> DistinctVectors:
                 suggestion="Run `mtg-db build --no-resume`.",
             )
     distinct = DistinctVectors(vectors)
-    np.save(folder / db.SAME, distinct.same)
+    np.save(folder / parts.SAME, distinct.same)
     return distinct
 
 
 def write_records_and_printings(folder: Path, plan: Plan, faces: list[PlannedFace]) -> None:
     """Write the metadata of each row, and the printings of each artwork."""
-    write_records(folder / db.METADATA, plan.lines(faces))
+    write_records(folder / parts.METADATA, plan.lines(faces))
     artworks = {face.illustration_id for face in faces}
     write_records(
-        folder / db.PRINTINGS,
+        folder / parts.PRINTINGS,
         (
             b'{"illustration_id":%s,"printings":[%s]}'
             % (json.dumps(artwork).encode(), b",".join(_oldest_first(plan.printings[artwork])))
@@ -147,12 +146,19 @@ def write_manifest(
     summary: BuildSummary,
 ) -> None:
     """Write the manifest: the last file, since it has the digests of all others."""
-    parts = [db.EMBEDDINGS, db.METADATA, db.INDEX, db.SAME, db.PRINTINGS, db.QUALITY]
+    names = [
+        parts.EMBEDDINGS,
+        parts.METADATA,
+        parts.INDEX,
+        parts.SAME,
+        parts.PRINTINGS,
+        parts.QUALITY,
+    ]
     if options.local_features:
-        parts.append(db.FEATURES)
+        names.append(parts.FEATURES)
     if summary.inverted:
-        parts += [db.INVERTED, db.INVERTED_ROWS]
-    parts += [offsets_path(Path(name)).name for name in (db.METADATA, db.PRINTINGS)]
+        names += [parts.INVERTED, parts.INVERTED_ROWS]
+    names += [offsets_path(Path(name)).name for name in (parts.METADATA, parts.PRINTINGS)]
     if summary.quality is None or summary.tuning is None:
         raise AssertionError
     manifest: dict[str, Any] = {
@@ -190,7 +196,7 @@ def write_manifest(
         "environment": _environment(),
         "outputs": {
             name: {"bytes": (folder / name).stat().st_size, "sha256": sha256_file(folder / name)}
-            for name in parts
+            for name in names
         },
     }
     write_json(folder / MANIFEST, manifest)

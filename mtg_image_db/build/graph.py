@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtg_image_db import database as db
+from mtg_image_db import parts
 from mtg_image_db.build.generation import DistinctVectors
 from mtg_image_db.build.options import BuildOptions, BuildSummary
 from mtg_image_db.build.reuse import Predecessor
@@ -53,8 +53,8 @@ def write_index(
     -------
     How many entries the index has, those whose faces are gone included.
     """
-    path = folder / db.INDEX
-    vectors = VectorFile(folder / db.EMBEDDINGS)
+    path = folder / parts.INDEX
+    vectors = VectorFile(folder / parts.EMBEDDINGS)
     queries = _queries(vectors, distinct.firsts, image_queries[0])
 
     def measured() -> Quality:
@@ -87,7 +87,7 @@ def write_index(
         summary.quality = measured()
     if summary.quality is None:
         raise AssertionError
-    write_json(folder / db.QUALITY, summary.quality.to_json())
+    write_json(folder / parts.QUALITY, summary.quality.to_json())
     return entries
 
 
@@ -124,7 +124,7 @@ def _reopened(
     """The old index with new ids, and the rows it has not yet."""
     import numpy as np
 
-    index = load_for_adding(before.database.folder / db.INDEX)
+    index = load_for_adding(before.database.folder / parts.INDEX)
     ids = ids_of(index)
     new = np.full(len(ids), GONE, dtype=np.int64)
     alive = ids != GONE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtg_image_db import database as db
+from mtg_image_db import parts
 from mtg_image_db.build.plan import PlannedFace
 from mtg_image_db.build.reuse import Predecessor
 from mtg_image_db.progress import Progress
@@ -38,7 +38,7 @@ def build_inverted(
     first: dict[str, int] = {}
     for row, face in enumerate(faces):
         first.setdefault(face.key, row)
-    packed = np.load(folder / db.FEATURES, mmap_mode="r")
+    packed = np.load(folder / parts.FEATURES, mmap_mode="r")
     wanted = np.fromiter(first.values(), np.int32, count=len(first))
     extension = None if before is None else _extension(before, first)
     if extension is not None:
@@ -48,7 +48,7 @@ def build_inverted(
             extension = None
     progress.start("indexing local features", len(wanted), "faces")
     written = write_inverted(
-        packed, wanted, folder / db.INVERTED, folder / db.INVERTED_ROWS, extension, progress
+        packed, wanted, folder / parts.INVERTED, folder / parts.INVERTED_ROWS, extension, progress
     )
     progress.finish()
     return written
@@ -59,10 +59,10 @@ def _extension(before: Predecessor, first: dict[str, int]) -> Extension | None:
     import numpy as np
 
     folder = before.database.folder
-    if db.INVERTED not in before.database.manifest.outputs:
+    if parts.INVERTED not in before.database.manifest.outputs:
         return None
     new_row: NDArray[np.int32] = np.full(len(before.database), -1, dtype=np.int32)
     for key, old in before.keys.items():
         new_row[old] = first.get(key, -1)
-    rows = np.load(folder / db.INVERTED_ROWS)
-    return Extension(folder / db.INVERTED, np.where(rows < 0, -1, new_row[rows]))
+    rows = np.load(folder / parts.INVERTED_ROWS)
+    return Extension(folder / parts.INVERTED, np.where(rows < 0, -1, new_row[rows]))

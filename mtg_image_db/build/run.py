@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import replace
 
-from mtg_image_db import database as db
+from mtg_image_db import parts
 from mtg_image_db.build.encode import choose_tuning, encode_missing, perturbed_queries
 from mtg_image_db.build.generation import (
     write_distinct,
@@ -149,10 +149,10 @@ def _build(
     if before is not None:
         before.count_changes(plan, faces, summary)
     with new_generation(options.out) as folder:
-        write_rows(folder / db.EMBEDDINGS, faces, vectors, same_encoder)
+        write_rows(folder / parts.EMBEDDINGS, faces, vectors, same_encoder)
         if features is not None:
             reused = before if has_features else None
-            write_rows(folder / db.FEATURES, faces, features, reused)
+            write_rows(folder / parts.FEATURES, faces, features, reused)
             if options.inverted_index:
                 summary.inverted = build_inverted(folder, faces, reused, progress)
         distinct = write_distinct(folder)

@@ -153,7 +153,8 @@ class Database:
         find
             Look for cards in it; otherwise the whole picture is taken as one upright card.
         min_score
-            Leave out matches below this cosine similarity.
+            Leave out matches below this cosine similarity; a card that was taken for one of them
+            gets the verdict ``none``.
 
         Returns
         -------
@@ -174,22 +175,26 @@ class Database:
             as_built = open_for(image, how) if is_card_shaped(picture) else None
         else:
             picture, scale, as_built = upright_rgb(image), 1.0, None
-        return tuple(
-            CardAnswer(
-                matches=self._matches(hit for hit in seen.hits if hit[0] >= min_score),
-                verdict=seen.verdict,
-                quad=tuple((float(x) * scale, float(y) * scale) for x, y in seen.quad),
-                points=seen.points,
+        answers = []
+        for seen in self.recogniser.recognise(picture, k, find=find, as_built=as_built):
+            # Geometry may have named a face that others outscore.
+            kept = seen.verdict != "none" and seen.hits[0][0] >= min_score
+            answers.append(
+                CardAnswer(
+                    matches=self._matches(hit for hit in seen.hits if hit[0] >= min_score),
+                    verdict=seen.verdict if kept else "none",
+                    quad=tuple((float(x) * scale, float(y) * scale) for x, y in seen.quad),
+                    points=seen.points if kept else 0,
+                )
             )
-            for seen in self.recogniser.recognise(picture, k, find=find, as_built=as_built)
-        )
+        return tuple(answers)
 
     def where(self, wanted: FaceFilter) -> Database:
         """Make a view whose `query` and `search` know the wanted faces only.
 
-        They compare with each of these faces, which is exact. Everything else stays as it is. A
-        face also stands for the printings of its artwork that are no faces of the database: all but
-        one, where there is one image an artwork.
+        They compare with each of these faces, which is exact. Everything else stays as it is; of a
+        view, it makes a narrower one. A face also stands for the printings of its artwork that are
+        no faces of the database: all but one, where there is one image an artwork.
 
         Raises
         ------
@@ -210,12 +215,13 @@ class Database:
             for row in self._records.possible({"illustration_id": artworks})
             if str(self._records[row].get("illustration_id")) in artworks
         )
-        rows = sorted({*own, *others})
+        rows = sorted(row for row in {*own, *others} if self._wanted is None or self._wanted[row])
         if not rows:
             raise DatabaseError(
                 "The database holds none of the wanted faces",
                 details=f"none of {len(self):,} faces in {self.folder} fits the filter",
-                suggestion="See its sets and languages with `mtg-db info`.",
+                suggestion="See its sets and languages with `mtg-db info`; rarities and layouts "
+                "are Scryfall's words, like mythic and transform.",
             )
         return self._view(rows)
 
@@ -289,6 +295,11 @@ class Database:
     def features(self, rows: Sequence[int]) -> FaceFeatures | None:
         """The local features of some faces; None in a database built without."""
         return None if self.local_features is None else unpack(self.local_features[list(rows)])
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether it is a view that knows some of the faces only."""
+        return self._wanted is not None
 
     @property
     def can_vote(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import glob
 import os
 import re
@@ -70,7 +71,9 @@ def listed(stream: IO[bytes]) -> Iterator[str]:
 
     Nothing is read ahead: whoever writes may wait for an answer before the next line.
     """
-    for line in iter(stream.readline, b""):
+    for number, line in enumerate(iter(stream.readline, b"")):
+        if not number:
+            line = line.removeprefix(codecs.BOM_UTF8)  # noqa: PLW2901
         name = os.fsdecode(line.removesuffix(b"\n").removesuffix(b"\r"))
         if name:
             # Here it can only be a file of that name.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from conftest import jpeg, json_lines, make_picture, mtg_db
 from mtg_image_db import ImageError, InvalidArguments
 from mtg_image_db.demo.loopback import LoopbackServer
 from mtg_image_db.demo.replies import Reply
-from mtg_image_db.inputs import expand, source_of
+from mtg_image_db.inputs import expand, listed, source_of
 
 posix = pytest.mark.skipif(os.name == "nt", reason="a POSIX file system")
 
@@ -73,6 +74,8 @@ def test_inputs_that_stand_for_nothing_are_all_told(photos: Path) -> None:
 
 def test_a_folder_and_a_list_cannot_both_be_asked(inside: Path) -> None:
     assert mtg_db("query", "card7.jpg", "--paths-from", "x", cwd=inside).returncode == 1
+    done = mtg_db("query", "card7.jpg", "--text", "x", cwd=inside)
+    assert "one of these only" in done.stderr
     done = mtg_db("query", "--paths-from", "nowhere.txt", cwd=inside)
     assert done.returncode == 3
     assert "There is no list of pictures in nowhere.txt" in done.stderr
@@ -94,6 +97,13 @@ def test_each_line_of_a_list_is_answered_before_the_next(home: Path) -> None:
         process.stdin.close()
         assert len(json_lines(process.stdout.read().decode())) == 1
     assert process.returncode == 0
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name() -> None:
+    assert list(listed(io.BytesIO(b"\xef\xbb\xbfa.jpg\r\n\xef\xbb\xbfb.jpg"))) == [
+        "a.jpg",
+        "\ufeffb.jpg",
+    ]
 
 
 def test_an_empty_list_is_no_error(home: Path) -> None:

@@ -30,7 +30,7 @@ from PIL import Image
 
 from mtg_image_db import BuildOptions, Database, FaceFilter, build_database, download_images
 from mtg_image_db.cli import main
-from mtg_image_db.cli.answers import COLUMNS
+from mtg_image_db.cli.answers import COLUMNS, Asked, print_table
 from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.encoders import normalised
 from mtg_image_db.images import prepare
@@ -81,6 +81,27 @@ def test_csv_has_a_header_and_a_line_a_card(
         "error": "not an image",
     }
     assert (unknown["verdict"], unknown["name"], unknown["score"]) == ("none", "", "")
+
+
+def test_csv_is_utf_8_and_names_pictures_as_they_were_named(inside: Path, tmp_path: Path) -> None:
+    # macOS puts a narrow no-break space into the names of screenshots.
+    name = "9.41\u202fAM \u65e5\u672c.jpg"
+    (tmp_path / name).write_bytes((inside / "card7.jpg").read_bytes())
+    query = ("query", tmp_path / name, "--format", "csv")
+    done = mtg_db(*query, cwd=inside, environment={"PYTHONIOENCODING": "cp1252"})
+    assert done.returncode == 0, done.stderr
+    [row] = csv.DictReader(io.StringIO(done.stdout))
+    assert row["query"] == str(tmp_path / name)
+
+
+def test_a_card_whose_match_scores_too_little_is_not_recognised(
+    inside: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["query", "card7.jpg", "--min-score", "0.99999", "--json"]) == 0
+    [card] = json.loads(capsys.readouterr().out)["cards"]
+    assert (card["verdict"], card["points"], card["matches"]) == ("none", 0, [])
+    assert main(["query", "card7.jpg", "--min-score", "0.99999"]) == 0
+    assert capsys.readouterr().out == "none: not in the database, or no card.\n"
 
 
 def test_people_see_the_verdict_first(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -229,6 +250,28 @@ def test_a_filter_leaves_what_comparing_with_every_face_finds(
     assert len(mixed.search_rows(queries[:1], 60)[0]) == 60, "the database itself is as it was"
 
 
+def test_a_filter_of_a_filtered_database_narrows_it_further(mixed: Database) -> None:
+    wanted = FaceFilter(sets=frozenset({"aaa"})), FaceFilter(rarities=frozenset({"rare"}))
+    [card] = mixed.where(wanted[0]).where(wanted[1]).query(make_picture(3), k=60)
+    assert card.matches
+    for match in card.matches:
+        assert [one.exclusion(match.face) for one in wanted] == [None, None]
+
+
+def test_the_table_shows_as_many_distinct_images_as_were_asked_for(
+    mixed: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [card] = mixed.query(make_picture(3), k=5)
+    assert len(card.matches) > 5
+    print_table(Asked("a.jpg", (card,)), 5)
+    shown = capsys.readouterr().out
+    assert all(match.face.card_url in shown for match in card.matches)
+    assert "identical" not in shown
+    twins = next(n for n in range(60) if len(mixed.query(make_picture(n), k=1)[0].matches) == 2)
+    print_table(Asked("a.jpg", mixed.query(make_picture(twins), k=1)), 1)
+    assert "and 1 more with images identical to these" in capsys.readouterr().out
+
+
 def test_exact_search_goes_block_by_block() -> None:
     rng = np.random.default_rng(0)
     vectors = normalised(rng.standard_normal((20_000, 8)).astype(np.float32))
@@ -247,6 +290,8 @@ def test_filters_are_given_on_the_command_line(
     kept = "--set tst --lang en --rarity common,rare --layout normal --paper-only"
     assert main(["query", "card7.jpg", *kept.split()]) == 0
     assert "Card 7" in capsys.readouterr().out
+    assert main(["query", "noise.png", *kept.split()]) == 0
+    assert "none: not among the cards that the filter leaves" in capsys.readouterr().out
     assert main(["query", "card7.jpg", "--rarity", "mythic"]) == 1
     said = capsys.readouterr().err
     assert "ERROR: Database: The database holds none of the wanted faces" in said

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mtg_image_db.cli.console import Style, answer, one_line, say, table
+from mtg_image_db.cli.console import Style, answer, answer_bytes, one_line, say, table
 
 if TYPE_CHECKING:
     from mtg_image_db.answers import CardAnswer, Match
@@ -27,13 +28,15 @@ _STYLES: dict[str, Style] = {"confident": "good", "likely": "unsure", "none": "b
 class Asked:
     """A picture that was asked about; `error` says why it could not be read.
 
-    Or a text: it has `matches`, and no cards.
+    Or a text: it has `matches`, and no cards. `narrowed`: only some of the database's faces could
+    be the answer.
     """
 
     name: str
     cards: tuple[CardAnswer, ...] = ()
     error: str = ""
     matches: tuple[Match, ...] | None = None
+    narrowed: bool = False
 
     @property
     def title(self) -> str:
@@ -49,7 +52,7 @@ def print_table(asked: Asked, k: int) -> None:
         answer(_matches(asked.matches, k) if asked.matches else "No match.")
     for number, card in enumerate(asked.cards, start=1):
         which = f"card {number}: " if len(asked.cards) > 1 else ""
-        answer(which + _heading(card), _STYLES[card.verdict])
+        answer(which + _heading(card, narrowed=asked.narrowed), _STYLES[card.verdict])
         if card.matches:
             answer(_matches(card.matches, k), "faint" if card.verdict == "none" else "plain")
 
@@ -113,22 +116,27 @@ def _cells(match: Match, points: object) -> list[object]:
 
 def _print_row(row: Iterable[object]) -> None:
     stream = io.StringIO()
-    csv.writer(stream, lineterminator="").writerow(row)
-    answer(stream.getvalue())
+    csv.writer(stream, lineterminator="\n").writerow(row)
+    answer_bytes(stream.getvalue().encode("utf-8", "replace"))
 
 
-def _heading(card: CardAnswer) -> str:
-    if not card.matches:
-        return "No match."
+def _heading(card: CardAnswer, *, narrowed: bool) -> str:
     if card.verdict == "none":
-        return "none: not in the database, or no card. The nearest:"
+        where = "among the cards that the filter leaves" if narrowed else "in the database"
+        return f"none: not {where}, or no card." + (" The nearest:" if card.matches else "")
     best = card.matches[0]
     printing = f"{best.face.set.upper()} {best.face.collector_number}"
     return f"{card.verdict}: {best.face.name}, {printing}, score {best.score:.3f}"
 
 
 def _matches(matches: Sequence[Match], k: int) -> str:
-    shown = matches[:k]
+    # There are k distinct images, and any of them may be that of many faces.
+    alike = Counter[float]()
+    shown = []
+    for match in matches:
+        alike[match.score] += 1
+        if alike[match.score] <= k:
+            shown.append(match)
     text = table(
         ("rank", "name", "set", "number", "score", "URL"),
         [

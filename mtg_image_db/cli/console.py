@@ -32,6 +32,15 @@ def answer(text: str, style: Style = "plain") -> None:
     _write(text, sys.stdout, style)
 
 
+def answer_bytes(data: bytes) -> None:
+    """Give an answer in a format that is UTF-8 and has its own line ends, on standard output."""
+    if sys.stdout is not None:
+        with storage_errors(Path("the output")):
+            sys.stdout.flush()
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+
+
 def print_error(error: MtgDbError) -> None:
     """Say what happened, what was seen, and what to do."""
     if isinstance(error, InvalidArguments):
@@ -208,6 +217,10 @@ def _shows_colours(stream: TextIO) -> bool:
 
 def _printable(text: str, encoding: str | None = None) -> str:
     """Replace what a terminal would act on, or cannot show."""
-    safe = "".join(c if c in "\n\t" or c.isprintable() else "�" for c in text)
+    # Spaces other than the plain one count as not printable, and macOS puts them into names.
+    safe = "".join(
+        c if c in "\n\t" or c.isprintable() or unicodedata.category(c) == "Zs" else "�"
+        for c in text
+    )
     encoding = encoding or "utf-8"
     return safe.encode(encoding, "replace").decode(encoding)

@@ -99,7 +99,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--json", dest="format", action="store_const", const="json", help="--format json")
     add(
         "--find-report",
-        type=file("--find-report"),
+        type=file("--find-report", ".png"),
         metavar="FILE.png",
         help="draw what was found on the picture, of which there may be one only",
     )
@@ -130,10 +130,11 @@ def check(arguments: argparse.Namespace) -> list[str]:
     """What is wrong with the arguments together."""
     problems = []
     others = [arguments.paths_from, arguments.watch, arguments.text]
-    if bool(arguments.images) + sum(each is not None for each in others) != 1:
+    given = bool(arguments.images) + sum(each is not None for each in others)
+    if given != 1:
         problems.append(
             "name pictures, or a list of them (--paths-from), or a folder (--watch), or give a "
-            "description (--text)"
+            "description (--text)" + (": one of these only" if given else "")
         )
     if arguments.text is not None and not arguments.text.strip():
         problems.append("--text must hold words")
@@ -207,7 +208,7 @@ def _open_list(name: str) -> IO[bytes]:
     except (OSError, ValueError) as error:
         raise MissingInput(
             f"There is no list of pictures in {name}",
-            details=str(error),
+            details=getattr(error, "strerror", None) or str(error),
             suggestion="Name a text file with a path a line, or - for standard input.",
         ) from error
 
@@ -267,4 +268,4 @@ def _ask(
         from mtg_image_db.sheet import sheet_entries
 
         entries = sheet_entries(name, picture, cards, arguments.cache)
-    return Asked(name, cards), entries
+    return Asked(name, cards, narrowed=database.narrowed), entries

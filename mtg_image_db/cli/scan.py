@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtg_image_db.cli.arguments import Choice, codes, file, folder
-from mtg_image_db.cli.console import Bars, counted, one_line, say
+from mtg_image_db.cli.console import Bars, answer_bytes, counted, one_line, say
 from mtg_image_db.cli.options import add_device, add_strict
 from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, Assumptions
 from mtg_image_db.collection.formats import FORMATS, render
 from mtg_image_db.errors import ImageError, NothingUsable
-from mtg_image_db.files import atomic_write, storage_errors
+from mtg_image_db.files import atomic_write
 
 if TYPE_CHECKING:
     from mtg_image_db.collection.scan import Scan, Sighting
@@ -122,14 +121,11 @@ def _seen_in(database: Database, photo: str) -> list[Sighting] | ImageError:
 
 
 def _write(data: bytes, out: Path | None) -> None:
-    if out is not None:
-        with atomic_write(out) as stream:
-            stream.write(data)
-    elif sys.stdout is not None:
-        # As bytes: some formats want their own line ends, all of them UTF-8.
-        with storage_errors(Path("the output")):
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
+    if out is None:
+        answer_bytes(data)
+        return
+    with atomic_write(out) as stream:
+        stream.write(data)
 
 
 def _summarise(scan: Scan, photos: Sequence[str], broken: Sequence[str], review: Path) -> None:

@@ -45,10 +45,13 @@ def test_photos_become_a_collection_by_way_of_a_review(home: Path) -> None:
         writer = csv.DictWriter(stream, lines[0])
         writer.writeheader()
         writer.writerows(lines)
+    careless = mtg_db("scan", "photos", cwd=home)
+    assert careless.returncode == 1
+    assert f"{answers.relative_to(home)} was filled in, and would be lost" in careless.stderr
     options = ("--to", "dragonshield", "--lang", "ja", "-o", "mine.csv")
     second = mtg_db("scan", "photos", *options, "--corrections", answers, cwd=home)
     assert (second.returncode, second.stdout) == (0, "")
-    assert "2 photos: 2 cards seen, 8 in the collection, 0 to review." in second.stderr
+    assert "2 photos: 2 cards seen, 8 in the collection (mine.csv), 0 to review." in second.stderr
     rows = (home / "mine.csv").read_bytes().split(b"\r\n")
     assert rows[0] == b'"sep=,"'
     assert rows[2] == b"mtg-db,3,0,Card 3,TST,Test Set,3,NearMint,Normal,Japanese,,,,,"
@@ -67,9 +70,11 @@ def test_what_is_wrong_is_said_before_anything_is_scanned(home: Path) -> None:
     done = mtg_db("scan", "photos", "--to", "pdf", "--lang", "klingon", "--set", "?", cwd=home)
     assert done.returncode == 1
     assert done.stderr.count("\n  - ") == 3
-    assert "there are no pictures in the folder empty" in mtg_db("scan", "empty", cwd=home).stderr
+    assert "there are no pictures in the folder empty" in (
+        mtg_db("scan", "empty", "-o", "e.csv", cwd=home).stderr
+    )
     (home / "wrong.csv").write_text("id,answer\nphotos/3.png#1,what\nphotos/9.png#1,skip\n")
-    done = mtg_db("scan", "photos", "--corrections", "wrong.csv", cwd=home)
+    done = mtg_db("scan", "photos", "--corrections", "wrong.csv", "-o", "w.csv", cwd=home)
     assert done.returncode == 1
     assert "  - wrong.csv, line 2: 'what' is no answer" in done.stderr
     assert "  - wrong.csv, line 3: 'photos/9.png#1' is no card of the photos" in done.stderr

@@ -52,13 +52,16 @@ def run(arguments: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from mtg_image_db.collection.corrections import read_corrections
-    from mtg_image_db.collection.review import write_review
+    from mtg_image_db.collection.review import refuse_to_lose_answers, write_review
     from mtg_image_db.collection.scan import collect
     from mtg_image_db.database import Database
     from mtg_image_db.encoders import load_encoder
     from mtg_image_db.inputs import expand
 
     # Each once: a card that is listed twice would count twice.
+    out: Path | None = arguments.out
+    review = arguments.review or Path(f"{out.with_suffix('')}-review" if out else "scan-review")
+    refuse_to_lose_answers(review, arguments.corrections)
     named = expand(arguments.photos, recursive=arguments.recursive)
     photos = list({Path(name): name for name in named}.values())
     database = Database.open(arguments.db)
@@ -71,11 +74,9 @@ def run(arguments: argparse.Namespace) -> int:
     scan = collect(_sightings(database, photos, broken), assumed, said)
     if len(broken) == len(photos):
         raise NothingUsable("No photo could be read", suggestion="Give photos as JPEG or PNG.")
-    out: Path | None = arguments.out
-    review = arguments.review or Path(f"{out.with_suffix('')}-review" if out else "scan-review")
     write_review(scan, review)
     _write(render(scan.cards, arguments.to), out)
-    _summarise(scan, photos, broken, review)
+    _summarise(scan, photos, broken, review, out)
     return 4 if arguments.strict and broken else 0
 
 
@@ -116,7 +117,10 @@ def _seen_in(database: Database, photo: str) -> list[Sighting] | ImageError:
     for index, card in enumerate(database.query(picture), start=1):
         quad = np.array(card.quad, dtype=np.float32)
         crop = Image.fromarray(rectify(pixels, quad, CARD_WIDTH, CARD_HEIGHT))
-        sightings.append(Sighting(photo, index, card.verdict, card.matches, crop))
+        place = tuple(float(share) for share in quad.mean(axis=0) / picture.size)
+        sightings.append(
+            Sighting(photo, index, card.verdict, card.matches, crop, (place[0], place[1]))
+        )
     return sightings
 
 
@@ -128,13 +132,16 @@ def _write(data: bytes, out: Path | None) -> None:
         stream.write(data)
 
 
-def _summarise(scan: Scan, photos: Sequence[str], broken: Sequence[str], review: Path) -> None:
+def _summarise(
+    scan: Scan, photos: Sequence[str], broken: Sequence[str], review: Path, out: Path | None
+) -> None:
     from mtg_image_db.collection.review import ANSWERS, PAGE
 
     unreadable = f" ({len(broken):,} could not be read)" if broken else ""
     say(
         f"{counted(len(photos), 'photo')}{unreadable}: {counted(len(scan.seen), 'card')} seen, "
-        f"{sum(card.quantity for card in scan.cards):,} in the collection, "
+        f"{sum(card.quantity for card in scan.cards):,} in the collection"
+        f"{f' ({out})' if out else ''}, "
         f"{len(scan.to_review):,} to review."
     )
     look = f"look at {review / PAGE}, " if scan.to_review else "if a card is wrong, "

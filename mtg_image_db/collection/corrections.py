@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from typing import Any
 from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, Assumptions
 from mtg_image_db.database import Database
 from mtg_image_db.errors import InvalidArguments, MissingInput
+from mtg_image_db.inputs import is_url
 from mtg_image_db.scryfall.faces import CardFace, is_card_id
 
 ANSWER_COLUMNS = ("answer", "quantity", "finish", "condition", "lang")
@@ -26,12 +28,14 @@ Reference = str | tuple[str, str]
 class Correction:
     """What one line says about one card.
 
-    `cells` are what was filled in, by column; `printing` is the one that the answer names.
+    `cells` are what was filled in, by column; `printing` is the one that the answer names; `place`
+    is where in the photo the card lies, see `Sighting`.
     """
 
     line: int
     cells: Mapping[str, str]
     printing: CardFace | None = None
+    place: tuple[float, float] | None = None
 
     @property
     def skip(self) -> bool:
@@ -56,7 +60,8 @@ def read_corrections(
 ) -> dict[str, Correction]:
     """Read a review's CSV file as a person filled it in.
 
-    `photos` are those of this run, as the ids of cards name them.
+    `photos` are those of this run, as the ids of cards will name them; how a path is written does
+    not matter.
 
     Returns
     -------
@@ -72,15 +77,19 @@ def read_corrections(
     problems: list[tuple[int, str]] = []
     found: dict[str, Correction] = {}
     wanted: dict[str, Reference] = {}
-    for line, identity, cells in _filled_lines(path):
-        wrong = list(_problems(cells))
-        if identity.rpartition("#")[0] not in photos:
-            wrong.append(f"{identity!r} is no card of the photos given")
+    named = {_absolute(photo): photo for photo in photos}
+    for line, written, cells, place in filled_lines(path):
+        problems += [(line, text) for text in _problems(cells)]
+        photo, _, number = written.rpartition("#")
+        identity = f"{named.get(_absolute(photo), photo)}#{number}"
+        if _absolute(photo) not in named:
+            problems.append((line, f"{written!r} is no card of the photos given"))
         elif identity in found:
-            wrong.append(f"{identity} has an answer on line {found[identity].line} already")
-        problems += [(line, text) for text in wrong]
-        found.setdefault(identity, Correction(line, cells))
-        if not wrong and (reference := _reference(cells["answer"])):
+            said = f"{written} has an answer on line {found[identity].line} already"
+            problems.append((line, said))
+            continue
+        found[identity] = Correction(line, cells, place=place)
+        if reference := _reference(cells["answer"]):
             wanted[identity] = reference
     printings = find_printings(database, set(wanted.values()), assumed.lang) if wanted else {}
     for identity, reference in wanted.items():
@@ -123,8 +132,18 @@ def find_printings(
     return {one: min(faces, key=foreign) for one, faces in found.items() if faces}
 
 
-def _filled_lines(path: Path) -> Iterator[tuple[int, str, dict[str, str]]]:
-    """The lines in which something was filled in: number, id, cells."""
+def filled_lines(
+    path: Path,
+) -> Iterator[tuple[int, str, dict[str, str], tuple[float, float] | None]]:
+    """The lines in which something was filled in: number, id, cells, place.
+
+    Raises
+    ------
+    InvalidArguments
+        The file is no review.
+    MissingInput
+        It cannot be read.
+    """
     try:
         # Spreadsheets put a byte order mark first.
         text = path.read_text(encoding="utf-8-sig")
@@ -141,15 +160,36 @@ def _filled_lines(path: Path) -> Iterator[tuple[int, str, dict[str, str]]]:
     # Where a comma is the decimal separator, spreadsheets write semicolons.
     delimiter = max(",;\t", key=text.partition("\n")[0].count)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    if not {"id", "answer"} <= set(reader.fieldnames or ()):
-        raise InvalidArguments([f"{path}, line 1: it has no columns id and answer"])
     try:
+        if not {"id", "answer"} <= set(reader.fieldnames or ()):
+            raise InvalidArguments([f"{path}, line 1: it has no columns id and answer"])
         for row in reader:
             cells = {name: (row.get(name) or "").strip() for name in ANSWER_COLUMNS}
+            cells |= {name: cells[name].lower() for name in ("finish", "condition", "lang")}
             if any(cells.values()):
-                yield reader.line_num, row["id"] or "", cells
+                yield reader.line_num, row["id"] or "", cells, _place(row.get("place") or "")
     except csv.Error as error:
         raise InvalidArguments([f"{path}, line {reader.line_num}: {error}"]) from error
+
+
+def place_text(x: float, y: float) -> str:
+    """A place as the review's column has it, in thousandths: no spreadsheet takes it for a number.
+
+    Examples
+    --------
+    >>> place_text(0.25, 0.5)
+    'x250 y500'
+    """
+    return f"x{1000 * x:.0f} y{1000 * y:.0f}"
+
+
+def _place(text: str) -> tuple[float, float] | None:
+    match = re.fullmatch(r"x(\d{1,4}) y(\d{1,4})", text)
+    return (int(match[1]) / 1000, int(match[2]) / 1000) if match else None
+
+
+def _absolute(photo: str) -> str:
+    return photo if is_url(photo) else os.path.abspath(photo)  # noqa: PTH100 (it may hold a NUL)
 
 
 def _reference(answer: str) -> Reference | None:
@@ -177,7 +217,10 @@ def _complete(
     """Add the printing that the answer names, or say why that cannot be."""
     answer, finish = correction.cells["answer"], correction.cells["finish"]
     if printing is None:
-        return f"the database knows no printing {answer}: check it, or run mtg-db update"
+        return (
+            f"the database knows no printing {answer}: give set and number (LEA 161) or a Scryfall "
+            "id; if it is new, run mtg-db update first"
+        )
     exist = [one for one in FINISHES if one in printing.finishes]
     if not exist or (finish or assumed.finish) in exist:
         return replace(correction, printing=printing)

@@ -7,8 +7,9 @@ import io
 from html import escape
 from pathlib import Path
 
-from mtg_image_db.collection.corrections import ANSWER_COLUMNS
+from mtg_image_db.collection.corrections import ANSWER_COLUMNS, filled_lines, place_text
 from mtg_image_db.collection.scan import Scan, SeenCard
+from mtg_image_db.errors import InvalidArguments
 from mtg_image_db.files import atomic_write, make_folder
 from mtg_image_db.page import embedded, page
 from mtg_image_db.scryfall.faces import CardFace
@@ -19,6 +20,7 @@ ANSWERS = "review.csv"
 _COLUMNS = (
     *("id", "photo", "status", "verdict", "reason", *ANSWER_COLUMNS),
     *("guess_id", "guess_name", "guess_set", "guess_number", "guess_score", "candidates"),
+    "place",
 )
 
 _STYLE = """\
@@ -45,6 +47,20 @@ Quantity, finish, condition and lang may be filled in as well, for any card.</p>
 """
 
 
+def refuse_to_lose_answers(folder: Path, corrections: Path | None) -> None:
+    """Raise `InvalidArguments` where a review in `folder` has answers that would not be read."""
+    path = folder / ANSWERS
+    if not path.exists() or (corrections and corrections.exists() and corrections.samefile(path)):
+        return
+    try:
+        answered = any(filled_lines(path))
+    except InvalidArguments:  # whatever it is, it is somebody's
+        answered = True
+    if answered:
+        remedy = f"give --corrections {path}, or choose another folder with --review"
+        raise InvalidArguments([f"{path} was filled in, and would be lost: {remedy}"])
+
+
 def write_review(scan: Scan, folder: Path) -> None:
     """Write both files, or raise a `StorageError`."""
     make_folder(folder)
@@ -68,6 +84,7 @@ def render_answers(scan: Scan) -> bytes:
                 *(said.get(name, "") for name in ANSWER_COLUMNS),
                 *(_guess(*seen.candidates[0]) if seen.candidates else [""] * 5),
                 "; ".join(listed),
+                place_text(*one.place) if one.place else "",
             )
         )
     # Without a byte order mark spreadsheets take it for Latin-1, and break names.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
+from math import dist
 from typing import TYPE_CHECKING, Literal
 
 from mtg_image_db.answers import Match
@@ -19,7 +22,9 @@ if TYPE_CHECKING:
 
 Status = Literal["collection", "review", "skipped"]
 Candidate = tuple[CardFace, float]
-"""A printing that a card may be, and the score of the match it comes from."""
+"""A printing that a card may be, and its image's score; the best match's where it has none."""
+
+_SAME_PLACE = 0.05
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class Sighting:
     """A card in a photo, and what it was taken for.
 
     `index` says which card of the photo, from 1; `matches` are best first; `crop` is the card, cut
-    out of the photo.
+    out of the photo; `place` its centre, in shares of the photo's width and height.
     """
 
     photo: str
@@ -35,6 +40,7 @@ class Sighting:
     verdict: Verdict
     matches: tuple[Match, ...]
     crop: Image.Image | None = field(default=None, compare=False)
+    place: tuple[float, float] | None = None
 
     @property
     def id(self) -> str:
@@ -46,8 +52,9 @@ class Sighting:
 class SeenCard:
     """What became of a sighting.
 
-    `sighting` has lost its crop, so that a large scan fits in memory; `reason` says why it is in
-    the review, `card` is what entered the collection, `crop` a small JPEG for the review.
+    `sighting` has lost its crop and its matches, so that a large scan fits in memory; `reason` says
+    why it is in the review, `card` is what entered the collection, `crop` a small JPEG for the
+    review.
     """
 
     sighting: Sighting
@@ -81,20 +88,52 @@ def collect(
 
     A confident answer enters the collection if its printing is settled: an image proves an
     artwork, so only one printing of that artwork may be possible. Corrections, by the ids of
-    sightings, have the last word.
+    sightings, have the last word. Where they say in which place of the photo their card lies, that
+    counts and not its number: a database that has learned a card finds them in another order.
+
+    Parameters
+    ----------
+    sightings
+        Those of one photo follow each other.
 
     Raises
     ------
     InvalidArguments
         Corrections are about cards that were not seen.
     """
-    said = corrections or {}
-    seen = tuple(_decide(one, assumed or Assumptions(), said.get(one.id)) for one in sightings)
-    strays = sorted((said[one].line, one) for one in said.keys() - {s.sighting.id for s in seen})
+    said: dict[str, dict[str, Correction]] = defaultdict(dict)
+    for identity, correction in (corrections or {}).items():
+        said[identity.rpartition("#")[0]][identity] = correction
+    seen: list[SeenCard] = []
+    for photo, cards in groupby(sightings, key=lambda one: one.photo):
+        some = list(cards)
+        given = _assigned(some, said[photo])
+        seen += (_decide(one, assumed or Assumptions(), given.get(one.id)) for one in some)
+    strays = sorted((left.line, one) for some in said.values() for one, left in some.items())
     if strays:
         what = "corrections, line {}: no card {} was found in the photos"
         raise InvalidArguments([what.format(line, identity) for line, identity in strays])
-    return Scan(add_up(one.card for one in seen if one.card is not None), seen)
+    return Scan(add_up(one.card for one in seen if one.card is not None), tuple(seen))
+
+
+def _assigned(cards: Sequence[Sighting], said: dict[str, Correction]) -> dict[str, Correction]:
+    """The corrections of a photo by the ids that its cards have now, taken out of `said`."""
+    found: dict[str, Correction] = {}
+    for identity, correction in list(said.items()):
+        at = correction.place
+        near = [
+            (dist(one.place, at), one.id)
+            for one in cards
+            if at is not None and one.place is not None and one.id not in found
+        ]
+        if near:
+            distance, now = min(near)
+            lies_there = distance < _SAME_PLACE
+        else:
+            now, lies_there = identity, any(one.id == identity for one in cards)
+        if lies_there:
+            found[now] = said.pop(identity)
+    return found
 
 
 def _decide(sighting: Sighting, assumed: Assumptions, said: Correction | None) -> SeenCard:
@@ -114,7 +153,8 @@ def _decide(sighting: Sighting, assumed: Assumptions, said: Correction | None) -
         card = CollectionCard(printing, quantity, given.finish, given.condition, lang)
     crop = small_jpeg(sighting.crop) if status == "review" and sighting.crop else b""
     why = reason if status == "review" else ""
-    return SeenCard(replace(sighting, crop=None), status, why, candidates, card, said, crop)
+    kept = replace(sighting, crop=None, matches=())
+    return SeenCard(kept, status, why, candidates, card, said, crop)
 
 
 def _settle(
@@ -126,7 +166,7 @@ def _settle(
         found: dict[tuple[str, str], Candidate] = {}
         for match in matches:
             for one in _printings([match], given):
-                found.setdefault((one.set, one.collector_number), (one, match.score))
+                found.setdefault(_code(one), (one, match.score))
         likely = sighting.verdict != "none" and matches
         reason = "it is not certain which card this is" if likely else "no card resembles it enough"
         return None, reason, tuple(found.values())
@@ -136,13 +176,38 @@ def _settle(
     spoken = [one for one in known if not given.lang or one.lang in (given.lang, "en", "")]
     finished = [one for one in spoken if not one.finishes or given.finish in one.finishes]
     left = [one for one in finished if one.set in given.sets] or finished
-    candidates = tuple((one, tied[0].score) for one in left or known)
+    what = f"as {given.finish}" if spoken else f"in the language {given.lang}"
+    best = matches[0].face
+    if len(left) == 1 and left[0].set not in given.sets and not _could_be(left[0], matches):
+        # What was assumed of all cards has left out the one printing that it looks like.
+        reason = f"it looks like {best.set.upper()} {best.collector_number}, which does not exist "
+        return None, reason + what, _ranked(known, matches)
+    candidates = _ranked(left or known, matches)
     if len(left) == 1:
         return left[0], "", candidates
     if left:
         return None, f"{len(left)} printings share this artwork", candidates
-    what = f"as {given.finish}" if spoken else f"in the language {given.lang}"
     return None, f"no printing of this artwork exists {what}", candidates
+
+
+def _could_be(printing: CardFace, matches: Sequence[Match]) -> bool:
+    """Whether the best match may show a printing as well: it is that, or has the same frame."""
+    best = matches[0].face
+    return _code(printing) in {_code(m.face) for m in matches if m.score == matches[0].score} or (
+        (printing.frame, printing.border_color, printing.full_art)
+        == (best.frame, best.border_color, best.full_art)
+    )
+
+
+def _ranked(printings: Sequence[CardFace], matches: Sequence[Match]) -> tuple[Candidate, ...]:
+    """Printings with the scores of their own images, the best first."""
+    own = {_code(match.face): match.score for match in reversed(matches)}
+    scored = [(one, own.get(_code(one), matches[0].score)) for one in printings]
+    return tuple(sorted(scored, key=lambda one: (-one[1], _code(one[0]) not in own)))
+
+
+def _code(printing: CardFace) -> tuple[str, str]:
+    return printing.set, printing.collector_number
 
 
 def _printings(matches: Sequence[Match], given: Assumptions) -> list[CardFace]:
@@ -157,9 +222,7 @@ def _printings(matches: Sequence[Match], given: Assumptions) -> list[CardFace]:
         for printing in map(CardFace.from_record, match.printings):
             # Art cards and tokens may show the same artwork, but they are other cards.
             if printing.oracle_id == own.oracle_id:
-                key = (printing.set, printing.collector_number)
-                pool.setdefault(key, printing)
-        key = (own.set, own.collector_number)
-        if key not in pool or own.lang == (given.lang or own.lang):
-            pool[key] = own
+                pool.setdefault(_code(printing), printing)
+        if _code(own) not in pool or own.lang == (given.lang or own.lang):
+            pool[_code(own)] = own
     return [one for one in pool.values() if not one.digital] or list(pool.values())

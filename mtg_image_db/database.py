@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtg_image_db.answers import CardAnswer, Match
 from mtg_image_db.encoders import Encoder, load_encoder
-from mtg_image_db.errors import DatabaseError, StorageError
+from mtg_image_db.errors import DatabaseError, ImageError, StorageError
 from mtg_image_db.images import is_card_shaped, open_for, open_photo, upright_rgb
 from mtg_image_db.index.exact import ExactIndex, first_rows
 from mtg_image_db.parts import EMBEDDINGS, INDEX, Parts, open_parts
@@ -49,6 +49,7 @@ class Database:
         self.printings = parts.printings
         self.embeddings = parts.embeddings
         self.local_features = parts.local_features
+        self.quality = parts.quality
         self._wanted: NDArray[np.bool_] | None = None
         self._exact: ExactIndex | None = None
         self._encoder: Encoder | None = None
@@ -174,7 +175,10 @@ class Database:
             how = self.encoder.fingerprint.preprocessing
             as_built = open_for(image, how) if is_card_shaped(picture) else None
         else:
-            picture, scale, as_built = upright_rgb(image), 1.0, None
+            try:
+                picture, scale, as_built = upright_rgb(image), 1.0, None
+            except (OSError, ValueError) as error:  # opened lazily, and damaged
+                raise ImageError("damaged image") from error
         answers = []
         for seen in self.recogniser.recognise(picture, k, find=find, as_built=as_built):
             # Geometry may have named a face that others outscore.

@@ -108,7 +108,9 @@ def atomic_write(path: Path, *, durable_name: bool = True) -> Iterator[IO[bytes]
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON, atomically."""
     with atomic_write(path) as stream:
-        stream.write(json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n")
+        text = json.dumps(value, indent=2, ensure_ascii=False)
+        # Names of files may hold bytes that are no text: as JSON escapes them, so does Python.
+        stream.write(text.encode("utf-8", "backslashreplace") + b"\n")
 
 
 def read_json_object(path: Path) -> dict[str, Any] | None:

@@ -75,6 +75,8 @@ class HostGate:
         Seconds that a host may answer nothing but errors before the run is given up.
     on_pause
         Told host and seconds once for each pause.
+    on_trouble
+        Told host and reason when a second request in a row failed.
     """
 
     def __init__(
@@ -84,12 +86,14 @@ class HostGate:
         stop: threading.Event,
         patience: float = 120.0,
         on_pause: Callable[[str, float], None] | None = None,
+        on_trouble: Callable[[str, str], None] | None = None,
     ) -> None:
         self.floor = floor
         self._patience = patience
         self._failing: dict[str, tuple[int, float]] = {}
         self._stop = stop
         self._on_pause = on_pause
+        self._on_trouble = on_trouble
         self._lock = threading.Lock()
         self._closed_until: dict[str, float] = {}
         self._next_slot: dict[str, float] = {}
@@ -175,6 +179,8 @@ class HostGate:
             now = time.monotonic()
             count, since = self._failing.get(host, (0, now))
             self._failing[host] = (count + 1, since)
+        if count == 1 and self._on_trouble is not None:
+            self._on_trouble(host, reason)
         if count + 1 >= _FAILURES_OF_A_DEAD_HOST and now - since >= self._patience:
             raise HostDownError(
                 f"{host} answers nothing but errors",

@@ -8,7 +8,6 @@ from typing import Any
 
 from mtg_image_db.database import Database
 from mtg_image_db.errors import DatabaseError
-from mtg_image_db.files import read_json_object
 from mtg_image_db.parts import QUALITY
 
 
@@ -26,9 +25,8 @@ def info_of(database: Database) -> dict[str, Any]:
     for face in database.faces():
         sets[face.set] += 1
         languages[face.lang] += 1
-    report = read_json_object(database.folder / QUALITY) or {}
     try:
-        levels = {level["ef_search"]: level for level in report["levels"]}
+        levels = {level["ef_search"]: level for level in database.quality["levels"]}
         level = levels[manifest.ef_search]
         quality = {name: float(level[name]) for name in ("recall_at_1", "milliseconds")}
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:

@@ -29,6 +29,7 @@ ACCEPT = "application/json;q=0.9,*/*;q=0.8"
 """Both headers are mandatory on api.scryfall.com (https://scryfall.com/docs/api)."""
 
 _RETRIED_STATUSES = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+_GONE = frozenset({404, 410})
 _LONGEST_RETRY_AFTER = 300.0
 _MOST_REDIRECTS = 5
 
@@ -192,7 +193,11 @@ class PoliteSession:
                     continue
                 failure = f"HTTP {status}"
                 if status not in _RETRIED_STATUSES:
-                    self._gate.succeeded(host)
+                    # That something is not there is an answer; a refusal of all is none.
+                    if status in _GONE:
+                        self._gate.succeeded(host)
+                    else:
+                        self._gate.failed(host, failure)
                     raise self._failure(url, failure, str(body), budget)
             except requests.exceptions.InvalidURL as error:
                 raise self._failure(url, "bad URL", str(error), budget) from error

@@ -21,6 +21,11 @@ def verify_database(database: Database, progress: Progress | None = None) -> lis
     Returns
     -------
     What is wrong, a line each; empty where nothing is.
+
+    Raises
+    ------
+    DatabaseError
+        A newer database took its place meanwhile.
     """
     progress = Silent() if progress is None else progress
     return [
@@ -35,7 +40,16 @@ def _digests(database: Database, progress: Progress) -> list[str]:
     progress.start("digests", len(outputs), "files")
     problems = []
     for name, (_, digest) in outputs.items():
-        if sha256_file(database.folder / name) != digest:
+        try:
+            found = sha256_file(database.folder / name)
+        except FileNotFoundError as error:
+            # All were there when it was opened.
+            raise DatabaseError(
+                "The database was replaced by a newer one while it was checked",
+                details=f"{database.folder / name} is gone",
+                suggestion="Run the same command again.",
+            ) from error
+        if found != digest:
             problems.append(f"{name}: its SHA-256 is not the manifest's")
         progress.advance()
     progress.finish()

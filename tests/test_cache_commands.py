@@ -165,6 +165,26 @@ def test_clean_lists_and_removes_what_nothing_needs(double: ScryfallDouble, cach
     assert mtg_db("clean", cwd=cache.parent).stderr == "Nothing to remove.\n"
 
 
+def test_folders_of_somebody_else_are_left_alone(cache: Path) -> None:
+    # Network drives keep notes of their own beside the files.
+    for name in ("@eaDir", f"9{images(cache)[1].name[1:]}"):
+        (images(cache)[0].parent / name).mkdir()
+    assert mtg_db("clean", "--yes", cwd=cache.parent).stderr == "Nothing to remove.\n"
+    assert mtg_db("verify-cache", "--fix", cwd=cache.parent).returncode == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+def test_a_folder_that_refuses_is_told(cache: Path) -> None:
+    folder = images(cache)[0].parent
+    (folder / "stray.jpg").write_bytes(b"x")
+    for path in (cache, *cache.rglob("*")):
+        path.chmod(0o777 if path.is_dir() else 0o666)
+    folder.chmod(0o555)
+    done = mtg_db("clean", "--yes", cwd=cache.parent, unprivileged=True)
+    folder.chmod(0o755)
+    assert "ERROR: Storage: Cannot write: permission denied" in done.stderr
+
+
 def test_a_download_sweeps_what_a_killed_one_left(double: ScryfallDouble, cache: Path) -> None:
     part = images(cache)[0].parent / "x.jpg.123456.part"
     part.write_bytes(b"half")

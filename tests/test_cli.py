@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -163,8 +164,11 @@ def test_all_wrong_arguments_are_listed_at_once(tmp_path: Path) -> None:
         ("query x.jpg --min-score nan", "--min-score must be between -1 and 1"),
         ("query", "name pictures, or a list of them (--paths-from), or a folder (--watch)"),
         ("query - -", "- may be given once: standard input can be read once"),
-        ("nonsense", "nonsense"),
-        ("", "the following arguments are required: COMMAND"),
+        ("querry x.jpg", "there is no command querry: do you mean query?"),
+        ("nonsense", "there is no command nonsense: there are download, build,"),
+        ("", "a command is missing: download, build,"),
+        ("query x.jpg --json -x y.jpg", "unrecognised argument: -x"),
+        (f"query x.jpg --contact-sheet {'x' * 300}.png", "--contact-sheet cannot be used"),
         ("download --workers", "expected one argument"),
     ],
 )
@@ -199,6 +203,38 @@ def test_a_traceback_is_shown_on_request_only(tmp_path: Path) -> None:
     assert "Traceback" in mtg_db("build", "--debug", cwd=tmp_path).stderr
     shown = mtg_db("build", cwd=tmp_path, environment={"MTG_DB_DEBUG": "1"})
     assert "Traceback" in shown.stderr
+    assert "ERROR: Missing input: " in shown.stderr
+    assert shown.returncode == 3
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+def test_a_file_that_cannot_be_written_is_refused_before_any_work(tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
+    done = mtg_db("query", "x.jpg", "--contact-sheet", "c.png", cwd=tmp_path, unprivileged=True)
+    tmp_path.chmod(0o755)
+    assert done.returncode == 1
+    assert "--contact-sheet c.png: the folder . may not be written" in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_an_interruption_while_an_object_is_destroyed_is_not_lost() -> None:
+    script = """
+import signal, time
+from mtg_image_db.cli import _catch_signals
+caught = _catch_signals()
+class Ending:
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+try:
+    Ending()
+    time.sleep(30)
+except KeyboardInterrupt:
+    print(*set(caught))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.stderr) == (f"{int(signal.SIGTERM)}\n", "")
 
 
 def test_when_every_image_fails_the_exit_code_is_2(double: ScryfallDouble, tmp_path: Path) -> None:

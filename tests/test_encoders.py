@@ -183,6 +183,17 @@ def test_the_probe_takes_the_fastest_that_agrees(monkeypatch: pytest.MonkeyPatch
     assert (only.precision, only.batch, encoder.precision) == ("fp32", 32, "fp32")
 
 
+def test_a_batch_that_does_not_fit_into_memory_ends_the_probe_only() -> None:
+    class Small(PixelEncoder):
+        def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+            if len(pixels) > 16:
+                raise RuntimeError("out of memory")
+            return super().encode(pixels)
+
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3), dtype=np.uint8)
+    assert probe.tune(Small(), pixels).batch <= 16
+
+
 def test_bfloat16_agrees_with_float32() -> None:
     pytest.importorskip("open_clip")
     encoder = load_encoder(by_torch())

@@ -263,6 +263,30 @@ def test_a_host_that_answers_nothing_but_errors_ends_the_run(client: Client) -> 
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.parametrize("code", [401, 403, 407])
+def test_a_host_that_refuses_everything_ends_the_run(client: Client, code: int) -> None:
+    client.double.inject("/cards/", faults.status(code, times=None))
+    client.session._gate = HostGate(floor=0, stop=client.stop, patience=0.0)
+    with pytest.raises(HostDownError):
+        for _ in range(100):
+            with contextlib.suppress(NetworkError):
+                client.fetch()
+    assert client.tries == 40
+
+
+def test_trouble_is_told_once_while_it_lasts(client: Client) -> None:
+    told: list[str] = []
+    client.session._gate = HostGate(
+        floor=0, stop=client.stop, on_trouble=lambda host, reason: told.append(f"{host} {reason}")
+    )
+    client.double.inject("/cards/", faults.status(500, times=1))
+    assert client.fetch()
+    assert told == []
+    client.double.inject("/cards/", faults.status(500, times=4))
+    assert client.fetch()
+    assert told == ["127.0.0.1 HTTP 500"]
+
+
 def test_an_answer_now_and_then_keeps_the_run_going(client: Client) -> None:
     client.session._gate = HostGate(floor=0, stop=client.stop, patience=0.0)
     for _ in range(5):

@@ -218,6 +218,20 @@ def test_a_snapshot_cut_short_on_disk_is_no_snapshot(
     assert refresh(double, tmp_path, force=False).rows == 30
 
 
+def test_a_file_that_the_disk_damaged_is_fetched_again_when_forced(
+    double: ScryfallDouble, tmp_path: Path
+) -> None:
+    path = refresh(double, tmp_path).path
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(data)
+    assert refresh(double, tmp_path).rows == 30
+    assert len(list(read_rows(path))) == 30
+    # Whole, it is only confirmed.
+    refresh(double, tmp_path)
+    assert double.requests[-1].status == 304
+
+
 def test_a_broken_off_file_is_continued_not_begun_anew(
     double: ScryfallDouble, tmp_path: Path
 ) -> None:

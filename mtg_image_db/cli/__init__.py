@@ -6,7 +6,9 @@ import os
 import signal
 import sys
 import threading
+import traceback
 import warnings
+from _thread import interrupt_main
 from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
@@ -45,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = arguments.run(arguments)
     except MtgDbError as error:
         if debug:
-            raise
+            traceback.print_exc()
         print_error(error)
         return error.exit_code
     except KeyboardInterrupt:
@@ -92,6 +94,17 @@ def _catch_signals() -> list[int]:
         caught.append(number)
         raise KeyboardInterrupt
 
+    def unraisable(problem: sys.UnraisableHookArgs) -> None:
+        if not isinstance(problem.exc_value, KeyboardInterrupt):
+            sys.__unraisablehook__(problem)
+            return
+        # It came while an object was being destroyed, where no exception can leave. So it comes
+        # again, a moment later.
+        again = threading.Timer(0.05, interrupt_main, caught[-1:])
+        again.daemon = True
+        again.start()
+
+    sys.unraisablehook = unraisable
     for number in (signal.SIGINT, signal.SIGTERM):
         try:
             signal.signal(number, handle)

@@ -142,10 +142,15 @@ def file(name: str, *endings: str) -> Value:
 
     def convert(text: str) -> Path | Problem:
         path = Path(text)
-        if not text or "\0" in text or path.is_dir():
-            return Problem(f"{name} must name a file")
-        if not path.absolute().parent.is_dir():
-            return Problem(f"{name} {text}: there is no folder {path.parent}")
+        try:
+            if not text or "\0" in text or path.is_dir():
+                return Problem(f"{name} must name a file")
+            if not path.absolute().parent.is_dir():
+                return Problem(f"{name} {text}: there is no folder {path.parent}")
+        except OSError as error:
+            return Problem(f"{name} cannot be used: {error.strerror}")
+        if not os.access(path.absolute().parent, os.W_OK):
+            return Problem(f"{name} {text}: the folder {path.parent} may not be written")
         if endings and path.suffix.lower() not in endings:
             return Problem(f"{name} must end in {' or '.join(endings)}")
         return path

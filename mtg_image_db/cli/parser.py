@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import re
 from collections.abc import Collection, Sequence
+from difflib import get_close_matches
 from typing import NoReturn
 
 from mtg_image_db import __version__
@@ -34,6 +36,12 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Report what argparse itself finds."""
+        if wrong := re.search(r"COMMAND: invalid choice: '(.*?)'", message):
+            near = get_close_matches(wrong[1], COMMANDS, 1)
+            hint = f"do you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
+            message = f"there is no command {wrong[1]}: {hint}"
+        elif "required: COMMAND" in message:
+            message = f"a command is missing: {', '.join(COMMANDS)} (mtg-db --help tells more)"
         raise InvalidArguments([message])
 
 
@@ -49,6 +57,11 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     """
     parser = make_parser([text for text in argv if text in COMMANDS][:1])
     arguments, unknown = parser.parse_known_args(argv)
+    pictures = getattr(arguments, "images", None)
+    if pictures:
+        # argparse takes one run of them only: `query a.jpg --json b.jpg` has two.
+        pictures += [text for text in unknown if not text.startswith("-")]
+        unknown = [text for text in unknown if text.startswith("-")]
     problems = [f"unrecognised argument: {text}" for text in unknown]
     for value in vars(arguments).values():
         values = value if isinstance(value, list) else [value]

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         add(name, type=Choice(name, words), default=default, metavar="WORD", help=text)
 
     text = "a photo, a folder of photos, a pattern (*.jpg) or a URL"
-    add("photos", nargs="+", metavar="PHOTO", help=text)
+    add("images", nargs="+", metavar="PHOTO", help=text)
     add("--recursive", action="store_true", help="also the folders below a folder")
     one_of("--to", FORMATS, "format of the collection (csv)", "csv")
     add("-o", "--out", type=file("--out"), metavar="FILE", help="the collection (standard output)")
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     out: Path | None = arguments.out
     review = arguments.review or Path(f"{out.with_suffix('')}-review" if out else "scan-review")
     refuse_to_lose_answers(review, arguments.corrections)
-    named = expand(arguments.photos, recursive=arguments.recursive)
+    named = expand(arguments.images, recursive=arguments.recursive)
     photos = list({Path(name): name for name in named}.values())
     database = Database.open(arguments.db)
     given = (arguments.finish, arguments.condition, arguments.lang or "", arguments.set)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from mtg_image_db.download.ledger import Ledger
-from mtg_image_db.files import exclusive
+from mtg_image_db.files import exclusive, storage_errors
 from mtg_image_db.progress import Progress, Silent
 from mtg_image_db.scryfall.faces import faces_of
 from mtg_image_db.scryfall.rows import read_rows
@@ -57,7 +58,12 @@ def find_leftovers(cache: Path, progress: Progress | None = None) -> list[Leftov
             reason = "gone from Scryfall"
         else:
             continue
-        found.append(Leftover(name, reason, path.stat().st_size, face_id))
+        try:
+            status = path.stat()
+        except FileNotFoundError:  # a download has just given it its name
+            continue
+        if stat.S_ISREG(status.st_mode):
+            found.append(Leftover(name, reason, status.st_size, face_id))
     return found
 
 
@@ -70,5 +76,6 @@ def remove_leftovers(cache: Path, leftovers: list[Leftover], *, wait: bool = Tru
         listed = {leftover.path for leftover in leftovers}
         still = [leftover for leftover in find_leftovers(cache) if leftover.path in listed]
         ledger.forget(leftover.face_id for leftover in still if leftover.face_id)
-        for leftover in still:
-            (cache / leftover.path).unlink(missing_ok=True)
+        with storage_errors(cache):
+            for leftover in still:
+                (cache / leftover.path).unlink(missing_ok=True)

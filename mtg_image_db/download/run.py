@@ -62,11 +62,18 @@ def download_images(options: DownloadOptions, progress: Progress | None = None) 
             seconds,
         )
 
+    def trouble(host: str, reason: str) -> None:
+        progress.note(f"{host} gives no usable answer ({reason}): trying again.")
+
     def waiting(holder: str) -> None:
         progress.note(f"Waiting for another process that holds {cache}: {holder}")
 
     gate = HostGate(
-        floor=options.rate_limit_floor, stop=stop, patience=options.patience, on_pause=paused
+        floor=options.rate_limit_floor,
+        stop=stop,
+        patience=options.patience,
+        on_pause=paused,
+        on_trouble=trouble,
     )
     session = PoliteSession(
         api_url=options.api_url,

@@ -12,9 +12,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from mtg_image_db.cores import usable_cores
 from mtg_image_db.download.ledger import Ledger, is_image_name
 from mtg_image_db.errors import ImageError
-from mtg_image_db.files import exclusive
+from mtg_image_db.files import exclusive, storage_errors
 from mtg_image_db.images import check_bytes
 from mtg_image_db.progress import Progress, Silent
 
@@ -102,8 +103,9 @@ def verify_cache(
             progress.finish()
             report.invalid.sort(key=lambda bad: bad.filename)
             if fix:
-                for bad in report.invalid:
-                    (cache / bad.filename).unlink(missing_ok=True)
+                with storage_errors(cache):
+                    for bad in report.invalid:
+                        (cache / bad.filename).unlink(missing_ok=True)
                 ledger.forget(face for face in faces if face)
     return report
 
@@ -113,7 +115,7 @@ def _expected(cache: Path, ledger: Ledger) -> list[_Expected]:
     known = {o.path: _Expected(o.path, o.sha256, o.face_id) for o in ledger.outcomes() if o.path}
     for path in (cache / "images").glob("*/*"):
         name = path.relative_to(cache).as_posix()
-        if name not in known and is_image_name(path.name):
+        if name not in known and is_image_name(path.name) and path.is_file():
             known[name] = _Expected(name, "", "")
     return list(known.values())
 
@@ -124,16 +126,21 @@ def _in_processes(
     # Spawned, not forked: a fork takes along whatever threads of the caller hold.
     context = multiprocessing.get_context("spawn")
     batches = iter([files[i : i + _BATCH] for i in range(0, len(files), _BATCH)])
-    with ProcessPoolExecutor(mp_context=context) as pool:
+    cores = usable_cores()
+    pool = ProcessPoolExecutor(cores, mp_context=context)
+    try:
         running: set[Future[list[tuple[_Expected, str, int]]]] = set()
         while True:
-            for batch in islice(batches, 64 - len(running)):
+            for batch in islice(batches, 2 * cores - len(running)):
                 running.add(pool.submit(_check_batch, cache, batch))
             if not running:
                 return
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 yield future.result()
+    finally:
+        # An interruption waits for the batches at work, not for all that were handed in.
+        pool.shutdown(cancel_futures=True)
 
 
 def _check_batch(cache: Path, batch: list[_Expected]) -> list[tuple[_Expected, str, int]]:

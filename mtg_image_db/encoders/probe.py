@@ -84,7 +84,10 @@ def tune(
         return Tuning(best, batch, rates)
     rates.setdefault(f"{best}/{first}", _rate(encoder, some(first)))
     for size in _BATCHES:
-        rates[f"{best}/{size}"] = _rate(encoder, some(size))
+        try:
+            rates[f"{best}/{size}"] = _rate(encoder, some(size))
+        except RuntimeError:  # larger ones do not fit into a device's memory either
+            break
         # Past its best size an encoder only gets slower: larger ones would waste time.
         if size > first and rates[f"{best}/{size}"] < 0.9 * max(rates.values()):
             break

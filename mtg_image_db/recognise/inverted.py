@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from mtg_image_db.errors import DatabaseError
@@ -56,6 +57,7 @@ class InvertedIndex:
         # Mapped: it stays readable when a newer database takes this one's place.
         self._bytes = np.memmap(path, dtype=np.uint8, mode="r")
         self._index: Any = None
+        self._opening = Lock()
 
     def vote(
         self, descriptors: NDArray[np.float32], most: int, wanted: NDArray[np.bool_] | None = None
@@ -74,9 +76,9 @@ class InvertedIndex:
 
         if not len(descriptors):
             return []
-        if self._index is None:
-            self._index = self._opened()
-            self._index.nprobe = _PROBES
+        with self._opening:
+            if self._index is None:
+                self._index = self._opened()
         distances, ids = self._index.search(descriptors, _NEIGHBOURS)
         weights = np.maximum(0, 1 - distances / np.maximum(distances[:, -1:], 1e-6))
         rows = self._rows[np.clip(ids, 0, len(self._rows) - 1)]
@@ -99,6 +101,7 @@ class InvertedIndex:
             raise DatabaseError.damaged(self._path, last_line(error)) from error
         if not isinstance(index, faiss.IndexIVF) or index.ntotal != len(self._rows):
             raise DatabaseError.damaged(self._path, "it is no index of these features")
+        index.nprobe = _PROBES
         return index
 
     def _read(self) -> Any:

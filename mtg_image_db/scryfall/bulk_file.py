@@ -162,7 +162,7 @@ class _Partial:
     def count_rows(self) -> int:
         """Unpack the whole file, counting lines; a damaged one is removed."""
         try:
-            return _count_rows(self._path)
+            return count_rows(self._path)
         except (DamagedBody, SnapshotError):
             self.discard()
             raise
@@ -178,7 +178,8 @@ class _Partial:
         self._note.unlink(missing_ok=True)
 
 
-def _count_rows(path: Path) -> int:
+def count_rows(path: Path) -> int:
+    """Unpack a whole file and count its rows; `DamagedBody` where that fails or there is none."""
     unpacked = rows = 0
     unfinished = False  # the text since the last line break holds more than blanks
     try:

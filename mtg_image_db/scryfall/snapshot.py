@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from mtg_image_db.errors import MissingInput, NetworkError, SnapshotError
 from mtg_image_db.files import make_folder, read_json_object, write_json
 from mtg_image_db.progress import Progress
 from mtg_image_db.responses import DamagedBody, is_etag, read_body
-from mtg_image_db.scryfall.bulk_file import fetch_array, fetch_rows
+from mtg_image_db.scryfall.bulk_file import count_rows, fetch_array, fetch_rows
 from mtg_image_db.scryfall.kinds import KINDS
 from mtg_image_db.session import PoliteSession
 
@@ -142,7 +142,7 @@ def refresh_snapshot(
     api_url
         The server's base URL.
     force
-        Ask the server even if the cached one is fresh.
+        Ask the server even if the cached one is fresh, and fetch it again if that is damaged.
 
     Raises
     ------
@@ -152,6 +152,9 @@ def refresh_snapshot(
     old = load_snapshot(cache, kind)
     if old is not None and old.api_url != api_url:
         old = None
+    if old is not None and force and not _is_whole(old):
+        # What the server says of it no longer counts; how many rows it had still does.
+        old = replace(old, updated_at="", etag="")
     # A clock that was set back makes the age negative: then ask.
     if old is not None and not force and 0 <= time.time() - old.checked_at < FRESH_SECONDS:
         return old
@@ -206,6 +209,13 @@ def _update(
         if other.name != file:
             other.unlink(missing_ok=True)
     return snapshot
+
+
+def _is_whole(snapshot: Snapshot) -> bool:
+    try:
+        return count_rows(snapshot.path) == snapshot.rows
+    except (DamagedBody, SnapshotError):
+        return False
 
 
 def _remember(snapshot: Snapshot, **changes: Any) -> Snapshot:

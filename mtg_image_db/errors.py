@@ -124,10 +124,13 @@ class DatabaseError(MtgDbError):
     @classmethod
     def damaged(cls, path: Path, why: str) -> DatabaseError:
         """Make the error for a part that is not what it should be."""
+        # Parts lie in a generation's folder, CURRENT beside it.
+        out = path.parent if path.name == "CURRENT" else path.parent.parent
         return cls(
             f"The database is damaged: {path.name}",
             details=f"{path}: {why}",
-            suggestion="Build it again with `mtg-db build`; valid images are not fetched again.",
+            suggestion=f"Build it again: mtg-db build --out {out}; valid images are not fetched "
+            "again.",
         )
 
 

@@ -22,6 +22,8 @@ _LONG_SIDE = 1600
 def find_report(picture: Image.Image, cards: Sequence[CardAnswer]) -> Image.Image:
     """Draw the outline, the name and the verdict of each card; no larger than is looked at.
 
+    Several are numbered as answers are. A dot marks the top left corner of a card that is known.
+
     Parameters
     ----------
     picture
@@ -35,19 +37,22 @@ def find_report(picture: Image.Image, cards: Sequence[CardAnswer]) -> Image.Imag
     draw = ImageDraw.Draw(report)
     thick = max(2, max(size) // 300)
     font = ImageFont.load_default(max(12, max(size) // 60))
-    for card in cards:
+    for number, card in enumerate(cards, start=1):
         colour = VERDICT_COLOURS[card.verdict]
         corners = [(x * scale, y * scale) for x, y in card.quad]
         draw.line([*corners, corners[0]], colour, thick, joint="curve")
-        # The first corner is the card's top left, wherever that lies in the photo.
-        x, y = corners[0]
-        draw.ellipse((x - 2 * thick, y - 2 * thick, x + 2 * thick, y + 2 * thick), colour)
         known = card.verdict != "none" and card.matches
-        label = f"{card.verdict}: {card.matches[0].face.name}" if known else "none"
+        if known:
+            # The first corner is the card's top left, wherever that lies in the photo.
+            x, y = corners[0]
+            draw.ellipse((x - 2 * thick, y - 2 * thick, x + 2 * thick, y + 2 * thick), colour)
+        label = f"{card.matches[0].face.name}\n{card.verdict}" if known else "none"
+        if len(cards) > 1:
+            label = f"{number}  {label}"
         left, top, right, bottom = draw.textbbox((0, 0), label, font)
         middle = sum(x for x, _ in corners) / 4, sum(y for _, y in corners) / 4
         x = min(max(0, middle[0] - right / 2), max(0, size[0] - right))
         y = min(max(0, middle[1] - bottom / 2), max(0, size[1] - bottom))
         draw.rectangle((x + left - 4, y + top - 3, x + right + 4, y + bottom + 3), colour)
-        draw.text((x, y), label, "white", font)
+        draw.text((x, y), label, "white", font, align="center")
     return report

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PIL import Image
 
-_LARGEST = (336, 336)
-
 _STYLE = """\
 :root { color-scheme: light dark; }
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 76rem; margin: 0 auto;
@@ -54,10 +52,10 @@ def embedded(jpeg: bytes, description: str = "") -> str:
     return f'<img src="data:image/jpeg;base64,{data}" alt="{escape(description)}">'
 
 
-def small_jpeg(picture: Image.Image) -> bytes:
-    """A picture as small as a page shows cards."""
+def small_jpeg(picture: Image.Image, longest: int = 336) -> bytes:
+    """A picture as small as a page shows cards, its sides at most `longest` pixels."""
     small = picture.convert("RGB")
-    small.thumbnail(_LARGEST)
+    small.thumbnail((longest, longest))
     stream = io.BytesIO()
     small.save(stream, "JPEG", quality=80)
     return stream.getvalue()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
@@ -45,7 +46,7 @@ class SheetEntry:
     Parameters
     ----------
     photo
-        Name of the picture.
+        Name of the picture, and which of several cards in it.
     query, match
         The card as it was found, and the image of the best match, as small JPEGs: a thousand of
         them are no burden. Without a match, its place is empty.
@@ -100,7 +101,8 @@ def contact_sheet(entries: Sequence[SheetEntry], heading: str, columns: int = 7)
     title, text = ImageFont.load_default(24), ImageFont.load_default(13)
     pair = (2 * _CELL[0] + 6, _CELL[1] + _CAPTION)
     rows = -(-len(entries) // columns)
-    size = (columns * (pair[0] + _GAP) + _GAP, 64 + rows * (pair[1] + _GAP) + _GAP)
+    width = max(columns * (pair[0] + _GAP), round(title.getlength(heading)) + _GAP) + _GAP
+    size = (width, 64 + rows * (pair[1] + _GAP) + _GAP)
     sheet = Image.new("RGB", size, _PAPER)
     draw = ImageDraw.Draw(sheet)
     draw.text((_GAP, 20), heading, _INK, title)
@@ -142,22 +144,26 @@ def sheet_entries(
     # Bytes that are no text cannot be drawn.
     photo = " ".join(Path(name).name.encode("utf-8", "replace").decode().split())
     entries = []
-    for card in cards:
+    for number, card in enumerate(cards, start=1):
         crop = Image.fromarray(rectify(pixels, np.array(card.quad, np.float32), *_FOUND))
-        found = SheetEntry(photo, card, small_jpeg(crop))
-        entries.append(replace(found, match=_cached(found.face, cache) if found.face else b""))
+        which = f"{photo}, card {number}" if len(cards) > 1 else photo
+        found = SheetEntry(which, card, small_jpeg(crop))
+        match = cached_image(found.face, cache) if found.face else b""
+        entries.append(replace(found, match=match))
     return entries
 
 
-def _cached(face: CardFace, cache: Path) -> bytes:
-    from mtg_image_db.download.ledger import image_path
+def cached_image(face: CardFace, cache: Path, longest: int = 336) -> bytes:
+    """The image of a face as a small JPEG; empty where the image cache has none."""
+    from mtg_image_db.download.ledger import image_path, image_paths
     from mtg_image_db.images import open_picture
 
-    try:
-        path = cache / image_path(face.face_id, face.image_url)
-        return small_jpeg(open_picture(path, at_least=_FOUND))
-    except ImageError:
-        return b""
+    # Of a printing that is no face of the database, nobody has told the URL.
+    named = [cache / image_path(face.face_id, face.image_url)] if face.image_url else None
+    for path in named or image_paths(cache, face.face_id):
+        with suppress(ImageError):
+            return small_jpeg(open_picture(path, at_least=_FOUND), longest)
+    return b""
 
 
 def _article(entry: SheetEntry) -> str:

@@ -1,4 +1,4 @@
-"""Pictures from the web: of a limited size, in limited time, and from public addresses only.
+"""Pictures from the web: of a limited size, and from public addresses only.
 
 A URL may come from anyone (`query --paths-from`), and this machine may reach what they cannot. So
 the address is looked at where nothing can differ from it: on the connection itself, before a byte

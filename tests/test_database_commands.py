@@ -71,7 +71,26 @@ def test_verify_finds_a_changed_byte(home: Path, name: str, place: int, problem:
     path.write_bytes(whole)
     assert done.returncode == 1
     assert problem in done.stderr
-    assert "Next: mtg-db build" in done.stderr
+    assert done.stderr.endswith("Next: mtg-db build\n")
+
+
+def test_what_to_do_next_names_the_folders_in_use(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "other one").symlink_to(home / "index_out")
+    path = Database.open(home / "index_out").folder / "mtg_meta.jsonl"
+    whole = _damage(path, 30)
+    done = mtg_db("verify", "--db", "other one", cwd=tmp_path)
+    path.write_bytes(whole)
+    assert done.stderr.endswith("Next: mtg-db build --out 'other one'\n")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "CURRENT").write_text("nothing")
+    done = mtg_db("query", "x.jpg", "--db", "broken", cwd=tmp_path)
+    assert "Build it again: mtg-db build --out broken;" in done.stderr
+
+
+def test_a_kind_that_was_never_downloaded_is_named(home: Path) -> None:
+    done = mtg_db("build", "--kind", "all_cards", "--out", "elsewhere", cwd=home)
+    assert done.returncode == 2
+    assert "There is no all_cards snapshot in image_cache" in done.stderr
 
 
 def test_vectors_and_records_are_exported_as_they_are(home: Path) -> None:
@@ -121,6 +140,7 @@ def test_without_pyarrow_the_error_says_what_to_install(home: Path) -> None:
     assert done.returncode == 1
     assert "ERROR: Export: Parquet needs the package pyarrow" in done.stderr
     assert "pip install 'mtg-image-db[parquet]'" in done.stderr
+    assert not (home / "eq").exists()
 
 
 def test_update_downloads_and_builds_in_one(tmp_path: Path) -> None:

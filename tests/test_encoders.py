@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import PixelEncoder, jpeg, make_picture
+from conftest import PixelEncoder, jpeg, make_picture, mtg_db
 from numpy.typing import NDArray
 
 from mtg_image_db.demo.cards import sample_cards
 from mtg_image_db.encoders import (
     DEFAULT_MODEL,
+    DEFAULT_SIZE,
     WEIGHTS,
     EncoderChoice,
     Fingerprint,
@@ -128,6 +130,24 @@ def test_a_clip_with_its_own_input_size_and_another_one(clip: Path) -> None:
     vectors = tall.encode(prepare(make_picture(0), tall.fingerprint.preprocessing)[None])
     assert vectors.shape == (1, tall.fingerprint.dimension)
     assert own.fingerprint.digest != tall.fingerprint.digest
+
+
+def test_the_own_size_is_no_other_encoder() -> None:
+    path = WEIGHTS.parent / "configs" / f"{DEFAULT_MODEL}.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    assert config["vision_cfg"]["image_size"] == list(DEFAULT_SIZE)
+    assert EncoderChoice(size=DEFAULT_SIZE).by_onnx
+    assert not EncoderChoice(size=(160, 112)).by_onnx
+
+
+def test_a_weights_file_that_is_not_there_is_told_before_packages_that_are_not(
+    tmp_path: Path,
+) -> None:
+    # As after a plain installation.
+    (tmp_path / "open_clip.py").write_text("raise ImportError")
+    update = ("update", "--pretrained", "nowhere.safetensors")
+    done = mtg_db(*update, cwd=tmp_path, environment={"PYTHONPATH": str(tmp_path)})
+    assert "There is no weights file nowhere.safetensors" in done.stderr
 
 
 @pytest.mark.parametrize("device", ["cuda", "mps"])

@@ -357,11 +357,26 @@ def test_a_contact_sheet_may_be_a_page_that_needs_nothing_else(
     assert f"TST 7, score {card.matches[0].score:.3f}" in shown
 
 
+def test_cards_of_one_photo_are_numbered_on_sheets(inside: Path) -> None:
+    cards = Database.open("index_out").query("card7.jpg")
+    entries = sheet_entries("a.jpg", make_picture(7), cards * 2, Path("image_cache"))
+    assert [entry.photo for entry in entries] == ["a.jpg, card 1", "a.jpg, card 2"]
+
+
+def test_a_sheet_without_images_says_so(inside: Path, tmp_path: Path) -> None:
+    sheet = ("--contact-sheet", tmp_path / "s.png")
+    done = mtg_db("query", "card7.jpg", *sheet, "--cache", "elsewhere", cwd=inside)
+    assert "1 image left empty, since elsewhere has none (--cache" in done.stderr
+    assert "left empty" not in mtg_db("query", "card7.jpg", *sheet, cwd=inside).stderr
+
+
 def test_any_name_can_stand_on_a_sheet(inside: Path) -> None:
     cards = Database.open("index_out").query("card7.jpg")
     name = "photos/<b>\n\udcff&.jpg"
     entries = sheet_entries(name, make_picture(7), cards, Path("nowhere"))
-    assert contact_sheet(entries, "One").width > 300
+    # A long heading is not cut off, however few cards there are.
+    narrow, wide = (contact_sheet(entries, "One" * times, 1).width for times in (1, 40))
+    assert 300 < narrow < wide
     page = html_sheet(entries, "<One>").decode("utf-8")
     assert "<title>&lt;One&gt;</title>" in page
     assert "<small>&lt;b&gt; ?&amp;.jpg</small>" in page

@@ -20,6 +20,7 @@ from mtg_image_db.collection.corrections import ANSWER_COLUMNS, read_corrections
 from mtg_image_db.collection.review import render_answers, render_page, write_review
 from mtg_image_db.collection.scan import Scan, Sighting, collect
 from mtg_image_db.demo.double import ScryfallDouble
+from mtg_image_db.download.ledger import image_path
 from mtg_image_db.recognise.verdict import Verdict
 from mtg_image_db.scryfall.faces import CardFace, faces_of, to_line
 
@@ -334,6 +335,15 @@ def test_the_page_stands_alone(tmp_path: Path) -> None:
     [data] = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', text)
     with Image.open(io.BytesIO(base64.b64decode(data))) as crop:
         assert max(crop.size) == 336
+    # What it may be is shown where the image cache has it, by its URL or whatever URL it has.
+    for url in (face.image_url, ""):
+        match = Match(1, 0.9, replace(face, image_url=url))
+        known = collect([Sighting("i.jpg", 1, "likely", (match,), make_picture(1))])
+        picture = tmp_path / image_path(face.face_id, face.image_url)
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        make_picture(1).save(picture)
+        assert render_page(known, tmp_path).count(b"data:image/jpeg") == 2
+        assert render_page(known, tmp_path / "empty").count(b"data:image/jpeg") == 1
     write_review(scan, tmp_path / "deep" / "review")
     assert (tmp_path / "deep" / "review" / "review.html").read_bytes() == render_page(scan)
 

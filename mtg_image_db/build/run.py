@@ -185,6 +185,12 @@ def _checkpoints(
 
 
 def _nothing_usable(options: BuildOptions, summary: BuildSummary) -> NothingUsable:
+    if not summary.known and options.kind:
+        return NothingUsable(
+            f"There is no {options.kind} snapshot in {options.cache}",
+            details="--kind names what was downloaded",
+            suggestion=f"Run `mtg-db download --kind {options.kind}`, or leave --kind out.",
+        )
     reasons = ", ".join(f"{count} {why}" for why, count in summary.left_out.most_common())
     return NothingUsable(
         f"There is no valid image to embed in {options.cache}",

@@ -7,10 +7,11 @@ is complete.
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from mtg_image_db.build.options import BuildOptions, BuildSummary
 from mtg_image_db.cli.arguments import Choice, auto_or, image_size, integer
-from mtg_image_db.cli.console import Bars, counted, say, size_text
+from mtg_image_db.cli.console import Bars, command, counted, say, size_text
 from mtg_image_db.cli.options import (
     add_cache,
     add_device,
@@ -139,7 +140,7 @@ def run(arguments: argparse.Namespace) -> int:
     from mtg_image_db.build.run import build_database
 
     summary = build_database(options_of(arguments), Bars())
-    print_summary(summary)
+    print_summary(summary, arguments.cache)
     return 4 if arguments.strict and summary.invalid else 0
 
 
@@ -186,7 +187,7 @@ def print_quality(quality: Quality) -> None:
         )
 
 
-def print_summary(summary: BuildSummary) -> None:
+def print_summary(summary: BuildSummary, cache: Path) -> None:
     """Print what the database covers, what it leaves out and why, and what to do next."""
     rows = summary.rows
     if rows.broken or rows.blank:
@@ -203,7 +204,7 @@ def print_summary(summary: BuildSummary) -> None:
     if len(summary.invalid) > 10:
         say(f"  - and {len(summary.invalid) - 10:,} more")
     if summary.invalid:
-        say("Invalid images are fetched again by `mtg-db download --verify`.")
+        say(f"Invalid images are fetched again by `{command('download --verify', cache=cache)}`.")
     if summary.replaced:
         say(
             f"Compared with the database before: {summary.new:,} new, {summary.changed:,} with "
@@ -218,5 +219,4 @@ def print_summary(summary: BuildSummary) -> None:
     )
     if summary.quality is not None:
         print_quality(summary.quality)
-    out = "" if str(summary.out) == "index_out" else f" --db {summary.out}"
-    say(f"Next: mtg-db query PHOTO{out}")
+    say(f"Next: {command('query PHOTO', db=summary.out)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 import threading
@@ -159,6 +160,17 @@ def table(
         ]
         lines.append("  ".join([*parts, row[-1]]).rstrip())
     return "\n".join(lines)
+
+
+def command(text: str, **folders: Path) -> str:
+    """A command to run next, with the folders that are not those it takes by itself."""
+    usual = {"cache": "image_cache", "db": "index_out", "out": "index_out"}
+    options = (
+        f"--{name} {shlex.quote(str(path))}"
+        for name, path in folders.items()
+        if str(path) != usual[name]
+    )
+    return " ".join(["mtg-db", text, *options])
 
 
 def one_line(name: str) -> str:

@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         if summary.interrupted:
             raise KeyboardInterrupt
         say("\n$ mtg-db build")
-        print_build(build_database(stage.build_options(), Bars()))
+        print_build(build_database(stage.build_options(), Bars()), options.cache)
         say("\n$ mtg-db query (a distorted copy of every card)")
         database = Database.open(arguments.folder / "index_out")
         result = ask(stage, database)

@@ -13,7 +13,7 @@ from mtg_image_db.cli.arguments import (
     integer,
     url,
 )
-from mtg_image_db.cli.console import Bars, counted, print_error, say, size_text
+from mtg_image_db.cli.console import Bars, command, counted, print_error, say, size_text
 from mtg_image_db.cli.options import (
     add_cache,
     add_filters,
@@ -182,7 +182,6 @@ def print_summary(summary: DownloadSummary, options: DownloadOptions) -> None:
 
 
 def _next_step(summary: DownloadSummary, options: DownloadOptions) -> str:
-    cache = "" if str(options.cache) == "image_cache" else f" --cache {options.cache}"
     if options.dry_run:
         return f"Dry run: about {size_text(summary.estimated_bytes)} would be fetched."
     if summary.stopped is not None:
@@ -197,4 +196,4 @@ def _next_step(summary: DownloadSummary, options: DownloadOptions) -> str:
             "what failed is tried again."
         )
     again = "Failed images are tried again by the same command. " if summary.failed else ""
-    return f"{again}Next: mtg-db build{cache}"
+    return f"{again}Next: {command('build', cache=options.cache)}"

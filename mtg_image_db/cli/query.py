@@ -174,6 +174,12 @@ def run(arguments: argparse.Namespace) -> int:
 
         heading = f"{counted(len(sheet), 'card')} (left: found, right: taken for)"
         write_sheet(sheet, heading, arguments.contact_sheet)
+        missing = sum(entry.face is not None and not entry.match for entry in sheet)
+        if missing:
+            say(
+                f"{arguments.contact_sheet}: {counted(missing, 'image')} left empty, since "
+                f"{arguments.cache} has none (--cache names the image cache)."
+            )
     if broken:
         say(f"{broken} of {counted(asked, 'picture')} could not be read.")
     if asked and broken == asked:

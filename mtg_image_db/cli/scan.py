@@ -43,6 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     one_of("--lang", LANGUAGES, "language of the cards (each printing's own)", None)
     text = "the database (index_out)"
     add("--db", type=folder("--db"), default="index_out", metavar="FOLDER", help=text)
+    text = "the image cache from which the review shows printings (image_cache)"
+    add("--cache", type=folder("--cache"), default="image_cache", metavar="FOLDER", help=text)
     add_device(parser)
     add_strict(parser, "a photo could not be read")
 
@@ -74,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     scan = collect(_sightings(database, photos, broken), assumed, said)
     if len(broken) == len(photos):
         raise NothingUsable("No photo could be read", suggestion="Give photos as JPEG or PNG.")
-    write_review(scan, review)
+    write_review(scan, review, arguments.cache)
     _write(render(scan.cards, arguments.to), out)
     _summarise(scan, photos, broken, review, out)
     return 4 if arguments.strict and broken else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from mtg_image_db.cli.console import Bars, counted, say
+from mtg_image_db.cli.console import Bars, command, counted, say
 from mtg_image_db.cli.options import add_db
 
 
@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     if len(problems) > 20:
         say(f"  - and {len(problems) - 20:,} more")
     if problems:
-        say(f"{counted(len(problems), 'problem')}. Next: mtg-db build")
+        say(f"{counted(len(problems), 'problem')}. Next: {command('build', out=arguments.db)}")
         return 1
     say(
         f"{counted(len(database), 'face')} verified: digests, vectors and metadata are whole, and "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from mtg_image_db.cli.console import Bars, counted, say
+from mtg_image_db.cli.console import Bars, command, counted, say
 from mtg_image_db.cli.options import add_cache, add_no_wait, add_report
 
 
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     if invalid > 10:
         say(f"  - and {invalid - 10:,} more; --report FILE lists all")
     if invalid and report.fixed:
-        say("They are removed. Next: mtg-db download")
+        say(f"They are removed. Next: {command('download', cache=arguments.cache)}")
     elif invalid:
-        say("Next: mtg-db verify-cache --fix, then mtg-db download")
+        say(f"Next: {command('verify-cache --fix', cache=arguments.cache)}, then mtg-db download")
     return 1 if invalid else 0

@@ -13,6 +13,10 @@ from mtg_image_db.errors import InvalidArguments
 from mtg_image_db.files import atomic_write, make_folder
 from mtg_image_db.page import embedded, page
 from mtg_image_db.scryfall.faces import CardFace
+from mtg_image_db.sheet import cached_image
+
+_SMALL = 160
+"""Pixels of a candidate's longer side."""
 
 PAGE = "review.html"
 ANSWERS = "review.csv"
@@ -26,7 +30,8 @@ _COLUMNS = (
 _STYLE = """\
 article { display: flex; gap: 1.5rem; padding: 1.5rem 0; border-top: 1px solid #8886; }
 article > div { flex: 1; min-width: 0; }
-img { width: 12rem; flex: none; align-self: flex-start; }
+article > img { width: 12rem; flex: none; align-self: flex-start; }
+td img { width: 4rem; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th, td { text-align: left; padding: .3rem .75rem .3rem 0; }
 td { border-top: 1px solid #8886; }
@@ -34,8 +39,8 @@ td:last-child { font-variant-numeric: tabular-nums; }
 code { white-space: nowrap; }
 @media (max-width: 40rem) {
   article { display: block; } article::after { content: ""; display: block; clear: both; }
-  img { width: 6rem; float: left; margin: 0 1rem .75rem 0; } table { clear: both; }
-  th:nth-child(3), td:nth-child(3) { display: none; }
+  article > img { width: 6rem; float: left; margin: 0 1rem .75rem 0; } table { clear: both; }
+  th:nth-child(4), td:nth-child(4) { display: none; }
 }
 """
 
@@ -61,10 +66,16 @@ def refuse_to_lose_answers(folder: Path, corrections: Path | None) -> None:
         raise InvalidArguments([f"{path} was filled in, and would be lost: {remedy}"])
 
 
-def write_review(scan: Scan, folder: Path) -> None:
-    """Write both files, or raise a `StorageError`."""
+def write_review(scan: Scan, folder: Path, cache: Path | None = None) -> None:
+    """Write both files, or raise a `StorageError`.
+
+    Parameters
+    ----------
+    cache
+        An image cache, from which the page shows what a card may be.
+    """
     make_folder(folder)
-    for name, data in ((PAGE, render_page(scan)), (ANSWERS, render_answers(scan))):
+    for name, data in ((PAGE, render_page(scan, cache)), (ANSWERS, render_answers(scan))):
         with atomic_write(folder / name) as stream:
             stream.write(data)
 
@@ -91,28 +102,31 @@ def render_answers(scan: Scan) -> bytes:
     return stream.getvalue().encode("utf-8-sig", "replace")
 
 
-def render_page(scan: Scan) -> bytes:
+def render_page(scan: Scan, cache: Path | None = None) -> bytes:
     """The page: it needs no other file, and no script."""
-    articles = [_article(seen) for seen in scan.to_review]
+    articles = [_article(seen, cache) for seen in scan.to_review]
     title = f"{len(articles)} of {len(scan.seen)} cards to review"
     return page(title, _STYLE, "".join([_HOW if articles else "", *articles]))
 
 
-def _article(seen: SeenCard) -> str:
+def _article(seen: SeenCard, cache: Path | None) -> str:
     image = f"{embedded(seen.crop)}\n" if seen.crop else ""
-    rows = "".join(_row(printing, score) for printing, score in seen.candidates)
-    head = "".join(f"<th>{name}" for name in ("Answer", "Name", "Set", "Finishes", "Score"))
+    rows = "".join(_row(printing, score, cache) for printing, score in seen.candidates)
+    columns = ("Answer", "", "Name", "Set", "Finishes", "Score")
+    head = "".join(f"<th>{name}" for name in columns)
     return (
         f"<article>\n{image}<div>\n<h2>{escape(seen.sighting.id)}</h2>\n"
-        f"<p>{escape(seen.reason.capitalize())}.</p>\n"
+        f"<p>{escape(seen.reason[:1].upper() + seen.reason[1:])}.</p>\n"
         + (f"<table>\n<tr>{head}\n{rows}</table>\n" if rows else "")
         + "</div>\n</article>\n"
     )
 
 
-def _row(one: CardFace, score: float) -> str:
+def _row(one: CardFace, score: float, cache: Path | None) -> str:
+    image = cached_image(one, cache, _SMALL) if cache else b""
     cells = (
         f"<code>{escape(_code(one))}</code>",
+        embedded(image, one.name) if image else "",
         f'<a href="{escape(one.card_url)}">{escape(one.name)}</a>',
         *(escape(one.set_name), escape(", ".join(one.finishes)), f"{score:.3f}"),
     )

@@ -5,6 +5,7 @@ It is what makes a second run cheap (nothing is decoded again) and a build trust
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import re
@@ -88,6 +89,12 @@ def image_path(face_id: str, url: str) -> str:
         suffix = ".img"
     digest = hashlib.sha256(url.encode("utf-8", "backslashreplace")).hexdigest()[:10]
     return f"images/{face_id[:2]}/{face_id.replace(':', '-')}.{digest}{suffix}"
+
+
+def image_paths(cache: Path, face_id: str) -> list[Path]:
+    """All images of a face in a cache, whatever their URLs."""
+    name = glob.escape(face_id.replace(":", "-"))
+    return sorted((cache / "images" / face_id[:2]).glob(f"{name}.*"))
 
 
 def is_image_name(name: str) -> bool:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mtg_image_db.recognise.verdict import Thresholds
 
 DEFAULT_MODEL = "mtg-resnet10t-104x144"
+DEFAULT_SIZE = (144, 104)
+"""Height and width of its input."""
 """The package's own encoder: see training/MODEL_CARD.md."""
 
 DEFAULT_PRETRAINED = "builtin"
@@ -106,7 +108,7 @@ class EncoderChoice:
         """ONNX Runtime runs it; torch and open_clip run all others."""
         return (
             (self.model, self.pretrained) == (DEFAULT_MODEL, DEFAULT_PRETRAINED)
-            and self.size is None
+            and self.size in (None, DEFAULT_SIZE)
             and self.device in ("auto", "cpu")
         )
 

@@ -111,11 +111,11 @@ def load_model(choice: EncoderChoice) -> tuple[Any, Fingerprint, torch.device]:
     EncoderError
         See `load_encoder`.
     """
+    weights, facts = resolve_weights(choice)
     open_clip = _open_clip()
     import torch
 
     device = _device(choice.device)
-    weights, facts = resolve_weights(choice)
     try:
         model = open_clip.create_model(
             choice.model,
@@ -171,6 +171,14 @@ def resolve_weights(choice: EncoderChoice) -> tuple[str | None, dict[str, Any]]:
     EncoderError
         The model or the weights do not exist, or cannot be fetched.
     """
+    named = Path(choice.pretrained)
+    if not named.is_file() and (len(named.parts) > 1 or named.suffix):
+        # Before anything is said of packages that are missing.
+        raise EncoderError(
+            f"There is no weights file {choice.pretrained}",
+            details=f"it is named as the weights of {choice.model}",
+            suggestion="If it has moved, name it with --pretrained FILE.",
+        )
     open_clip = _open_clip()
     open_clip.add_model_config(_CONFIGS)
     if choice.model.startswith(("hf-hub:", "local-dir:")):
@@ -187,14 +195,8 @@ def resolve_weights(choice: EncoderChoice) -> tuple[str | None, dict[str, Any]]:
         )
     if choice.pretrained == DEFAULT_PRETRAINED and choice.model == DEFAULT_MODEL:
         return str(WEIGHTS / f"{choice.model}.safetensors"), {}
-    if Path(choice.pretrained).is_file():
+    if named.is_file():
         return choice.pretrained, {}
-    if len(Path(choice.pretrained).parts) > 1 or Path(choice.pretrained).suffix:
-        raise EncoderError(
-            f"There is no weights file {choice.pretrained}",
-            details=f"it is named as the weights of {choice.model}",
-            suggestion="If it has moved, name it with --pretrained FILE.",
-        )
     facts = open_clip.get_pretrained_cfg(choice.model, choice.pretrained)
     if not facts:
         raise _no_weights(choice, open_clip.list_pretrained_tags_by_model(choice.model))

@@ -39,6 +39,8 @@ def export_database(
         A package that the form needs is not installed.
     """
     progress = Silent() if progress is None else progress
+    if form == "parquet":
+        parquet.require_pyarrow()
     make_folder(folder)
     progress.start("exporting", len(database), "faces")
     try:

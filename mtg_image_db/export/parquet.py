@@ -12,18 +12,23 @@ from mtg_image_db.progress import Progress
 _ROWS = 4096
 
 
-def export(database: Database, folder: Path, progress: Progress) -> list[Path]:
-    """Write ``cards.parquet``: id, vector (a fixed-size list of float32), and the metadata."""
+def require_pyarrow() -> None:
+    """Raise an `ExportError` where the package is not installed."""
     try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+        import pyarrow.parquet  # noqa: F401
     except ImportError as error:
         raise ExportError(
             "Parquet needs the package pyarrow",
             details=str(error),
             suggestion="Install it: pip install 'mtg-image-db[parquet]'",
         ) from error
+
+
+def export(database: Database, folder: Path, progress: Progress) -> list[Path]:
+    """Write ``cards.parquet``: id, vector (a fixed-size list of float32), and the metadata."""
     import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     text = pa.string()
     keys = (

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FIRST_INVENTED = 1 << 32
 """Class numbers from here on belong to recombined cards."""
+RAMP = 500
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Plan:
     invented: float
     reframed: float
     seed: int
-    ramp: int = 500
+    ramp: int = RAMP
 
 
 class Batches(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):

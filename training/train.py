@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from batches import Batches, Plan
+from batches import RAMP, Batches, Plan
 from cards import Cards, artwork_classes, load_cards, picture_numbers
 from conditions import MEDIUM, queries
+from export import load_tower
 from retrieval import embed, rank, second_sources, to_batch
 from torch.nn import functional
 from tower import SIZE, create_tower
@@ -78,9 +79,9 @@ class State:
         torch.set_rng_state(data["rng"].cpu())
 
 
-def fresh(seed: int, queue: int, device: torch.device) -> State:
-    """Return the state before the first step."""
-    model = create_tower(seed).to(device)
+def fresh(tower: torch.nn.Module, queue: int, device: torch.device) -> State:
+    """Return the state before the first step of a tower."""
+    model = tower.to(device)
     average = copy.deepcopy(model).requires_grad_(requires_grad=False)
     scale = torch.nn.Parameter(torch.tensor(np.log(16.0), dtype=torch.float32, device=device))
     decayed = [p for p in model.parameters() if p.ndim > 1]
@@ -151,7 +152,7 @@ def one_step(
     loss, accuracy = contrast(views, scans, classes, (state.queue, state.queue_classes), scale)
     state.optimiser.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
-    torch.nn.utils.clip_grad_norm_(state.model.parameters(), 3.0)
+    torch.nn.utils.clip_grad_norm_(state.model.parameters(), 1.0)
     state.optimiser.step()
     with torch.no_grad():
         # Young vectors drift too fast to be worth remembering.
@@ -229,6 +230,9 @@ def arguments_of(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("work", type=Path, help="folder that prepare.py wrote")
     parser.add_argument("state", type=Path, help="folder of the checkpoint; taken up if present")
+    parser.add_argument(
+        "--start", type=Path, help="weights to begin with: a checkpoint's mean, or .safetensors"
+    )
     parser.add_argument("--pairs", type=Path, help="same-artwork list from pairs.py")
     parser.add_argument("--size", type=int, nargs=2, default=SIZE, help="height and width")
     parser.add_argument("--batch", type=int, default=128, help="pairs a step")
@@ -250,6 +254,19 @@ def arguments_of(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def plan_of(arguments: argparse.Namespace) -> Plan:
+    """Return what the batches are made of."""
+    return Plan(
+        pairs=arguments.batch,
+        size=(arguments.size[0], arguments.size[1]),
+        invented=arguments.invented,
+        reframed=arguments.reframed,
+        seed=arguments.seed,
+        # Who has learned something sees the worst at once.
+        ramp=1 if arguments.start else RAMP,
+    )
+
+
 def main(argv: list[str] | None = None) -> int:
     """Train until ``--until`` or a SIGTERM, writing a checkpoint every few minutes."""
     arguments = arguments_of(argv)
@@ -258,16 +275,17 @@ def main(argv: list[str] | None = None) -> int:
     arguments.state.mkdir(parents=True, exist_ok=True)
     checkpoint = arguments.state / "checkpoint.pt"
     log = arguments.log or arguments.state / "log.jsonl"
-    state = fresh(arguments.seed, arguments.queue, device)
+    tower = load_tower(arguments.start) if arguments.start else create_tower(arguments.seed)
+    state = fresh(tower, arguments.queue, device)
     resumed = checkpoint.exists()
     if resumed:
         state.load(checkpoint, device)
     first = state.step
 
     cards = load_cards(arguments.work)
-    size = (arguments.size[0], arguments.size[1])
+    plan = plan_of(arguments)
+    size = plan.size
     trial = Trial(cards, artwork_classes(cards, arguments.pairs), picture_numbers(cards), size)
-    plan = Plan(arguments.batch, size, arguments.invented, arguments.reframed, arguments.seed)
     state.scale.data.clamp_(min=np.log(arguments.scale))
     loader = loader_of(arguments, cards, plan, first)
     stop = False
@@ -282,7 +300,7 @@ def main(argv: list[str] | None = None) -> int:
                 json.dumps({"step": state.step, "seconds": round(state.seconds), **fields}) + "\n"
             )
 
-    if not resumed:
+    if not resumed and not arguments.start:
         centre(state.model, loader.dataset[0][0], device)
         state.average.load_state_dict(state.model.state_dict())
     signal.signal(signal.SIGTERM, end)

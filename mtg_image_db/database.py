@@ -13,6 +13,7 @@ from mtg_image_db.errors import DatabaseError, ImageError, StorageError
 from mtg_image_db.images import is_card_shaped, open_for, open_photo, upright_rgb
 from mtg_image_db.index.exact import ExactIndex, first_rows
 from mtg_image_db.parts import EMBEDDINGS, INDEX, Parts, open_parts
+from mtg_image_db.printings import rows_that_show
 from mtg_image_db.publication import open_current
 from mtg_image_db.recognise.examiner import Hit
 from mtg_image_db.recognise.features import FaceFeatures, unpack
@@ -205,21 +206,9 @@ class Database:
         DatabaseError
             It holds none of them.
         """
-        records = ((row, self._records[row]) for row in self._records.possible(wanted.codes))
-        own = {row: str(record.get("face_id")) for row, record in records if wanted.wants(record)}
-        known = set(own.values())
-        artworks = {
-            artwork
-            for artwork, printings in self.printings.possible(wanted.codes)
-            for printing in printings
-            if str(printing.get("face_id")) not in known and wanted.wants(printing)
-        }
-        others = (
-            row
-            for row in self._records.possible({"illustration_id": artworks})
-            if str(self._records[row].get("illustration_id")) in artworks
-        )
-        rows = sorted(row for row in {*own, *others} if self._wanted is None or self._wanted[row])
+        rows = rows_that_show(wanted, self._records, self.printings)
+        if self._wanted is not None:
+            rows = [row for row in rows if self._wanted[row]]
         if not rows:
             raise DatabaseError(
                 "The database holds none of the wanted faces",

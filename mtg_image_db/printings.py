@@ -8,6 +8,7 @@ from typing import Any
 
 from mtg_image_db.errors import DatabaseError
 from mtg_image_db.records import Records
+from mtg_image_db.scryfall.faces import FaceFilter
 
 _TEXTS = ("scryfall_id", "set", "collector_number")
 
@@ -48,3 +49,25 @@ class Printings:
         ):
             raise DatabaseError.damaged(self._path, "a line lists no printings")
         return tuple(found)
+
+
+def rows_that_show(wanted: FaceFilter, records: Records, printings: Printings) -> list[int]:
+    """The rows of wanted faces, and of those whose artwork a wanted printing shares.
+
+    A printing counts where it is no wanted face itself: then another face stands for it.
+    """
+    faces = ((row, records[row]) for row in records.possible(wanted.codes))
+    own = {row: str(face.get("face_id")) for row, face in faces if wanted.wants(face)}
+    known = set(own.values())
+    artworks = {
+        artwork
+        for artwork, some in printings.possible(wanted.codes)
+        for printing in some
+        if str(printing.get("face_id")) not in known and wanted.wants(printing)
+    }
+    others = (
+        row
+        for row in records.possible({"illustration_id": artworks})
+        if str(records[row].get("illustration_id")) in artworks
+    )
+    return sorted({*own, *others})

@@ -183,13 +183,13 @@ class Database:
         answers = []
         for seen in self.recogniser.recognise(picture, k, find=find, as_built=as_built):
             # Geometry may have named a face that others outscore.
-            kept = seen.verdict != "none" and seen.hits[0][0] >= min_score
+            lost = seen.verdict != "none" and seen.hits[0][0] < min_score
             answers.append(
                 CardAnswer(
                     matches=self._matches(hit for hit in seen.hits if hit[0] >= min_score),
-                    verdict=seen.verdict if kept else "none",
+                    verdict="none" if lost else seen.verdict,
                     quad=tuple((float(x) * scale, float(y) * scale) for x, y in seen.quad),
-                    points=seen.points if kept else 0,
+                    points=0 if lost else seen.points,
                 )
             )
         return tuple(answers)

@@ -186,10 +186,11 @@ def test_a_folder_that_refuses_is_told(cache: Path) -> None:
 
 
 def test_a_download_sweeps_what_a_killed_one_left(double: ScryfallDouble, cache: Path) -> None:
-    part = images(cache)[0].parent / "x.jpg.123456.part"
-    part.write_bytes(b"half")
+    parts = images(cache)[0].parent / "x.jpg.123456.part", cache / "pauses.json.123456.part"
+    for part in parts:
+        part.write_bytes(b"half")
     download_images(download_options(double, cache))
-    assert not part.exists()
+    assert not any(part.exists() for part in parts)
 
 
 def test_the_report_has_every_outcome(double: ScryfallDouble, tmp_path: Path) -> None:

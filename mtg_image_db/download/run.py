@@ -24,7 +24,7 @@ from mtg_image_db.hosts import HostGate
 from mtg_image_db.progress import Progress, Silent
 from mtg_image_db.scryfall.faces import MEAN_IMAGE_BYTES, faces_of
 from mtg_image_db.scryfall.rows import RowCount, read_rows
-from mtg_image_db.scryfall.snapshot import Snapshot, refresh_snapshot
+from mtg_image_db.scryfall.snapshot import Snapshot, bulk_folder, refresh_snapshot
 from mtg_image_db.session import PoliteSession
 
 _FLUSH_SECONDS = 1.0
@@ -86,6 +86,9 @@ def download_images(options: DownloadOptions, progress: Progress | None = None) 
     )
     try:
         with exclusive(cache, "download", wait=options.wait, on_wait=waiting):
+            # What killed runs left beside the images; that among them goes when they are listed.
+            for part in (*cache.glob("*.part"), *bulk_folder(cache).glob("*.part")):
+                part.unlink(missing_ok=True)
             for host, seconds in pauses_left(cache).items():
                 gate.close_for(host, seconds)
                 progress.pause(

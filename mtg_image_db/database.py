@@ -50,7 +50,6 @@ class Database:
         self.printings = parts.printings
         self.embeddings = parts.embeddings
         self.local_features = parts.local_features
-        self.quality = parts.quality
         self._wanted: NDArray[np.bool_] | None = None
         self._exact: ExactIndex | None = None
         self._encoder: Encoder | None = None

@@ -122,6 +122,15 @@ class DatabaseError(MtgDbError):
     category = "Database"
 
     @classmethod
+    def replaced(cls, path: Path) -> DatabaseError:
+        """Make the error for a part that was there when the database was opened."""
+        return cls(
+            "The database was replaced by a newer one while it was read",
+            details=f"{path} is gone",
+            suggestion="Run the same command again.",
+        )
+
+    @classmethod
     def damaged(cls, path: Path, why: str) -> DatabaseError:
         """Make the error for a part that is not what it should be."""
         # Parts lie in a generation's folder, CURRENT beside it.

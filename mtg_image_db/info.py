@@ -8,6 +8,7 @@ from typing import Any
 
 from mtg_image_db.database import Database
 from mtg_image_db.errors import DatabaseError
+from mtg_image_db.files import read_json_object
 from mtg_image_db.parts import QUALITY
 
 
@@ -17,7 +18,7 @@ def info_of(database: Database) -> dict[str, Any]:
     Raises
     ------
     DatabaseError
-        A part that it reads is damaged.
+        A part that it reads is damaged, or a newer database took its place.
     """
     manifest = database.manifest
     sets: Counter[str] = Counter()
@@ -25,14 +26,16 @@ def info_of(database: Database) -> dict[str, Any]:
     for face in database.faces():
         sets[face.set] += 1
         languages[face.lang] += 1
+    path = database.folder / QUALITY
+    report = read_json_object(path) or {}
+    if not path.exists():
+        raise DatabaseError.replaced(path)
     try:
-        levels = {level["ef_search"]: level for level in database.quality["levels"]}
+        levels = {level["ef_search"]: level for level in report["levels"]}
         level = levels[manifest.ef_search]
         quality = {name: float(level[name]) for name in ("recall_at_1", "milliseconds")}
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-        raise DatabaseError.damaged(
-            database.folder / QUALITY, "it does not tell of the stored efSearch"
-        ) from error
+        raise DatabaseError.damaged(path, "it does not tell of the stored efSearch") from error
     return {
         "faces": manifest.faces,
         "entries": manifest.entries,

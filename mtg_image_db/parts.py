@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mtg_image_db.errors import DatabaseError
-from mtg_image_db.files import read_json_object
 from mtg_image_db.index.hnsw import Index
 from mtg_image_db.manifest import MANIFEST, Manifest
 from mtg_image_db.printings import Printings
@@ -35,12 +34,10 @@ PRINTINGS = "mtg_printings.jsonl"
 
 @dataclass(frozen=True)
 class Parts:
-    """Every part of a generation, memory-mapped where it is large.
+    """Every part of a generation but its quality report, memory-mapped where it is large.
 
     Parameters
     ----------
-    quality
-        Its quality report, empty where that cannot be read: nothing but `info` needs it.
     embeddings, same, local_features
         As their files are described in this module; `local_features` and `inverted` are None where
         the database was built without.
@@ -55,7 +52,6 @@ class Parts:
     local_features: NDArray[np.uint8] | None
     inverted: InvertedIndex | None
     index: Index
-    quality: dict[str, Any]
 
 
 def open_parts(folder: Path, ef_search: int | None = None) -> Parts:
@@ -107,6 +103,4 @@ def open_parts(folder: Path, ef_search: int | None = None) -> Parts:
         local_features,
         inverted,
         index,
-        # Now, since the file goes when a newer database takes this one's place.
-        read_json_object(folder / QUALITY) or {},
     )

@@ -43,12 +43,7 @@ def _digests(database: Database, progress: Progress) -> list[str]:
         try:
             found = sha256_file(database.folder / name)
         except FileNotFoundError as error:
-            # All were there when it was opened.
-            raise DatabaseError(
-                "The database was replaced by a newer one while it was checked",
-                details=f"{database.folder / name} is gone",
-                suggestion="Run the same command again.",
-            ) from error
+            raise DatabaseError.replaced(database.folder / name) from error
         if found != digest:
             problems.append(f"{name}: its SHA-256 is not the manifest's")
         progress.advance()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,9 @@ from mtg_image_db import BuildOptions, Database, build_database
 from mtg_image_db.demo import faults
 from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.encoders import DEFAULT_MODEL
+from mtg_image_db.errors import DatabaseError
+from mtg_image_db.info import info_of
+from mtg_image_db.verify import verify_database
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +89,15 @@ def test_what_to_do_next_names_the_folders_in_use(home: Path, tmp_path: Path) ->
     (tmp_path / "broken" / "CURRENT").write_text("nothing")
     done = mtg_db("query", "x.jpg", "--db", "broken", cwd=tmp_path)
     assert "Build it again: mtg-db build --out broken;" in done.stderr
+
+
+def test_a_database_that_a_newer_one_replaced_is_told(home: Path, tmp_path: Path) -> None:
+    shutil.copytree(home / "index_out", tmp_path / "out")
+    database = Database.open(tmp_path / "out")
+    shutil.rmtree(database.folder)
+    for read in (info_of, verify_database):
+        with pytest.raises(DatabaseError, match="replaced by a newer one"):
+            read(database)
 
 
 def test_a_kind_that_was_never_downloaded_is_named(home: Path) -> None:

@@ -16,7 +16,7 @@ from PIL import Image
 from mtg_image_db import BuildOptions, Database, InvalidArguments, MissingInput, build_database
 from mtg_image_db.answers import Match
 from mtg_image_db.collection.cards import Assumptions
-from mtg_image_db.collection.corrections import ANSWER_COLUMNS, read_corrections
+from mtg_image_db.collection.corrections import ANSWER_COLUMNS, Correction, read_corrections
 from mtg_image_db.collection.review import render_answers, render_page, write_review
 from mtg_image_db.collection.scan import Scan, Sighting, collect
 from mtg_image_db.demo.double import ScryfallDouble
@@ -294,6 +294,17 @@ def test_corrections_follow_their_cards_when_a_photo_s_cards_come_in_another_ord
     assert [seen.status for seen in scan.seen] == ["collection", "review", "skipped"]
     with pytest.raises(InvalidArguments, match=r"line 3: no card p.jpg#2 was found"):
         collect(after[:2], corrections=said)
+
+
+def test_no_correction_takes_the_place_of_another(database: Database) -> None:
+    one = at(sightings(database)[0], 1, (0.2, 0.5))
+    cells = dict.fromkeys(ANSWER_COLUMNS, "") | {"answer": "skip"}
+    said = {
+        "p.jpg#2": Correction(2, cells, place=(0.2, 0.5)),
+        "p.jpg#1": Correction(3, cells),
+    }
+    with pytest.raises(InvalidArguments, match=r"line 3: no card p.jpg#1 was found"):
+        collect([one], corrections=said)
 
 
 def test_how_a_photo_s_path_is_written_does_not_matter(database: Database, tmp_path: Path) -> None:

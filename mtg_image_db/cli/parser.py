@@ -6,7 +6,6 @@ import argparse
 import importlib
 import re
 from collections.abc import Collection, Sequence
-from difflib import get_close_matches
 from typing import NoReturn
 
 from mtg_image_db import __version__
@@ -37,6 +36,8 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Report what argparse itself finds."""
         if wrong := re.search(r"COMMAND: invalid choice: '(.*?)'", message):
+            from difflib import get_close_matches
+
             near = get_close_matches(wrong[1], COMMANDS, 1)
             hint = f"do you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
             message = f"there is no command {wrong[1]}: {hint}"

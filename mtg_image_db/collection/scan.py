@@ -130,7 +130,8 @@ def _assigned(cards: Sequence[Sighting], said: dict[str, Correction]) -> dict[st
             distance, now = min(near)
             lies_there = distance < _SAME_PLACE
         else:
-            now, lies_there = identity, any(one.id == identity for one in cards)
+            now = identity
+            lies_there = identity not in found and any(one.id == identity for one in cards)
         if lies_there:
             found[now] = said.pop(identity)
     return found

@@ -153,3 +153,7 @@ class StorageError(MtgDbError):
     """The disk is full or read-only, or another process holds the folder."""
 
     category = "Storage"
+
+
+class StorageWarning(UserWarning):
+    """The disk does not do all that it should: nothing is wrong, but less is promised."""

@@ -6,14 +6,21 @@ import contextlib
 import errno
 import json
 import os
+import re
+import stat
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-from mtg_image_db.errors import StorageError
+from mtg_image_db.errors import StorageError, StorageWarning
 
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_PART = re.compile(r"(.+)\.[0-9a-f]{12}\.part", re.DOTALL)
+_UNABLE = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM, errno.EACCES}
+"""With these, file systems and sandboxes say that they do not fsync: the data are whole."""
 _REASONS = {
     errno.ENOSPC: ("the disk is full", "Free some space and run the same command again."),
     errno.EDQUOT: ("the disk quota is used up", "Free some space and run the command again."),
@@ -24,6 +31,7 @@ _REASONS = {
     errno.ENOTDIR: ("part of the path is a file", "Choose a folder."),
     errno.EISDIR: ("a folder stands where a file belongs", "Move that folder away."),
     errno.EEXIST: ("a file stands where a folder belongs", "Move that file away."),
+    errno.ELOOP: ("a link stands where a file belongs", "Remove that link, and run again."),
     errno.ENAMETOOLONG: ("the path is too long", "Choose a shorter path."),
     errno.EIO: ("the disk reports an input/output error", "Check the disk."),
 }
@@ -62,11 +70,41 @@ def sync_folder(path: Path) -> None:
     """Make the names in a folder durable; Windows has no such call and needs none."""
     if os.name == "nt":
         return
-    handle = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        handle = os.open(path, os.O_RDONLY)
+    except PermissionError as error:  # it may be written, but not listed
+        _warn_unsynced(error)
+        return
+    try:
+        _sync(handle)
     finally:
         os.close(handle)
+
+
+def sync_file(stream: IO[bytes]) -> None:
+    """Make what was written to a file durable."""
+    stream.flush()
+    _sync(stream.fileno())
+
+
+def _sync(handle: int) -> None:
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _UNABLE:
+            raise
+        _warn_unsynced(error)
+
+
+def _warn_unsynced(error: OSError) -> None:
+    """Say that the disk does not promise to keep what is written; Python says it once."""
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    warnings.warn(
+        f"The disk does not confirm what is written ({reason}). The work goes on; after a power "
+        "cut, the last files may be missing. If so, run the same command again.",
+        StorageWarning,
+        stacklevel=1,  # always the same line: so it is said once, whatever is written
+    )
 
 
 @contextmanager
@@ -95,8 +133,7 @@ def atomic_write(path: Path, *, durable_name: bool = True) -> Iterator[IO[bytes]
         try:
             with part.open("xb") as stream:
                 yield stream
-                stream.flush()
-                os.fsync(stream.fileno())
+                sync_file(stream)
             part.replace(path)
         except BaseException:
             part.unlink(missing_ok=True)
@@ -105,12 +142,29 @@ def atomic_write(path: Path, *, durable_name: bool = True) -> Iterator[IO[bytes]
             sync_folder(path.parent)
 
 
+def part_of(name: str) -> str:
+    """The final name of a file that `atomic_write` left half-written; empty for any other file."""
+    match = _PART.fullmatch(name)
+    return match[1] if match else ""
+
+
+def open_to_append(path: Path) -> IO[bytes]:
+    """Open a file to write at its end, creating it if needed. A link is refused (ELOOP)."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NO_FOLLOW
+    return os.fdopen(os.open(path, flags, 0o666), "ab")
+
+
+def json_text(value: Any) -> bytes:
+    """`value` as indented JSON."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    # Names of files may hold bytes that are no text: as JSON escapes them, so does Python.
+    return text.encode("utf-8", "backslashreplace") + b"\n"
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON, atomically."""
     with atomic_write(path) as stream:
-        text = json.dumps(value, indent=2, ensure_ascii=False)
-        # Names of files may hold bytes that are no text: as JSON escapes them, so does Python.
-        stream.write(text.encode("utf-8", "backslashreplace") + b"\n")
+        stream.write(json_text(value))
 
 
 def read_json_object(path: Path) -> dict[str, Any] | None:
@@ -175,9 +229,10 @@ def exclusive(
     from filelock import FileLock, Timeout
 
     make_folder(folder)
-    note = folder / ".lock-holder"
-    lock = FileLock(folder / ".lock")
+    note, path = folder / ".lock-holder", folder / ".lock"
+    lock = FileLock(path)
     with storage_errors(folder):
+        _refuse_other_than_a_file(path)
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -194,7 +249,7 @@ def exclusive(
             text = (
                 f"mtg-db {task}, process {os.getpid()} on {socket.gethostname()}, since {started}"
             )
-            note.write_text(text, encoding="utf-8")
+            _write_note(note, text)
         except BaseException:
             lock.release()
             raise
@@ -207,8 +262,33 @@ def exclusive(
         lock.release()
 
 
+def _refuse_other_than_a_file(lock: Path) -> None:
+    """Raise where a lock is a link: `filelock` before 3.20.1 empties what it leads to."""
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(lock.lstat().st_mode):
+            raise StorageError(
+                f"{lock} is no plain file",
+                details="this program makes a file of that name, and follows no link there",
+                suggestion="Remove it if you do not know it, and run the same command again.",
+            )
+
+
+def _write_note(note: Path, text: str) -> None:
+    """Make the note anew: what lies there may be a link, as in a folder that somebody sent."""
+    try:
+        note.unlink(missing_ok=True)
+    except PermissionError:
+        if os.name == "nt":  # somebody reads it
+            return
+        raise
+    with note.open("xb") as stream:
+        stream.write(text.encode("utf-8", "replace"))
+
+
 def _describe_holder(note: Path) -> str:
     try:
-        return note.read_text(encoding="utf-8").strip() or "another mtg-db process"
+        if stat.S_ISREG(note.lstat().st_mode):
+            return note.read_text(encoding="utf-8").strip() or "another mtg-db process"
     except (OSError, UnicodeDecodeError):
-        return "another mtg-db process"
+        pass
+    return "another mtg-db process"

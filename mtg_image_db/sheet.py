@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtg_image_db.errors import ImageError
-from mtg_image_db.files import atomic_write
+from mtg_image_db.outputs import write_output
 from mtg_image_db.overlay import VERDICT_COLOURS
 from mtg_image_db.page import embedded, page, small_jpeg
 
@@ -82,7 +82,7 @@ class SheetEntry:
 
 def write_sheet(entries: Sequence[SheetEntry], heading: str, path: Path) -> None:
     """Write a sheet, as a page where its name ends in .html and otherwise as a PNG."""
-    with atomic_write(path) as stream:
+    with write_output(path) as stream:
         if path.suffix.lower() == ".html":
             stream.write(html_sheet(entries, heading))
         else:

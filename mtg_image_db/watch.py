@@ -9,7 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mtg_image_db.errors import MissingInput
-from mtg_image_db.files import atomic_write, exclusive, storage_errors
+from mtg_image_db.files import (
+    atomic_write,
+    exclusive,
+    open_to_append,
+    storage_errors,
+    sync_file,
+)
 from mtg_image_db.inputs import is_picture_name
 
 MEMORY = ".mtg-db-answered.jsonl"
@@ -117,10 +123,9 @@ class HotFolder:
     def _remember(self, name: str, state: _State) -> None:
         self._answered[name] = state
         path = self._folder / MEMORY
-        with storage_errors(path), path.open("ab") as stream:
+        with storage_errors(path), open_to_append(path) as stream:
             stream.write(_line(name, state))
-            stream.flush()
-            os.fsync(stream.fileno())
+            sync_file(stream)
 
 
 def _line(name: str, state: _State) -> bytes:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from mtg_image_db.outputs import folder_refusal, refusal
+
 
 class Problem:
     """Stands in the place of a value that is wrong, until all are known."""
@@ -18,6 +20,14 @@ class Problem:
 
 Value = Callable[[str], Any]
 _LARGEST = 10_000_000
+_ENDINGS = frozenset(
+    [
+        *(".csv", ".tsv", ".txt", ".md", ".json", ".jsonl", ".xml", ".html", ".htm", ".pdf"),
+        *(".xlsx", ".xls", ".xlsm", ".ods", ".numbers", ".docx", ".doc", ".odt"),
+        *(".png", ".jpg", ".jpeg", ".zip", ".gz", ".parquet", ".sqlite", ".cod"),
+    ]
+)
+"""Of formats that people know: a file of another would not open as its name promises."""
 
 
 def integer(name: str, low: int, high: int | None = None) -> Value:
@@ -137,25 +147,56 @@ def folder(name: str) -> Value:
     return convert
 
 
+def output_folder(name: str) -> Value:
+    """A folder to write files to, which need not exist."""
+    existing = folder(name)
+
+    def convert(text: str) -> Path | Problem:
+        path = existing(text)
+        if isinstance(path, Path) and (why := folder_refusal(path)):
+            return Problem(f"{name} {text}: {why}")
+        return path  # type: ignore[no-any-return]
+
+    return convert
+
+
 def file(name: str, *endings: str) -> Value:
-    """A file to write, in a folder that exists; its name has one of the endings, if there are."""
+    """A file, a pipe or a device to write; its name has one of the endings, if there are."""
 
     def convert(text: str) -> Path | Problem:
         path = Path(text)
         try:
-            if not text or "\0" in text or path.is_dir():
+            if not text or "\0" in text:
                 return Problem(f"{name} must name a file")
-            if not path.absolute().parent.is_dir():
-                return Problem(f"{name} {text}: there is no folder {path.parent}")
+            if why := refusal(path):
+                return Problem(f"{name} {text}: {why}")
         except OSError as error:
             return Problem(f"{name} cannot be used: {error.strerror}")
-        if not os.access(path.absolute().parent, os.W_OK):
-            return Problem(f"{name} {text}: the folder {path.parent} may not be written")
         if endings and path.suffix.lower() not in endings:
             return Problem(f"{name} must end in {' or '.join(endings)}")
         return path
 
     return convert
+
+
+def json_file(name: str) -> Value:
+    """Like `file`, for what is written as JSON."""
+    any_file = file(name)
+
+    def convert(text: str) -> Path | Problem:
+        path = any_file(text)
+        why = promises_another(path, "JSON", ".json") if isinstance(path, Path) else ""
+        return Problem(f"{name} {why}") if why else path
+
+    return convert
+
+
+def promises_another(path: Path, form: str, *endings: str) -> str:
+    """What is wrong with a name whose ending is that of another format; empty where nothing is."""
+    ending = path.suffix.lower()
+    if ending in endings or ending not in _ENDINGS:
+        return ""
+    return f"{path}: {form} is written, not {ending}; name it {path.with_suffix(endings[0])}"
 
 
 def environment(variable: str, default: str) -> str:

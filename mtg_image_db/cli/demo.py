@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import time
 
-from mtg_image_db.cli.arguments import folder
+from mtg_image_db.cli.arguments import output_folder
 from mtg_image_db.cli.build import print_summary as print_build
 from mtg_image_db.cli.console import Bars, say
 from mtg_image_db.cli.download import print_summary as print_download
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
         "--folder",
-        type=folder("--folder"),
+        type=output_folder("--folder"),
         default="mtg-db-demo",
         metavar="FOLDER",
         help="where the demo's files go (%(default)s)",

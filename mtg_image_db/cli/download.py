@@ -127,6 +127,7 @@ def run(arguments: argparse.Namespace) -> int:
         from mtg_image_db.download.report import write_report
 
         write_report(arguments.report, summary, options)
+        say(f"Report: {arguments.report}")
     if summary.interrupted:
         raise KeyboardInterrupt
     if summary.stopped is not None:

@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtg_image_db.cli.arguments import file, folder
+from mtg_image_db.cli.arguments import json_file, output_folder
 from mtg_image_db.cli.console import Bars, answer, counted, say, table
 from mtg_image_db.cli.options import add_db, add_device
 from mtg_image_db.errors import NothingUsable
-from mtg_image_db.files import write_json
+from mtg_image_db.outputs import write_json_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,9 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "a CSV file that says of some cards whether their artwork is in the database"
     add("--truth", type=Path, metavar="FILE.csv", help=text)
     text = "write all figures and answers to a file"
-    add("--json", type=file("--json"), metavar="FILE.json", help=text)
+    add("--json", type=json_file("--json"), metavar="FILE.json", help=text)
     text = "write a page of what went wrong, with its pictures, to a folder"
-    add("--report", type=folder("--report"), metavar="FOLDER", help=text)
+    add("--report", type=output_folder("--report"), metavar="FOLDER", help=text)
     text = "also show the evidence of right and wrong answers, and the thresholds it would choose"
     add("--fit", action="store_true", help=text)
     add_db(parser)
@@ -66,7 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
     if broken:
         say(f"{broken} of {counted(len(outcomes), 'photo')} could not be read.")
     if arguments.json:
-        write_json(arguments.json, to_json(outcomes))
+        write_json_output(arguments.json, to_json(outcomes))
+        say(f"All figures and answers: {arguments.json}")
     if arguments.report:
         failed = write_report(outcomes, arguments.report)
         say(f"{counted(failed, 'photo')} with something wrong: {arguments.report / PAGE}")

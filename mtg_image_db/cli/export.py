@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from mtg_image_db.cli.arguments import Choice, folder
+from mtg_image_db.cli.arguments import Choice, output_folder
 from mtg_image_db.cli.console import Bars, counted, say, size_text
 from mtg_image_db.cli.options import add_db
 
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--to",
-        type=folder("--to"),
+        type=output_folder("--to"),
         default="export",
         metavar="FOLDER",
         help="where the files go (%(default)s)",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from mtg_image_db.cli.arguments import Choice, codes, file, folder, integer
+from mtg_image_db.cli.arguments import Choice, codes, folder, integer, json_file
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -51,7 +51,7 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
 def add_report(parser: argparse.ArgumentParser, what: str) -> None:
     """Declare --report."""
     parser.add_argument(
-        "--report", type=file("--report"), metavar="FILE.json", help=f"write {what} to a file"
+        "--report", type=json_file("--report"), metavar="FILE.json", help=f"write {what} to a file"
     )
 
 

@@ -14,7 +14,7 @@ from mtg_image_db.cli.console import answer, counted, say
 from mtg_image_db.cli.options import add_db, add_device, add_filters, add_strict
 from mtg_image_db.cores import in_order, usable_cores
 from mtg_image_db.errors import ImageError, InvalidArguments, MissingInput
-from mtg_image_db.files import atomic_write
+from mtg_image_db.outputs import write_output
 
 if TYPE_CHECKING:
     from mtg_image_db.database import Database
@@ -169,11 +169,14 @@ def run(arguments: argparse.Namespace) -> int:
             answer(("\n" if asked else "") + f"{about.title}:")
         show(about, arguments.k)
         asked += 1
+    if arguments.find_report and asked > broken:
+        say(f"What was found, drawn on the picture: {arguments.find_report}")
     if arguments.contact_sheet and sheet:
         from mtg_image_db.sheet import write_sheet
 
         heading = f"{counted(len(sheet), 'card')} (left: found, right: taken for)"
         write_sheet(sheet, heading, arguments.contact_sheet)
+        say(f"Contact sheet of {counted(len(sheet), 'card')}: {arguments.contact_sheet}")
         missing = sum(entry.face is not None and not entry.match for entry in sheet)
         if missing:
             say(
@@ -268,7 +271,7 @@ def _ask(
     if arguments.find_report and picture:
         from mtg_image_db.overlay import find_report
 
-        with atomic_write(arguments.find_report) as stream:
+        with write_output(arguments.find_report) as stream:
             find_report(picture, cards).save(stream, "PNG")
     if arguments.contact_sheet and picture:
         from mtg_image_db.sheet import sheet_entries

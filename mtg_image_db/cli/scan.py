@@ -7,17 +7,32 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtg_image_db.cli.arguments import Choice, codes, file, folder
+from mtg_image_db.cli.arguments import (
+    Choice,
+    Problem,
+    codes,
+    file,
+    folder,
+    output_folder,
+    promises_another,
+)
 from mtg_image_db.cli.console import Bars, answer_bytes, counted, one_line, say
 from mtg_image_db.cli.options import add_device, add_strict
 from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, Assumptions
 from mtg_image_db.collection.formats import FORMATS, render
 from mtg_image_db.errors import ImageError, NothingUsable
-from mtg_image_db.files import atomic_write
+from mtg_image_db.outputs import folder_refusal, is_plain, write_output
 
 if TYPE_CHECKING:
     from mtg_image_db.collection.scan import Scan, Sighting
     from mtg_image_db.database import Database
+
+
+_WRITTEN = {
+    "mtga": ("a deck as text", (".txt",)),
+    "cockatrice": ("a Cockatrice deck", (".cod", ".xml")),
+}
+"""What the formats that are no CSV are, and their endings."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     one_of("--to", FORMATS, "format of the collection (csv)", "csv")
     add("-o", "--out", type=file("--out"), metavar="FILE", help="the collection (standard output)")
     text = "where review.html and review.csv go (FILE-review; without --out, scan-review)"
-    add("--review", type=folder("--review"), metavar="FOLDER", help=text)
+    add("--review", type=output_folder("--review"), metavar="FOLDER", help=text)
     add("--corrections", type=Path, metavar="FILE", help="a review.csv that you filled in")
     text = "where several printings share an artwork, it is the one in these sets"
     add("--set", type=codes("--set"), default=frozenset(), metavar="CODE,CODE", help=text)
@@ -47,6 +62,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--cache", type=folder("--cache"), default="image_cache", metavar="FOLDER", help=text)
     add_device(parser)
     add_strict(parser, "a photo could not be read")
+
+
+def check(arguments: argparse.Namespace) -> list[str]:
+    """What is wrong with the arguments together."""
+    problems = []
+    out, form = arguments.out, arguments.to
+    if isinstance(out, Path) and form in FORMATS:
+        kind, endings = _WRITTEN.get(form, ("CSV", (".csv", ".txt")))
+        if why := promises_another(out, kind, *endings):
+            problems.append(f"--out {why}")
+    if arguments.review is None and not isinstance(out, Problem):
+        review = _review_of(arguments)
+        if why := folder_refusal(review):
+            problems.append(f"the review goes to {review} without --review: {why}")
+    return problems
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -62,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     # Each once: a card that is listed twice would count twice.
     out: Path | None = arguments.out
-    review = arguments.review or Path(f"{out.with_suffix('')}-review" if out else "scan-review")
+    review = _review_of(arguments)
     refuse_to_lose_answers(review, arguments.corrections)
     named = expand(arguments.images, recursive=arguments.recursive)
     photos = list({Path(name): name for name in named}.values())
@@ -80,6 +110,13 @@ def run(arguments: argparse.Namespace) -> int:
     _write(render(scan.cards, arguments.to), out)
     _summarise(scan, photos, broken, review, out)
     return 4 if arguments.strict and broken else 0
+
+
+def _review_of(arguments: argparse.Namespace) -> Path:
+    """Where the review goes: beside the collection, if that is a file."""
+    review, out = arguments.review, arguments.out
+    beside = f"{out.with_suffix('')}-review" if out and is_plain(out) else "scan-review"
+    return review or Path(beside)
 
 
 def _sightings(database: Database, photos: Sequence[str], broken: list[str]) -> Iterator[Sighting]:
@@ -130,7 +167,7 @@ def _write(data: bytes, out: Path | None) -> None:
     if out is None:
         answer_bytes(data)
         return
-    with atomic_write(out) as stream:
+    with write_output(out) as stream:
         stream.write(data)
 
 

@@ -23,13 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Verify."""
     from mtg_image_db.download.verify import verify_cache
-    from mtg_image_db.files import write_json
+    from mtg_image_db.outputs import write_json_output
 
     report = verify_cache(
         arguments.cache, fix=arguments.fix, wait=not arguments.no_wait, progress=Bars()
     )
     if arguments.report:
-        write_json(arguments.report, report.to_json())
+        write_json_output(arguments.report, report.to_json())
+        say(f"Report: {arguments.report}")
     invalid = len(report.invalid)
     say(f"{counted(report.total, 'image')}: {report.total - invalid:,} valid, {invalid:,} invalid.")
     for file in report.invalid[:10]:

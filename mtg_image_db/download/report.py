@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mtg_image_db.download.ledger import Ledger
 from mtg_image_db.download.options import DownloadOptions, DownloadSummary
-from mtg_image_db.files import atomic_write
+from mtg_image_db.outputs import write_output
 
 
 def write_report(path: Path, summary: DownloadSummary, options: DownloadOptions) -> None:
@@ -36,7 +36,7 @@ def write_report(path: Path, summary: DownloadSummary, options: DownloadOptions)
         "interrupted": summary.interrupted,
         "stopped": summary.stopped.message if summary.stopped else None,
     }
-    with atomic_write(path) as stream, Ledger(options.cache) as ledger:
+    with write_output(path) as stream, Ledger(options.cache) as ledger:
         stream.write(json.dumps(head, indent=1).encode()[:-2] + b',\n "outcomes": [')
         separator = b"\n  "
         for outcome in ledger.outcomes():

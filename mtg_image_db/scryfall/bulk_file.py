@@ -7,7 +7,6 @@ process, costs only the rest (RFC 9110 §13.1.5, If-Range).
 from __future__ import annotations
 
 import gzip
-import os
 import re
 import zlib
 from collections.abc import Iterator, Mapping
@@ -18,8 +17,10 @@ import requests
 from mtg_image_db.errors import SnapshotError
 from mtg_image_db.files import (
     atomic_write,
+    open_to_append,
     read_json_object,
     storage_errors,
+    sync_file,
     sync_folder,
     write_json,
 )
@@ -150,14 +151,13 @@ class _Partial:
 
     def append(self, response: requests.Response, progress: Progress) -> None:
         progress.advance(self.size)
-        with storage_errors(self._path), self._path.open("ab") as stream:
+        with storage_errors(self._path), open_to_append(self._path) as stream:
             while piece := response.raw.read(_CHUNK, decode_content=False):
                 stream.write(piece)
                 progress.advance(len(piece))
                 if stream.tell() > LARGEST_FILE:
                     raise _too_large()
-            stream.flush()
-            os.fsync(stream.fileno())
+            sync_file(stream)
 
     def count_rows(self) -> int:
         """Unpack the whole file, counting lines; a damaged one is removed."""

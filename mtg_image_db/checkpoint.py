@@ -8,6 +8,7 @@ cannot move it to another card.
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,11 +16,15 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtg_image_db.files import atomic_write, make_folder, read_json_object, write_json
+from mtg_image_db.files import atomic_write, make_folder, part_of, read_json_object, write_json
 from mtg_image_db.progress import Progress
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+_META = "checkpoint_meta.json"
+_NAME = re.compile(rf"shard-\d{{6,}}\.npz|{re.escape(_META)}")
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,10 @@ class Checkpoint:
         self._next = 0
         self._described = False
         self.precision: str | None = None
+        if folder.is_symlink():
+            self._set_aside("would be written where a link leads")
+        elif self._shards() and not self._own():
+            self._set_aside("are not this program's, or lost what says so")
         if not resume:
             self.discard()
         self._resume()
@@ -124,7 +133,7 @@ class Checkpoint:
 
     def batches(self) -> Iterator[tuple[list[str], NDArray[Any]]]:
         """Yield all keys and rows [B, …], a shard at a time."""
-        for path in sorted(self._folder.glob("shard-*.npz")):
+        for path in self._shards():
             shard = _read_shard(path, self.rows)
             if shard is not None:
                 yield shard
@@ -135,16 +144,39 @@ class Checkpoint:
 
     def discard(self) -> None:
         """Remove the shards, and nothing else: their rows are published, or not wanted."""
-        for pattern in ("shard-*.npz*", "checkpoint_meta.json*"):
-            for path in self._folder.glob(pattern):
-                path.unlink(missing_ok=True)
+        if not self._own():
+            return
+        # The one that says whose they are goes last: a kill in between leaves no strangers.
+        for path in sorted(self._files(), key=lambda path: path.name == _META):
+            path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # it holds files of somebody else, or is not there
             self._folder.rmdir()
+
+    def _files(self) -> list[Path]:
+        """What lies in the folder under names of this program's making."""
+        there = self._folder.iterdir() if self._folder.is_dir() else ()
+        return sorted(path for path in there if _NAME.fullmatch(part_of(path.name) or path.name))
+
+    def _shards(self) -> list[Path]:
+        return [path for path in self._files() if path.suffix == ".npz"]
+
+    def _own(self) -> bool:
+        """Whether this program made the folder: what somebody has put there says nothing of it."""
+        meta = read_json_object(self._folder / _META) or {}
+        return {"version", "made_by"} <= set(meta)
+
+    def _set_aside(self, why: str) -> None:
+        aside = self._folder.with_name(f"{self._folder.name}-{time.time_ns():x}")
+        self._folder.replace(aside)
+        self._progress.note(
+            f"The {self.rows.name} in {self._folder} {why}; that folder is now {aside}. Remove it "
+            "if you do not need it."
+        )
 
     def _write_meta(self) -> None:
         make_folder(self._folder)
         write_json(
-            self._folder / "checkpoint_meta.json",
+            self._folder / _META,
             {
                 "version": 2,
                 "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -154,18 +186,13 @@ class Checkpoint:
         )
 
     def _resume(self) -> None:
-        shards = sorted(self._folder.glob("shard-*.npz"))
+        shards = self._shards()
         if not shards:
             self.discard()
             return
-        meta = read_json_object(self._folder / "checkpoint_meta.json") or {}
+        meta = read_json_object(self._folder / _META) or {}
         if meta.get("made_by") != self.rows.made_by:
-            aside = self._folder.with_name(f"{self._folder.name}-{time.time_ns():x}")
-            self._folder.replace(aside)
-            self._progress.note(
-                f"The checkpoint's {self.rows.name} were made in another way (another encoder or "
-                f"version); it is set aside in {aside}. Remove that folder if you do not need it."
-            )
+            self._set_aside("were made in another way (another encoder or version)")
             return
         precision = meta.get("precision")
         self.precision = precision if isinstance(precision, str) else None

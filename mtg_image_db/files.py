@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
+from functools import cache
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -73,7 +74,7 @@ def sync_folder(path: Path) -> None:
     try:
         handle = os.open(path, os.O_RDONLY)
     except PermissionError as error:  # it may be written, but not listed
-        _warn_unsynced(error)
+        _warn_unsynced(error.errno)
         return
     try:
         _sync(handle)
@@ -93,17 +94,18 @@ def _sync(handle: int) -> None:
     except OSError as error:
         if error.errno not in _UNABLE:
             raise
-        _warn_unsynced(error)
+        _warn_unsynced(error.errno)
 
 
-def _warn_unsynced(error: OSError) -> None:
-    """Say that the disk does not promise to keep what is written; Python says it once."""
-    reason = os.strerror(error.errno) if error.errno else str(error)
+@cache
+def _warn_unsynced(number: int | None) -> None:
+    """Say once that the disk does not promise to keep what is written."""
+    reason = os.strerror(number) if number else "no reason given"
     warnings.warn(
         f"The disk does not confirm what is written ({reason}). The work goes on; after a power "
-        "cut, the last files may be missing. If so, run the same command again.",
+        "cut, the last files may be missing: then run the same command again.",
         StorageWarning,
-        stacklevel=1,  # always the same line: so it is said once, whatever is written
+        stacklevel=1,
     )
 
 

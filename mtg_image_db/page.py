@@ -56,6 +56,14 @@ def small_jpeg(picture: Image.Image, longest: int = 336) -> bytes:
     """A picture as small as a page shows cards, its sides at most `longest` pixels."""
     small = picture.convert("RGB")
     small.thumbnail((longest, longest))
+    return jpeg(small)
+
+
+def jpeg(picture: Image.Image, quality: int = 80) -> bytes:
+    """A picture as the bytes of a file.
+
+    Made in memory: Pillow writes a JPEG past Python's files, and cannot say that a disk is full.
+    """
     stream = io.BytesIO()
-    small.save(stream, "JPEG", quality=80)
+    picture.save(stream, "JPEG", quality=quality)
     return stream.getvalue()

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mtg_image_db.arrays import save_array
 from mtg_image_db.errors import DatabaseError
 from mtg_image_db.files import parse_json
 
@@ -30,7 +31,7 @@ def write_records(path: Path, lines: Iterable[bytes]) -> int:
         for line in lines:
             stream.write(line + b"\n")
             offsets.append(offsets[-1] + len(line) + 1)
-    np.save(offsets_path(path), np.asarray(offsets, dtype=np.int64))
+    save_array(offsets_path(path), np.asarray(offsets, dtype=np.int64))
     return len(offsets) - 1
 
 

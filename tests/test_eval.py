@@ -15,10 +15,10 @@ from PIL import Image, ImageFilter
 from mtg_image_db import BuildOptions, CardAnswer, CardFace, InvalidArguments, Match, build_database
 from mtg_image_db.demo.cards import sample_cards
 from mtg_image_db.demo.double import ScryfallDouble
-from mtg_image_db.demo.run import _jpeg
 from mtg_image_db.evaluation.fit import fit
 from mtg_image_db.evaluation.labels import LabelledCard, LabelledPhoto, plain_name, read_labels
 from mtg_image_db.evaluation.scores import Outcome, Share, figures, judge
+from mtg_image_db.page import jpeg
 from mtg_image_db.recognise.verdict import Verdict
 
 
@@ -28,7 +28,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("eval")
     cards = [sample for sample in sample_cards(16) if len(sample.faces) == 1]
     *kept, absent = cards
-    images = {f"{sample.card['id']}/front": _jpeg(sample.faces[0]) for sample in kept}
+    images = {f"{sample.card['id']}/front": jpeg(sample.faces[0], 90) for sample in kept}
     with ScryfallDouble([sample.card for sample in kept], images) as double:
         fill_cache(double, folder / "image_cache")
     build_database(BuildOptions(cache=folder / "image_cache", out=folder / "index_out"))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtg_image_db import __version__, parts
+from mtg_image_db.arrays import new_array, save_array
 from mtg_image_db.build.options import BuildOptions, BuildSummary
 from mtg_image_db.build.plan import Plan, PlannedFace
 from mtg_image_db.build.reuse import Predecessor
@@ -45,18 +46,14 @@ def write_rows(
     rows_of: dict[str, list[int]] = defaultdict(list)
     for row, face in enumerate(faces):
         rows_of[face.key].append(row)
-    array = np.lib.format.open_memmap(
-        path,
-        mode="w+",
-        dtype=np.dtype(checkpoint.rows.dtype),
-        shape=(len(faces), *checkpoint.rows.shape),
-    )
-    if before is not None:
-        before.copy(rows_of, np.load(before.database.folder / path.name, mmap_mode="r"), array)
-    for keys, some in checkpoint.batches():
-        for key, row in zip(keys, some, strict=True):
-            array[rows_of.get(key, [])] = row
-    array.flush()
+    shape = (len(faces), *checkpoint.rows.shape)
+    with new_array(path, checkpoint.rows.dtype, shape) as array:
+        if before is not None:
+            before.copy(rows_of, np.load(before.database.folder / path.name, mmap_mode="r"), array)
+        for keys, some in checkpoint.batches():
+            pairs = [(old, new) for old, key in enumerate(keys) for new in rows_of.get(key, ())]
+            old, new = np.asarray(pairs, dtype=np.int64).reshape(-1, 2).T
+            array.put(new, some[old])
 
 
 class DistinctVectors:
@@ -108,7 +105,7 @@ def write_distinct(folder: Path) -> DistinctVectors:
                 suggestion="Run `mtg-db build --no-resume`.",
             )
     distinct = DistinctVectors(vectors)
-    np.save(folder / parts.SAME, distinct.same)
+    save_array(folder / parts.SAME, distinct.same)
     return distinct
 
 

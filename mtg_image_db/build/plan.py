@@ -8,10 +8,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import IO, Any
 
 from mtg_image_db.build.options import BuildOptions, BuildSummary
 from mtg_image_db.download.ledger import Ledger, Outcome
+from mtg_image_db.files import storage_errors
 from mtg_image_db.progress import Progress
 from mtg_image_db.scryfall.faces import CardFace, faces_of, to_line
 from mtg_image_db.scryfall.rows import RowCount, read_rows
@@ -50,10 +52,13 @@ class Plan:
     ----------
     spool
         A temporary file for the lines of metadata: 540,000 of them would fill 600 MB of memory.
+    folder
+        Where it lies.
     """
 
-    def __init__(self, spool: IO[bytes]) -> None:
+    def __init__(self, spool: IO[bytes], folder: Path) -> None:
         self._spool = spool
+        self._folder = folder
         self.faces: list[PlannedFace] = []
         self.printings: dict[str, list[bytes]] = defaultdict(list)
 
@@ -66,7 +71,13 @@ class Plan:
         artwork = sys.intern(face.illustration_id)
         place = self._spool.tell()
         self.faces.append(PlannedFace(face.face_id, last.path, last.sha256, artwork, place))
-        self._spool.write(line + b"\n")
+        with storage_errors(self._folder):
+            self._spool.write(line + b"\n")
+
+    def finish(self) -> None:
+        """Write what is still in memory, so that a full disk is told now."""
+        with storage_errors(self._folder):
+            self._spool.flush()
 
     def add_printings(self, faces: list[CardFace]) -> None:
         """Take in that these are printings of their artworks."""
@@ -101,7 +112,7 @@ def plan_faces(
 
     Of a face that several snapshots know, the newest says what is known about it.
     """
-    plan = Plan(spool)
+    plan = Plan(spool, options.out)
     seen: set[str] = set()
     for snapshot in sorted(found, key=lambda s: s.updated_at, reverse=True):
         chosen = options.kind in (None, snapshot.kind)
@@ -127,6 +138,7 @@ def plan_faces(
                         _consider(options, outcomes.get(face.face_id), face, plan, summary)
         progress.finish()
         summary.rows += count
+    plan.finish()
     plan.faces.sort(key=lambda face: face.face_id)
     if options.limit is not None and len(plan.faces) > options.limit:
         summary.left_out["over --limit"] += len(plan.faces) - options.limit

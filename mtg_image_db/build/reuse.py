@@ -7,6 +7,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mtg_image_db.arrays import ArrayFile
 from mtg_image_db.build.options import BuildSummary
 from mtg_image_db.build.plan import Plan, PlannedFace
 from mtg_image_db.database import Database
@@ -14,6 +15,7 @@ from mtg_image_db.encoders import Fingerprint
 from mtg_image_db.errors import MissingInput, MtgDbError
 from mtg_image_db.files import sha256_file
 from mtg_image_db.progress import Progress
+from mtg_image_db.publication import generations
 from mtg_image_db.recognise.features import MADE_BY as FEATURES_MADE_BY
 
 if TYPE_CHECKING:
@@ -49,7 +51,12 @@ class Predecessor:
                     progress.note(f"The database in {out} is not reused: {name} was changed.")
                     return None
             return cls(database)
-        except MissingInput:
+        except MissingInput as error:
+            if generations(out):
+                progress.note(
+                    f"{error.message}: the vectors of what lies there are not reused, and it is "
+                    f"removed when the new one is complete. {error.suggestion}"
+                )
             return None
         except (MtgDbError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             progress.note(f"The database in {out} is not reused: {error}")
@@ -71,9 +78,7 @@ class Predecessor:
         made = self.database.manifest.raw["parameters"].get("local_features")
         return self.database.local_features is not None and made == FEATURES_MADE_BY
 
-    def copy(
-        self, rows_of: dict[str, list[int]], source: NDArray[Any], target: NDArray[Any]
-    ) -> None:
+    def copy(self, rows_of: dict[str, list[int]], source: NDArray[Any], target: ArrayFile) -> None:
         """Copy the row of each known image in one of its arrays to the rows of this image."""
         import numpy as np
 
@@ -81,7 +86,7 @@ class Predecessor:
         table = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
         for start in range(0, len(table), _COPY_ROWS):
             old, new = table[start : start + _COPY_ROWS].T
-            target[new] = source[old]
+            target.put(new, source[old])
 
     def count_changes(self, plan: Plan, faces: list[PlannedFace], summary: BuildSummary) -> None:
         """Count in `summary` what is new, changed and gone."""

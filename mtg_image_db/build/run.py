@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import replace
+from pathlib import Path
+from typing import IO
 
 from mtg_image_db import parts
 from mtg_image_db.build.encode import choose_tuning, encode_missing, perturbed_queries
@@ -22,7 +24,7 @@ from mtg_image_db.checkpoint import Checkpoint, Rows
 from mtg_image_db.download.ledger import Ledger
 from mtg_image_db.encoders import Encoder, EncoderChoice, Fingerprint, load_encoder
 from mtg_image_db.errors import EncoderError, NothingUsable
-from mtg_image_db.files import exclusive, make_folder
+from mtg_image_db.files import exclusive, make_folder, storage_errors
 from mtg_image_db.progress import Progress, Silent
 from mtg_image_db.publication import new_generation, sweep
 from mtg_image_db.recognise.features import MADE_BY, POINT_BYTES, POINTS
@@ -66,7 +68,7 @@ def build_database(
     make_folder(options.out)
     with (
         exclusive(options.out, "build", wait=options.wait, on_wait=waiting),
-        tempfile.TemporaryFile(dir=options.out) as spool,
+        _spool(options.out) as spool,
     ):
         with Ledger(options.cache) as ledger:
             plan = plan_faces(options, found, ledger, spool, summary, progress)
@@ -81,6 +83,12 @@ def build_database(
         if options.onnx and not replace(options.encoder, device="auto").by_onnx:
             _export(encoder, progress)
     return summary
+
+
+def _spool(folder: Path) -> IO[bytes]:
+    """A temporary file in a folder: the system's own may be too small, or not be there."""
+    with storage_errors(folder):
+        return tempfile.TemporaryFile(dir=folder)
 
 
 def _export(encoder: Encoder, progress: Progress) -> None:

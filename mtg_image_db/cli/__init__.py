@@ -11,11 +11,11 @@ import warnings
 from _thread import interrupt_main
 from collections.abc import Sequence
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from mtg_image_db.cli.console import print_error, say
 from mtg_image_db.cli.parser import parse_arguments
-from mtg_image_db.errors import InternalError, MtgDbError
+from mtg_image_db.errors import InternalError, MtgDbError, StorageWarning
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Third parties' warnings are for developers; ours are printed as messages.
     if not debug:
         warnings.simplefilter("ignore")
+    warnings.simplefilter("always", StorageWarning)
+    warnings.showwarning = _show_warning
     try:
         arguments = parse_arguments(argv)
         if not debug:
@@ -76,6 +78,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     if any(not thread.daemon for thread in others):
         _leave(code)
     return code
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    if issubclass(category, StorageWarning):
+        say(f"WARNING: {message}")
+    else:
+        (file or sys.stderr).write(
+            warnings.formatwarning(message, category, filename, lineno, line)
+        )
 
 
 def _leave(code: int) -> NoReturn:

@@ -1,7 +1,7 @@
 """Remove cached files that nothing needs any more.
 
-These are images of cards gone from Scryfall, files without a record, and what killed runs left
-half-written. They are listed first.
+These are images of cards gone from Scryfall, images without a record, and what killed runs left
+half-written. They are listed first. Files of yours in the cache are left alone.
 """
 
 from __future__ import annotations

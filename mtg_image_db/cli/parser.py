@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from mtg_image_db import __version__
 from mtg_image_db.cli.arguments import Problem
+from mtg_image_db.cli.console import answer
 from mtg_image_db.errors import InvalidArguments
 
 COMMANDS = {
@@ -44,6 +45,10 @@ class Parser(argparse.ArgumentParser):
         elif "required: COMMAND" in message:
             message = f"a command is missing: {', '.join(COMMANDS)} (mtg-db --help tells more)"
         raise InvalidArguments([message])
+
+    def _print_message(self, message: str, file: object = None) -> None:  # noqa: ARG002
+        """Print the help; argparse itself is silent where it cannot."""
+        answer(message.rstrip("\n"))
 
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:

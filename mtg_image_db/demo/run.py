@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +17,8 @@ from mtg_image_db.demo.distort import as_photographed
 from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.download.options import DownloadOptions
 from mtg_image_db.errors import StorageError
-from mtg_image_db.files import make_folder
-from mtg_image_db.page import small_jpeg
+from mtg_image_db.files import atomic_write, make_folder, storage_errors
+from mtg_image_db.page import jpeg, small_jpeg
 from mtg_image_db.scryfall.faces import FaceFilter
 from mtg_image_db.sheet import SheetEntry, contact_sheet
 
@@ -75,10 +74,11 @@ def demo_stage(folder: Path, count: int = 64) -> Iterator[Stage]:
             suggestion="Name another folder with --folder.",
         )
     make_folder(folder)
-    (folder / _MARK).touch()
+    with suppress(FileExistsError), storage_errors(folder):
+        (folder / _MARK).open("xb").close()
     cards = sample_cards(count)
     pictures = _pictures(cards)
-    images = {key: _jpeg(picture) for key, picture in pictures.items()}
+    images = {key: jpeg(picture, 90) for key, picture in pictures.items()}
     with ScryfallDouble([sample.card for sample in cards], images, retry_after=1) as double:
         plain = [s.card["id"] for s in cards if len(s.faces) == 1 and not s.card.get("digital")]
         double.inject(plain[3], faults.too_many_requests(1))
@@ -95,7 +95,8 @@ def ask(stage: Stage, database: Database) -> Questions:
     for number, face in enumerate(database.faces()):
         photo = as_photographed(stage.pictures[picture_key(face.face_id)], seed=number)
         path = photos / f"{face.set}-{number:03d}.jpg"
-        photo.save(path, quality=90)
+        with atomic_write(path, durable_name=False) as stream:
+            stream.write(jpeg(photo, 90))
         [answer] = database.query(path, k=1)
         best = answer.matches[0].face
         entries.append(
@@ -111,7 +112,8 @@ def ask(stage: Stage, database: Database) -> Questions:
     right = sum(entry.right for entry in entries)
     heading = f"mtg-db demo: {right} of {len(entries)} distorted copies named (left: asked)"
     sheet = stage.folder / "contact_sheet.png"
-    contact_sheet(entries, heading).save(sheet)
+    with atomic_write(sheet) as stream:
+        contact_sheet(entries, heading).save(stream, "PNG")
     return Questions(len(entries), right, sheet)
 
 
@@ -127,9 +129,3 @@ def _pictures(cards: Sequence[SampleCard]) -> dict[str, Image.Image]:
         for sample in cards
         for side, picture in zip(("front", "back"), sample.faces, strict=False)
     }
-
-
-def _jpeg(picture: Image.Image) -> bytes:
-    stream = io.BytesIO()
-    picture.save(stream, "JPEG", quality=90)
-    return stream.getvalue()

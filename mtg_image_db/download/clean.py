@@ -6,12 +6,13 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from mtg_image_db.download.ledger import Ledger
-from mtg_image_db.files import exclusive, storage_errors
+from mtg_image_db.download.ledger import PLAN, Ledger, is_image_path
+from mtg_image_db.download.pauses import PAUSES
+from mtg_image_db.files import exclusive, part_of, storage_errors
 from mtg_image_db.progress import Progress, Silent
 from mtg_image_db.scryfall.faces import faces_of
 from mtg_image_db.scryfall.rows import read_rows
-from mtg_image_db.scryfall.snapshot import bulk_folder, snapshots
+from mtg_image_db.scryfall.snapshot import half_written, snapshots
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,9 @@ class Leftover:
 def find_leftovers(cache: Path, progress: Progress | None = None) -> list[Leftover]:
     """List what a cache no longer needs: nothing is changed.
 
-    These are images of faces that no snapshot knows any more, files no face of the ledger has, and
-    what killed runs left half-written.
+    These are images of faces that no snapshot knows any more, images no face of the ledger has, and
+    what killed runs left half-written. Files that bear no name as this program gives them are not
+    looked at.
 
     Raises
     ------
@@ -46,12 +48,14 @@ def find_leftovers(cache: Path, progress: Progress | None = None) -> list[Leftov
     with Ledger(cache) as ledger:
         faces = {outcome.path: outcome.face_id for outcome in ledger.outcomes() if outcome.path}
     found = []
-    parts = [*cache.glob("*.part"), *bulk_folder(cache).glob("*.part")]
+    parts = half_written_beside(cache)
     for path in sorted([*(cache / "images").glob("*/*"), *parts]):
         name = path.relative_to(cache).as_posix()
         face_id = faces.get(name, "")
-        if name.endswith(".part"):
+        if path in parts or is_image_path(part_of(name)):
             reason = "half-written"
+        elif not is_image_path(name):
+            continue  # whatever it is, it is somebody's
         elif not face_id:
             reason = "not in the ledger"
         elif face_id not in known:
@@ -65,6 +69,12 @@ def find_leftovers(cache: Path, progress: Progress | None = None) -> list[Leftov
         if stat.S_ISREG(status.st_mode):
             found.append(Leftover(name, reason, status.st_size, face_id))
     return found
+
+
+def half_written_beside(cache: Path) -> list[Path]:
+    """What killed runs left in a cache beside its images, by the names that this program gives."""
+    own = [path for path in cache.glob("*.part") if part_of(path.name) == PAUSES]
+    return [*own, *(path for path in [cache / PLAN] if path.exists()), *half_written(cache)]
 
 
 def remove_leftovers(cache: Path, leftovers: list[Leftover], *, wait: bool = True) -> None:

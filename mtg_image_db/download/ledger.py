@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mtg_image_db.errors import MissingInput, StorageError
+from mtg_image_db.files import storage_errors
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS image (
@@ -36,7 +37,33 @@ CREATE TABLE IF NOT EXISTS image (
 _IMAGE_NAME = re.compile(
     r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(-face-\d+)?\.[0-9a-f]{10}\.(jpg|png|webp|img)"
 )
-_FOLDER = re.compile(r"images/[0-9a-f]{2}/")
+_FOLDER = re.compile(r"images/([0-9a-f]{2})/")
+_FILES = ("ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "ledger.sqlite-journal")
+PLAN = "download-plan.sqlite"
+"""What a download plans to do; only while one runs."""
+_MEANINGS = {
+    "database or disk is full": (
+        "Cannot write: the disk is full",
+        "Free some space and run the same command again.",
+    ),
+    "attempt to write a readonly database": (
+        "Cannot write: the ledger of the image cache is read-only",
+        "Make the file and its folder writable, or name another folder with --cache.",
+    ),
+    "unable to open database file": (
+        "The ledger of the image cache cannot be opened",
+        "Check that you may read and write the file and its folder.",
+    ),
+    "disk I/O error": (
+        "The disk reports an error at the ledger of the image cache",
+        "Look whether it is full, or over a quota or a size limit (ulimit -f); else check it.",
+    ),
+    "is locked": (
+        "Another program holds the ledger of the image cache",
+        "End that program, or wait for it, and run the same command again.",
+    ),
+}
+"""What SQLite says of trouble other than damage, what it means, and what to do."""
 _SELECT = "SELECT face_id, url, path, bytes, sha256, reason, error FROM image"
 
 
@@ -97,14 +124,13 @@ def image_paths(cache: Path, face_id: str) -> list[Path]:
     return sorted((cache / "images" / face_id[:2]).glob(f"{name}.*"))
 
 
-def is_image_name(name: str) -> bool:
-    """Whether a file is named as `image_path` names files: others are somebody else's."""
-    return _IMAGE_NAME.fullmatch(name) is not None
-
-
-def _is_image_path(path: str) -> bool:
+def is_image_path(path: str) -> bool:
+    """Whether a path is one as `image_path` makes them: other files are somebody else's."""
     folder = _FOLDER.match(path)
-    return folder is not None and is_image_name(path[folder.end() :])
+    if folder is None:
+        return False
+    name = path[folder.end() :]
+    return name.startswith(folder[1]) and _IMAGE_NAME.fullmatch(name) is not None
 
 
 class Ledger:
@@ -115,11 +141,12 @@ class Ledger:
     MissingInput
         There is no ledger and `create` is false.
     StorageError
-        The file is damaged or cannot be written.
+        The file is damaged, is a link, or cannot be written.
     """
 
     def __init__(self, cache: Path, *, create: bool = False) -> None:
-        self.path = cache / "ledger.sqlite"
+        self.path = cache / _FILES[0]
+        self._planning = False
         if not create and not self.path.is_file():
             if (cache / "images").is_dir():
                 raise MissingInput(
@@ -133,10 +160,13 @@ class Ledger:
                 details="a cache is made by `mtg-db download`",
                 suggestion="Run `mtg-db download` first, or name the right folder with --cache.",
             )
+        self._refuse_links()
         with self._storage_errors():
             address = self.path.absolute().as_uri() + ("" if create else self._as_it_stands())
             self._db = sqlite3.connect(address, timeout=60.0, isolation_level=None, uri=True)
             self._db.execute("PRAGMA synchronous = FULL")
+            # The folder for temporary files may be full, or not be there.
+            self._db.execute("PRAGMA temp_store = MEMORY")
             if create:
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._db.executescript(_SCHEMA)
@@ -153,6 +183,19 @@ class Ledger:
         trace: TracebackType | None,
     ) -> None:
         self._db.close()
+        if self._planning:
+            (self.path.parent / PLAN).unlink(missing_ok=True)
+
+    def _refuse_links(self) -> None:
+        """Raise where SQLite would write to another file than the cache's own."""
+        for name in _FILES:
+            if (path := self.path.with_name(name)).is_symlink():
+                raise StorageError(
+                    f"{path} is a link",
+                    details="what is written to the ledger would be written to another file",
+                    suggestion="Move that file here in its place, or remove the link and run "
+                    "`mtg-db download`: valid images are recognised, not fetched again.",
+                )
 
     def _as_it_stands(self) -> str:
         """What lets SQLite read where it cannot write: it puts files of its own beside."""
@@ -165,23 +208,29 @@ class Ledger:
         try:
             yield
         except sqlite3.Error as error:
-            raise self._unusable(str(error)) from error
+            raise self._failure(str(error)) from error
 
-    def _unusable(self, why: str) -> StorageError:
+    def _failure(self, what: str) -> StorageError:
+        """What SQLite's message means. Its texts are fixed; Python tells its codes from 3.11 on."""
+        for text, (message, remedy) in _MEANINGS.items():
+            if text in what:
+                return StorageError(message, details=f"{self.path}: {what}", suggestion=remedy)
+        return self._damaged(what)
+
+    def _damaged(self, why: str) -> StorageError:
         return StorageError(
-            "The ledger of the image cache cannot be used",
+            "The ledger of the image cache is damaged",
             details=f"{self.path}: {why}",
-            suggestion="If the disk is full, free some space; if the folder is read-only, use "
-            "one that can be written. If the file is damaged, move it away and run "
-            "`mtg-db download`: valid images are recognised, not fetched again.",
+            suggestion="Move it away and run `mtg-db download`: valid images are recognised, not "
+            "fetched again.",
         )
 
     def _outcome(self, row: tuple[Any, ...]) -> Outcome:
         """The outcome that a row holds; SQLite keeps neither its types nor what a path is."""
         face_id, url, path, size, *texts = row
         texts_only = all(isinstance(text, str) for text in (face_id, url, path, *texts))
-        if not texts_only or not isinstance(size, int) or not (path == "" or _is_image_path(path)):
-            raise self._unusable(f"a row is damaged: {row!r:.300}")
+        if not texts_only or not isinstance(size, int) or not (path == "" or is_image_path(path)):
+            raise self._damaged(f"a row is damaged: {row!r:.300}")
         return Outcome(*row)
 
     def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
@@ -236,8 +285,8 @@ class Ledger:
         """Remove the rows of some faces."""
         self._write("DELETE FROM image WHERE face_id = ?", ((face_id,) for face_id in face_ids))
 
-    # The plan of a run lives in a temporary table: SQLite keeps it on disk, so 540,000 faces
-    # cost no memory, and it joins with the outcomes.
+    # The plan of a run lives in a database of its own, in the cache: 540,000 faces cost no memory,
+    # and it joins with the outcomes. Whoever plans holds the cache for itself.
 
     def plan(self, wanted: Iterable[tuple[str, str, str]]) -> int:
         """Set the plan to (face id, URL, label) rows; return how many ids came twice."""
@@ -249,20 +298,30 @@ class Ledger:
                 given += 1
                 yield row
 
+        path = self.path.with_name(PLAN)
+        with storage_errors(path):
+            # Made anew: a killed run's may lie there, or a link.
+            path.unlink(missing_ok=True)
+            path.open("xb").close()
+        self._planning = True
         with self._storage_errors():
-            self._db.execute("CREATE TEMP TABLE plan (face_id TEXT PRIMARY KEY, url, label)")
-        self._write("INSERT OR IGNORE INTO temp.plan VALUES (?, ?, ?)", counted())
+            self._db.execute("ATTACH ? AS plan", (path.absolute().as_uri(),))
+            # Nothing of it outlives the run.
+            self._db.execute("PRAGMA plan.journal_mode = MEMORY")
+            self._db.execute("PRAGMA plan.synchronous = OFF")
+            self._db.execute("CREATE TABLE plan.face (face_id TEXT PRIMARY KEY, url, label)")
+        self._write("INSERT OR IGNORE INTO plan.face VALUES (?, ?, ?)", counted())
         return given - self.plan_size()
 
     def plan_size(self) -> int:
         """How many faces the plan has."""
-        return int(self._rows("SELECT count(*) FROM temp.plan")[0][0])
+        return int(self._rows("SELECT count(*) FROM plan.face")[0][0])
 
     def planned(self) -> Iterator[Planned]:
         """Yield the plan ordered by face id, page by page, so that it may change meanwhile."""
         query = (
             "SELECT p.face_id, p.url, p.label, i.url, i.path, i.bytes, i.sha256, i.reason, i.error "
-            "FROM temp.plan p LEFT JOIN image i USING (face_id) "
+            "FROM plan.face p LEFT JOIN image i USING (face_id) "
             "WHERE p.face_id > ? ORDER BY p.face_id LIMIT 2000"
         )
         after = ""
@@ -276,9 +335,9 @@ class Ledger:
         """Where the next page begins. In a damaged index that may be further back, for ever."""
         last = page[-1][0]
         if not isinstance(last, str) or last <= after:
-            raise self._unusable("its rows are not in order")
+            raise self._damaged("its rows are not in order")
         return last
 
     def drop_from_plan(self, face_ids: Iterable[str]) -> None:
         """Take faces out of the plan: there is nothing to do for them."""
-        self._write("DELETE FROM temp.plan WHERE face_id = ?", ((i,) for i in face_ids))
+        self._write("DELETE FROM plan.face WHERE face_id = ?", ((i,) for i in face_ids))

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from mtg_image_db.files import read_json_object, write_json
 
-_FILE = "pauses.json"
+PAUSES = "pauses.json"
 
 
 def remember_pause(cache: Path, host: str, seconds: float) -> None:
     """Write down that `host` is not to be asked for so many seconds."""
-    pauses = read_json_object(cache / _FILE) or {}
+    pauses = read_json_object(cache / PAUSES) or {}
     pauses[host] = {"until": time.time() + seconds, "seconds": seconds}
-    write_json(cache / _FILE, pauses)
+    write_json(cache / PAUSES, pauses)
 
 
 def pauses_left(cache: Path) -> dict[str, float]:
@@ -23,7 +23,7 @@ def pauses_left(cache: Path) -> dict[str, float]:
     A clock that was set back cannot make a pause longer than it was.
     """
     left = {}
-    for host, pause in (read_json_object(cache / _FILE) or {}).items():
+    for host, pause in (read_json_object(cache / PAUSES) or {}).items():
         try:
             seconds = min(float(pause["until"]) - time.time(), float(pause["seconds"]))
         except (KeyError, TypeError, ValueError):

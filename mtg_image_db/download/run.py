@@ -14,17 +14,18 @@ from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
 
+from mtg_image_db.download.clean import half_written_beside
 from mtg_image_db.download.fetch import adopt_image, fetch_image
-from mtg_image_db.download.ledger import Ledger, Outcome, Planned
+from mtg_image_db.download.ledger import Ledger, Outcome, Planned, is_image_path
 from mtg_image_db.download.options import DownloadOptions, DownloadSummary, Failure
 from mtg_image_db.download.pauses import pauses_left, remember_pause
 from mtg_image_db.errors import MtgDbError, NothingUsable, StorageError
-from mtg_image_db.files import exclusive, make_folder, sync_folder
+from mtg_image_db.files import exclusive, make_folder, part_of, sync_folder
 from mtg_image_db.hosts import HostGate
 from mtg_image_db.progress import Progress, Silent
 from mtg_image_db.scryfall.faces import MEAN_IMAGE_BYTES, faces_of
 from mtg_image_db.scryfall.rows import RowCount, read_rows
-from mtg_image_db.scryfall.snapshot import Snapshot, bulk_folder, refresh_snapshot
+from mtg_image_db.scryfall.snapshot import Snapshot, refresh_snapshot
 from mtg_image_db.session import PoliteSession
 
 _FLUSH_SECONDS = 1.0
@@ -87,7 +88,7 @@ def download_images(options: DownloadOptions, progress: Progress | None = None) 
     try:
         with exclusive(cache, "download", wait=options.wait, on_wait=waiting):
             # What killed runs left beside the images; that among them goes when they are listed.
-            for part in (*cache.glob("*.part"), *bulk_folder(cache).glob("*.part")):
+            for part in half_written_beside(cache):
                 part.unlink(missing_ok=True)
             for host, seconds in pauses_left(cache).items():
                 gate.close_for(host, seconds)
@@ -190,7 +191,7 @@ class _Run:
             self.progress.advance()
             here, _, name = face.path.rpartition("/")
             if here != folder:
-                folder, sizes = here, _sizes_in(self.cache / here)
+                folder, sizes = here, _sizes_in(self.cache, here)
             if name not in sizes:
                 continue
             last = face.last
@@ -328,14 +329,14 @@ class _Run:
         self.flushed_at = time.monotonic()
 
 
-def _sizes_in(folder: Path) -> dict[str, int]:
-    """List a folder; what a killed run left half-written is removed on the way."""
+def _sizes_in(cache: Path, folder: str) -> dict[str, int]:
+    """List a folder of images; what a killed run left half-written is removed on the way."""
     sizes = {}
     try:
-        with os.scandir(folder) as entries:
+        with os.scandir(cache / folder) as entries:
             for entry in entries:
-                if entry.name.endswith(".part"):
-                    (folder / entry.name).unlink(missing_ok=True)
+                if is_image_path(f"{folder}/{part_of(entry.name)}"):
+                    (cache / folder / entry.name).unlink(missing_ok=True)
                 else:
                     sizes[entry.name] = entry.stat().st_size
     except FileNotFoundError:

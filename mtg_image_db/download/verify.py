@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mtg_image_db.cores import usable_cores
-from mtg_image_db.download.ledger import Ledger, is_image_name
+from mtg_image_db.download.ledger import Ledger, is_image_path
 from mtg_image_db.errors import ImageError
 from mtg_image_db.files import exclusive, storage_errors
 from mtg_image_db.images import check_bytes
@@ -115,7 +115,7 @@ def _expected(cache: Path, ledger: Ledger) -> list[_Expected]:
     known = {o.path: _Expected(o.path, o.sha256, o.face_id) for o in ledger.outcomes() if o.path}
     for path in (cache / "images").glob("*/*"):
         name = path.relative_to(cache).as_posix()
-        if name not in known and is_image_name(path.name) and path.is_file():
+        if name not in known and is_image_path(name) and path.is_file():
             known[name] = _Expected(name, "", "")
     return list(known.values())
 

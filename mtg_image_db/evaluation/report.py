@@ -11,7 +11,7 @@ from mtg_image_db.evaluation.scores import Outcome
 from mtg_image_db.files import atomic_write, make_folder
 from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH, open_photo
 from mtg_image_db.overlay import find_report
-from mtg_image_db.page import page
+from mtg_image_db.page import jpeg, page
 from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS
 
 if TYPE_CHECKING:
@@ -87,4 +87,4 @@ def _section(outcome: Outcome, folder: Path, number: int) -> str:
 
 def _save(picture: Image.Image, path: Path) -> None:
     with atomic_write(path, durable_name=False) as stream:
-        picture.save(stream, "JPEG", quality=80)
+        stream.write(jpeg(picture))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mtg_image_db.arrays import write_array
 from mtg_image_db.database import Database
 from mtg_image_db.files import atomic_write
 from mtg_image_db.progress import Progress
@@ -11,11 +12,9 @@ from mtg_image_db.progress import Progress
 
 def export(database: Database, folder: Path, progress: Progress) -> list[Path]:
     """Write ``embeddings.npy`` (float32 [N, D]) and ``meta.jsonl`` (line i describes row i)."""
-    import numpy as np
-
     vectors, records = folder / "embeddings.npy", folder / "meta.jsonl"
     with atomic_write(vectors) as stream:
-        np.save(stream, database.embeddings)
+        write_array(stream, database.embeddings)
     with atomic_write(records) as stream:
         for row in range(len(database)):
             stream.write(database.line(row))

@@ -13,8 +13,9 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from mtg_image_db.arrays import save_array
 from mtg_image_db.errors import DatabaseError
-from mtg_image_db.index.hnsw import last_line
+from mtg_image_db.index.hnsw import last_line, save_index
 from mtg_image_db.progress import Progress
 from mtg_image_db.recognise.features import unpack
 
@@ -177,8 +178,8 @@ def write_inverted(
         index.add(descriptors)
         parts.append(owners)
         progress.advance(len(np.unique(owners)))
-    faiss.write_index(index, str(path))
-    np.save(rows_path, np.concatenate(parts))
+    save_index(index, path)
+    save_array(rows_path, np.concatenate(parts))
     return True
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import requests
 
 from mtg_image_db.errors import MissingInput, NetworkError, SnapshotError
-from mtg_image_db.files import make_folder, read_json_object, write_json
+from mtg_image_db.files import make_folder, part_of, read_json_object, write_json
 from mtg_image_db.progress import Progress
 from mtg_image_db.responses import DamagedBody, is_etag, read_body
 from mtg_image_db.scryfall.bulk_file import count_rows, fetch_array, fetch_rows
@@ -28,6 +28,10 @@ FRESH_SECONDS = 24 * 3600
 """Scryfall asks that data be kept for at least a day (https://scryfall.com/docs/api)."""
 
 _LEAST_SHARE = 0.5  # of the previous snapshot's rows: fewer is a broken export
+
+
+_FILE = re.compile(rf"(?P<kind>{'|'.join(KINDS)})-\d{{1,14}}\.jsonl\.gz(\.partial(\.json)?)?")
+"""Names of snapshots, and of what has arrived of one: others are somebody else's."""
 
 
 @dataclass(frozen=True)
@@ -205,10 +209,23 @@ def _update(
         kind, file, answer.updated_at, rows, size, time.time(), etag, api_url, folder
     )
     _remember(snapshot)
-    for other in folder.glob(f"{kind}-*.jsonl.gz*"):
-        if other.name != file:
+    for other in folder.iterdir():
+        match = _FILE.fullmatch(other.name)
+        if match and match["kind"] == kind and other.name != file:
             other.unlink(missing_ok=True)
     return snapshot
+
+
+def half_written(cache: Path) -> list[Path]:
+    """What killed runs left half-written beside the snapshots. Needs the lock."""
+    folder = bulk_folder(cache)
+    records = {f"{kind}.json" for kind in KINDS}
+    there = folder.iterdir() if folder.is_dir() else ()
+    return [
+        path
+        for path in there
+        if (name := part_of(path.name)) and (name in records or _FILE.fullmatch(name))
+    ]
 
 
 def _is_whole(snapshot: Snapshot) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import os
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -157,8 +160,6 @@ def mtg_db(
     unprivileged: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     """Run the command as a user does, in a process of its own."""
-    import os
-
     finished = subprocess.run(
         [sys.executable, "-m", "mtg_image_db", *map(str, arguments)],
         cwd=cwd,
@@ -175,6 +176,29 @@ def mtg_db(
         finished.stdout.decode("utf-8"),
         finished.stderr.decode("utf-8"),
     )
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of three megabytes, where one can be mounted; `fill` leaves it without room."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)]
+    mounted = shutil.which("mount") and subprocess.run(mount, check=False, capture_output=True)
+    if not mounted or mounted.returncode:
+        pytest.skip("no disk can be mounted here")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def fill(disk: Path, *, leave: int = 0) -> None:
+    """Take all the room of a disk, but so many bytes."""
+    filler = disk / "filler"
+    filler.unlink(missing_ok=True)
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as stream:
+        while stream.write(b"x" * 4096):
+            pass
+    os.truncate(filler, filler.stat().st_size - leave)
 
 
 def _give_up_privileges() -> None:

@@ -10,6 +10,7 @@ import traceback
 import warnings
 from _thread import interrupt_main
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import NoReturn, TextIO
 
@@ -51,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if debug:
             traceback.print_exc()
         print_error(error)
+        _drop_unwritable_output()
         return error.exit_code
     except KeyboardInterrupt:
         if not interruption:
@@ -59,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = 0
     except BrokenPipeError:
         # Whoever read our output has enough (`| head`).
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_unwritable_output()
         return 0
     except Exception as error:
         if debug:
@@ -78,6 +80,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     if any(not thread.daemon for thread in others):
         _leave(code)
     return code
+
+
+def _drop_unwritable_output() -> None:
+    """Let go what standard output does not take: Python would try again when it ends."""
+    if sys.stdout is not None:
+        try:
+            sys.stdout.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _show_warning(
@@ -100,7 +111,8 @@ def _leave(code: int) -> NoReturn:
     """End the process now: all is recorded, and a thread may still wait for a silent server."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
-            stream.flush()
+            with suppress(OSError):
+                stream.flush()
     os._exit(code)
 
 

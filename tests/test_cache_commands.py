@@ -102,7 +102,7 @@ def test_a_row_that_cannot_be_is_refused_before_anything_is_removed(
 def test_rows_that_are_not_in_order_are_not_read_for_ever(cache: Path) -> None:
     path = cache / "ledger.sqlite"
     path.write_bytes(path.read_bytes().replace(card_id(11).encode(), b"!" * 36))
-    with Ledger(cache) as ledger, pytest.raises(StorageError, match="cannot be used") as caught:
+    with Ledger(cache) as ledger, pytest.raises(StorageError, match="is damaged") as caught:
         list(ledger.outcomes())
     assert "ledger.sqlite: " in caught.value.details
 
@@ -147,9 +147,9 @@ def test_without_a_cache_there_is_nothing_to_look_after(tmp_path: Path, command:
 def test_clean_lists_and_removes_what_nothing_needs(double: ScryfallDouble, cache: Path) -> None:
     double.publish([make_card(n) for n in range(1, 12)])
     download_images(download_options(double, cache))
-    folder = images(cache)[0].parent
-    (folder / "stray.jpg").write_bytes(b"x" * 10)
-    (folder / "y.jpg.123456.part").write_bytes(b"x" * 10)
+    [image, *_] = images(cache)
+    image.with_name(f"{card_id(77)}.0123456789.jpg").write_bytes(b"x" * 10)
+    image.with_name(f"{image.name}.0123456789ab.part").write_bytes(b"x" * 10)
     listed = mtg_db("clean", cwd=cache.parent, stdin=b"")
     assert listed.returncode == 0
     rows = [line.split("\t") for line in listed.stdout.splitlines()]
@@ -176,7 +176,7 @@ def test_folders_of_somebody_else_are_left_alone(cache: Path) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
 def test_a_folder_that_refuses_is_told(cache: Path) -> None:
     folder = images(cache)[0].parent
-    (folder / "stray.jpg").write_bytes(b"x")
+    (folder / f"{card_id(77)}.0123456789.jpg").write_bytes(b"x")
     for path in (cache, *cache.rglob("*")):
         path.chmod(0o777 if path.is_dir() else 0o666)
     folder.chmod(0o555)
@@ -186,7 +186,9 @@ def test_a_folder_that_refuses_is_told(cache: Path) -> None:
 
 
 def test_a_download_sweeps_what_a_killed_one_left(double: ScryfallDouble, cache: Path) -> None:
-    parts = images(cache)[0].parent / "x.jpg.123456.part", cache / "pauses.json.123456.part"
+    [image, *_] = images(cache)
+    names = image.relative_to(cache), "pauses.json", "bulk/default_cards.json"
+    parts = [cache / f"{name}.0123456789ab.part" for name in names]
     for part in parts:
         part.write_bytes(b"half")
     download_images(download_options(double, cache))

@@ -223,7 +223,7 @@ def test_a_build_reads_a_cache_that_it_may_not_write(home: Path, tmp_path: Path)
     cache.chmod(0o555)
     done = mtg_db("build", cwd=tmp_path, unprivileged=True)
     assert done.returncode == 1
-    assert "ERROR: Storage: The ledger of the image cache cannot be used" in done.stderr
+    assert "ERROR: Storage: The ledger of the image cache cannot be opened" in done.stderr
 
 
 def test_pillows_own_warning_of_large_pictures_reaches_nobody(home: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,15 @@ from mtg_image_db import (
     BuildOptions,
     Database,
     DatabaseError,
+    EncoderError,
     FaceFilter,
     MissingInput,
+    MtgDbError,
     StorageError,
     build_database,
 )
 from mtg_image_db.demo.double import ScryfallDouble
+from mtg_image_db.encoders import EncoderChoice
 from mtg_image_db.index.hnsw import Index, add_rows, new_index, save_index
 from mtg_image_db.info import info_of
 from mtg_image_db.progress import Silent
@@ -287,6 +291,87 @@ def test_a_failed_publication_leaves_the_old_generation_in_force(tmp_path: Path)
         raise RuntimeError
     assert open_current(tmp_path, lambda path: (path / "a").read_text()) == "old"
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def lose_current(out: Path, how: str) -> str:
+    """Take CURRENT away, or damage it; return the name of the generation that was in force."""
+    current = out / "CURRENT"
+    name = current.read_text().strip()
+    current.unlink()
+    if how == "names another":
+        current.write_text("20200101T000000Z-00000000\n")
+    elif how == "is damaged":
+        current.write_text("latest\n")
+    return name
+
+
+LOST = pytest.mark.parametrize("how", ["is gone", "names another", "is damaged"])
+
+
+@LOST
+def test_a_database_that_lost_current_is_offered_back(out: Path, how: str) -> None:
+    name = lose_current(out, how)
+    (out / "20990101T000000Z-ffffffff").mkdir()  # newer, and nothing is in it
+    with pytest.raises(MtgDbError) as caught:
+        Database.open(out)
+    command = f"echo {name} > {out}/CURRENT"
+    assert f"Restore it: {command}" in caught.value.suggestion
+    subprocess.run(command, shell=True, check=True)  # as a person would
+    assert len(Database.open(out)) == 20
+
+
+@LOST
+def test_a_build_that_fails_leaves_a_database_that_lost_current(
+    built: Path, out: Path, how: str
+) -> None:
+    name = lose_current(out, how)
+    (out / "20200101T000000Z-0123abcd").mkdir()
+    (out / "20200101T000000Z-0123abce.part").mkdir()
+    files = sorted(path.name for path in (out / name).iterdir())
+    choice = EncoderChoice(model="ViT-B-32", pretrained=str(out / "no such weights.pt"))
+    options = BuildOptions(cache=built.parent / "cache", out=out, encoder=choice)
+    with pytest.raises(EncoderError):
+        build_database(options)
+    with pytest.raises(KeyboardInterrupt):
+        build_database(options, encoder=PixelEncoder(fail_after=5))
+    assert sorted(path.name for path in (out / name).iterdir()) == files
+    assert sorted(path.name for path in out.glob("2020*")) == ["20200101T000000Z-0123abcd"]
+
+
+@LOST
+def test_a_build_that_succeeds_takes_its_place(built: Path, out: Path, how: str) -> None:
+    lose_current(out, how)
+    options = BuildOptions(cache=built.parent / "cache", out=out)
+    build_database(options, encoder=PixelEncoder())
+    assert len(Database.open(out)) == 20
+    assert len(list(out.glob("2*"))) == 1
+
+
+def test_of_several_databases_without_current_the_newest_comes_first(tmp_path: Path) -> None:
+    for name in ("20260101T000000Z-00000000", "20260301T000000Z-00000000"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a").write_text("there")
+    (tmp_path / "20260401T000000Z-00000000.part").mkdir()
+    with pytest.raises(MissingInput, match="No database is in force") as caught:
+        open_current(tmp_path, lambda path: (path / "a").read_text())
+    listed = "20260301T000000Z-00000000, 20260101T000000Z-00000000"
+    assert caught.value.details.endswith(listed)
+    assert "Restore the newest: echo 20260301T000000Z-00000000 > " in caught.value.suggestion
+
+
+def test_a_publication_that_fails_at_its_last_step_leaves_nothing(tmp_path: Path) -> None:
+    with new_generation(tmp_path) as folder:
+        (folder / "a").write_text("old")
+    current = (tmp_path / "CURRENT").read_bytes()
+    (tmp_path / "CURRENT").unlink()
+    (tmp_path / "CURRENT").mkdir()  # so that it cannot be replaced
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(StorageError), new_generation(tmp_path) as folder:
+        (folder / "a").write_text("new")
+    assert sorted(tmp_path.iterdir()) == before
+    (tmp_path / "CURRENT").rmdir()
+    (tmp_path / "CURRENT").write_bytes(current)
+    assert open_current(tmp_path, lambda path: (path / "a").read_text()) == "old"
 
 
 def test_a_publication_removes_older_generations(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
@@ -85,10 +87,16 @@ def build_database(
     return summary
 
 
-def _spool(folder: Path) -> IO[bytes]:
+@contextmanager
+def _spool(folder: Path) -> Iterator[IO[bytes]]:
     """A temporary file in a folder: the system's own may be too small, or not be there."""
     with storage_errors(folder):
-        return tempfile.TemporaryFile(dir=folder)
+        spool = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed below
+    try:
+        yield spool
+    finally:
+        with suppress(OSError):  # what a full disk did not take was told when it was written
+            spool.close()
 
 
 def _export(encoder: Encoder, progress: Progress) -> None:

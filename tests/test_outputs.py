@@ -215,9 +215,14 @@ def test_on_a_full_disk_every_old_file_stays(home: Path, tmp_path: Path, small_d
     review = small_disk / "review"
     review.mkdir()
     old = "id,photo,answer\n"
-    names = ("mine.csv", "sheet.png", "sheet.html", "found.png", "report.json", "figures.json")
-    names += ("review/review.csv", "review/review.html", "review/index.html", "review/0.jpg")
-    names += ("review/embeddings.npy", "review/cards.parquet", "review/embeddings.i8bin")
+    names = (
+        *("mine.csv", "sheet.png", "sheet.html", "found.png", "report.json", "figures.json"),
+        *("review/review.csv", "review/review.html"),
+        *("review/embeddings.npy", "review/embeddings.i8bin"),
+    )
+    mtg_db("eval", "labels.csv", "--report", small_disk / "report", cwd=home)
+    report = {path: path.read_bytes() for path in (small_disk / "report").iterdir()}
+    assert len(report) > 1
     for name in names:
         (small_disk / name).write_text(old)
     fill(small_disk)
@@ -230,7 +235,7 @@ def test_on_a_full_disk_every_old_file_stays(home: Path, tmp_path: Path, small_d
         ("query", "card7.jpg", "--find-report", small_disk / "found.png"),
         ("verify-cache", "--report", small_disk / "report.json"),
         ("eval", "labels.csv", "--json", small_disk / "figures.json"),
-        ("eval", "labels.csv", "--report", review),
+        ("eval", "labels.csv", "--report", small_disk / "report"),
         ("export", "--format", "npy", "--to", review),
         ("export", "--format", "browser", "--to", review),
     ):
@@ -238,6 +243,7 @@ def test_on_a_full_disk_every_old_file_stays(home: Path, tmp_path: Path, small_d
         assert done.returncode == 1, (command, done.stderr)
         assert "ERROR: Storage: Cannot write: the disk is full" in done.stderr, command
     assert {(small_disk / name).read_text() for name in names} == {old}
+    assert {path: path.read_bytes() for path in (small_disk / "report").iterdir()} == report
     assert not list(small_disk.rglob("*.part"))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -185,6 +185,7 @@ def test_a_watched_folder_s_memory_follows_no_link(
     if early:
         (folder / MEMORY).symlink_to(precious)
     arrivals = HotFolder(folder, wait=lambda: None).arrivals()
+    assert isinstance(arrivals, Generator)
     assert next(arrivals).parent == folder
     if early:
         next(arrivals)
@@ -262,3 +263,18 @@ def test_a_demo_follows_no_link(tmp_path: Path) -> None:
         pass
     assert not (tmp_path / "made").exists()
     assert stat.S_ISLNK((folder / ".mtg-db-demo").lstat().st_mode)
+
+
+def test_a_report_replaces_no_photos(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text(f"file,names\n{home / 'card7.jpg'},Card 3\n")
+    command = ("eval", tmp_path / "labels.csv", "--report", tmp_path / "report")
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "0.jpg").write_text("mine")
+    done = mtg_db(*command, cwd=home)
+    assert (done.returncode, "holds other files" in done.stderr) == (1, True), done.stderr
+    assert [path.name for path in (tmp_path / "report").iterdir()] == ["0.jpg"]
+    assert (tmp_path / "report" / "0.jpg").read_text() == "mine"
+    (tmp_path / "report" / "0.jpg").unlink()
+    for _ in range(2):
+        assert mtg_db(*command, cwd=home).returncode == 0
+    assert (tmp_path / "report" / "index.html").is_file()

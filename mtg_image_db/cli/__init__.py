@@ -12,7 +12,7 @@ from _thread import interrupt_main
 from collections.abc import Sequence
 from contextlib import suppress
 from types import FrameType
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn
 
 from mtg_image_db.cli.console import print_error, say
 from mtg_image_db.cli.parser import parse_arguments
@@ -92,19 +92,15 @@ def _drop_unwritable_output() -> None:
 
 
 def _show_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
+    message: Warning | str, category: type[Warning], *where: Any, **more: Any
 ) -> None:
     if issubclass(category, StorageWarning):
         say(f"WARNING: {message}")
     else:
-        (file or sys.stderr).write(
-            warnings.formatwarning(message, category, filename, lineno, line)
-        )
+        _show_usual_warning(message, category, *where, **more)
+
+
+_show_usual_warning = warnings.showwarning
 
 
 def _leave(code: int) -> NoReturn:

@@ -44,9 +44,11 @@ def run(arguments: argparse.Namespace) -> int:
     from mtg_image_db.encoders import load_encoder
     from mtg_image_db.evaluation.fit import fit
     from mtg_image_db.evaluation.labels import plain_name, read_labels
-    from mtg_image_db.evaluation.report import PAGE, write_report
+    from mtg_image_db.evaluation.report import PAGE, refuse_other_files, write_report
     from mtg_image_db.evaluation.scores import evaluate, to_json
 
+    if arguments.report:
+        refuse_other_files(arguments.report)
     database = Database.open(arguments.db)
     known = {plain_name(face.name) for face in database.faces()}
     photos = read_labels(arguments.labels, arguments.truth, known)

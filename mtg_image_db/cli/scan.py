@@ -48,7 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--recursive", action="store_true", help="also the folders below a folder")
     one_of("--to", FORMATS, "format of the collection (csv)", "csv")
     add("-o", "--out", type=file("--out"), metavar="FILE", help="the collection (standard output)")
-    text = "where review.html and review.csv go (FILE-review; without --out, scan-review)"
+    text = (
+        "where review.html and review.csv go (FILE-review; scan-review without --out, or where "
+        "that is a pipe or a device)"
+    )
     add("--review", type=output_folder("--review"), metavar="FOLDER", help=text)
     add("--corrections", type=Path, metavar="FILE", help="a review.csv that you filled in")
     text = "where several printings share an artwork, it is the one in these sets"

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
@@ -337,7 +338,8 @@ def _sizes_in(cache: Path, folder: str) -> dict[str, int]:
             for entry in entries:
                 if is_image_path(f"{folder}/{part_of(entry.name)}"):
                     (cache / folder / entry.name).unlink(missing_ok=True)
-                else:
+                    continue
+                with suppress(FileNotFoundError):  # a link to nothing
                     sizes[entry.name] = entry.stat().st_size
     except FileNotFoundError:
         pass

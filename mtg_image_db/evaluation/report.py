@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtg_image_db.errors import InvalidArguments
 from mtg_image_db.evaluation.scores import Outcome
 from mtg_image_db.files import atomic_write, make_folder
 from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH, open_photo
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 PAGE = "index.html"
+_TITLE = "photos in which something went wrong"
 
 _STYLE = """\
 section { border-top: 1px solid #8886; padding: 1.5rem 0; display: grid; gap: 1.5rem;
@@ -37,12 +39,23 @@ verdict is <i>none</i>.</p>
 """
 
 
+def refuse_other_files(folder: Path) -> None:
+    """Raise `InvalidArguments` where a folder holds what is no report: it could be replaced."""
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    path = folder / PAGE
+    if not path.is_file() or _TITLE.encode() not in path.read_bytes()[:1000]:
+        raise InvalidArguments(
+            [f"--report {folder} holds other files, which could be replaced: name another folder"]
+        )
+
+
 def write_report(outcomes: Sequence[Outcome], folder: Path) -> int:
     """Write the page and its pictures, or raise a `StorageError`; return how many photos it has."""
     failed = [outcome for outcome in outcomes if outcome.missed or outcome.wrong]
     make_folder(folder)
     sections = [_section(outcome, folder, number) for number, outcome in enumerate(failed)]
-    title = f"{len(failed)} of {len(outcomes)} photos in which something went wrong"
+    title = f"{len(failed)} of {len(outcomes)} {_TITLE}"
     with atomic_write(folder / PAGE) as stream:
         stream.write(page(title, _STYLE, "".join([_HOW, *sections])))
     return len(failed)

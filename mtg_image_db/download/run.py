@@ -19,7 +19,7 @@ from mtg_image_db.download.ledger import Ledger, Outcome, Planned
 from mtg_image_db.download.options import DownloadOptions, DownloadSummary, Failure
 from mtg_image_db.download.pauses import pauses_left, remember_pause
 from mtg_image_db.errors import MtgDbError, NothingUsable, StorageError
-from mtg_image_db.files import exclusive, make_folder, sync_folder
+from mtg_image_db.files import exclusive, make_folder, sync_folder, too_many_open
 from mtg_image_db.hosts import HostGate
 from mtg_image_db.progress import Progress, Silent
 from mtg_image_db.scryfall.faces import MEAN_IMAGE_BYTES, faces_of
@@ -31,7 +31,7 @@ _FLUSH_SECONDS = 1.0
 _FLUSH_COUNT = 256
 _PAGE = 5000
 _GATHER_SECONDS = 0.02
-_GRACE_SECONDS = 3.0
+_GRACE_SECONDS = 1.0
 _CHECKERS = 4
 """Threads beyond the workers, so that no connection is idle while its last image is decoded."""
 
@@ -62,8 +62,9 @@ def download_images(options: DownloadOptions, progress: Progress | None = None) 
             seconds,
         )
 
-    def trouble(host: str, reason: str) -> None:
-        progress.note(f"{host} gives no usable answer ({reason}): trying again.")
+    def trouble(host: str, reason: str, again: bool) -> None:
+        then = "trying again" if again else "what it refuses is not tried again in this run"
+        progress.note(f"{host} gives no usable answer ({reason}): {then}.")
 
     def waiting(holder: str) -> None:
         progress.note(f"Waiting for another process that holds {cache}: {holder}")
@@ -244,7 +245,7 @@ class _Run:
         except MtgDbError as error:
             summary.stopped = error
         except OSError as error:
-            summary.stopped = StorageError(
+            summary.stopped = too_many_open(error) or StorageError(
                 "The image cache cannot be used",
                 details=str(error),
                 suggestion="Check the disk and the folder's owner, then run the command again.",

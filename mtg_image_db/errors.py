@@ -162,6 +162,11 @@ class StorageError(MtgDbError):
     category = "Storage"
 
 
+def install(extra: str) -> str:
+    """How to install what an extra of this package brings; it is on no package index."""
+    return f"in a checkout of mtg-image-db, run: pip install '.[{extra}]'"
+
+
 def causes(error: BaseException) -> Iterator[BaseException]:
     """An exception, and those that led to it."""
     seen: set[int] = set()

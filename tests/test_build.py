@@ -131,8 +131,8 @@ def test_an_answer_lists_the_printings_that_share_its_artwork(tmp_path: Path) ->
 
 def test_narrowing_is_counted_by_reason(cache: Path, tmp_path: Path) -> None:
     with pytest.raises(NothingUsable) as caught:
-        build(cache, tmp_path, wanted=FaceFilter(sets=frozenset({"nope"})))
-    assert f"{COUNT} other set" in caught.value.details
+        build(cache, tmp_path, wanted=FaceFilter(sets=frozenset({"tst"}), langs=frozenset({"de"})))
+    assert f"{COUNT} other language" in caught.value.details
     with pytest.raises(NothingUsable):
         build(cache, tmp_path, limit=0)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -20,7 +23,8 @@ from mtg_image_db.errors import ImageError, MtgDbError, NetworkError
 from mtg_image_db.hosts import HostGate
 from mtg_image_db.responses import read_body
 from mtg_image_db.session import PoliteSession
-from mtg_image_db.web import fetch_picture
+from mtg_image_db.transport import Transport
+from mtg_image_db.web import fetch_picture, is_public
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX")
 
@@ -140,7 +144,7 @@ def test_a_large_file_that_drips_ends_too(dripping: Wire) -> None:
 
 def test_a_picture_of_the_web_that_drips_ends(dripping: Wire) -> None:
     # Of an error, nothing but its status is waited for.
-    with pytest.raises(ImageError, match="answer too slow|HTTP 500"):
+    with pytest.raises(ImageError, match=r"answer too slow|HTTP 500"):
         fetch_picture(f"{dripping.url}/x", allow_private=True, seconds=0.5)
 
 
@@ -239,7 +243,7 @@ def test_an_odd_redirect_fails_that_request_only(wire: Wire, location: str) -> N
     assert outcome(wire, head.encode("latin-1") + b"\r\n\r\n")
 
 
-letters = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n"), max_size=40)
+letters = st.text(st.characters(max_codepoint=255, blacklist_characters="\r\n"), max_size=40)
 urlish = st.text(st.sampled_from(list("http:/[]@?#%.:1aé\\ \t")), max_size=30)
 
 
@@ -309,3 +313,258 @@ def test_chunks_beyond_the_limit_are_not_read_whatever_length_is_announced() -> 
         with pytest.raises(NetworkError, match="over the size limit"):
             fetch(session_for(wire.url), f"{wire.url}/x")
         assert sent < 30 << 20
+
+
+# Where it may go
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("127.0.0.1", "127.1.2.3", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254"),
+        *("0.0.0.0", "0.1.2.3", "100.64.0.1", "224.0.0.1", "255.255.255.255", "240.0.0.1"),
+        *("192.0.2.1", "198.18.0.1", "::", "::1", "fe80::1%eth0", "fc00::1", "fec0::1", "ff02::1"),
+        *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1", "2001:db8::1", "100::1"),
+        *("64:ff9b::7f00:1", "64:ff9b::a00:1", "64:ff9b:1::1", "2002:7f00:1::", "2002:a00:1::1"),
+    ],
+)
+def test_addresses_that_are_not_public(address: str) -> None:
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("8.8.8.8", "93.184.215.14", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"),
+        "2002:808:808::1",
+    ],
+)
+def test_addresses_that_are_public(address: str) -> None:
+    assert is_public(address)
+
+
+def test_a_private_address_is_not_connected_to_and_open_ports_answer_like_closed_ones() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        closed = unused.getsockname()[1]
+        with listening(reply("200 OK", b"x")) as wire:
+            hosts = "127.0.0.1 localhost 2130706433 0x7f.1 127.1 0.0.0.0 [::ffff:127.0.0.1] [::1]"
+            told = set()
+            for host in hosts.split():
+                for port in (wire.port, closed):
+                    with pytest.raises(ImageError) as caught:
+                        fetch_picture(f"http://{host}:{port}/x")
+                    told.add(caught.value.message)
+            assert told == {"refused: not a public address (--allow-private)"}
+            assert wire.connections == 0
+
+
+def first_only(address: str) -> None:
+    if address != "127.0.0.1":
+        raise ImageError(f"refused: {address}")
+
+
+def test_a_redirect_to_an_address_that_may_not_be_is_not_connected_to() -> None:
+    with listening(reply("200 OK", b"x"), "127.0.0.2") as other:
+        with listening(reply("302 Found", b"", f"Location: {other.url}/y")) as own:
+            transport = Transport(
+                headers={}, timeout=(2, 2), refuse=lambda url: None, check_address=first_only
+            )
+            with pytest.raises(ImageError, match=r"refused: 127\.0\.0\.2"):
+                transport.open(f"{own.url}/x")
+            transport.close()
+        assert (own.connections, other.connections) == (1, 0)
+
+
+def test_a_host_is_told_by_its_name_although_its_address_is_connected_to() -> None:
+    with listening(reply("200 OK", b"x")) as wire:
+        checked: list[str] = []
+        transport = Transport(
+            headers={}, timeout=(2, 2), refuse=lambda url: None, check_address=checked.append
+        )
+        transport.open(f"http://localhost:{wire.port}/x").close()
+        transport.close()
+        assert f"Host: localhost:{wire.port}\r\n".encode() in wire.requests[0]
+    assert "127.0.0.1" in checked
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key and a certificate for localhost, in one PEM file."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed")
+    folder = tmp_path_factory.mktemp("certificate")
+    key, path = folder / "key.pem", folder / "both.pem"
+    text = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext"
+    command = [openssl, *text.split(), "subjectAltName=DNS:localhost", "-keyout", key, "-out", path]
+    subprocess.run(command, check=True, capture_output=True)
+    path.write_bytes(path.read_bytes() + key.read_bytes())
+    return path
+
+
+def test_certificates_are_checked_for_the_name_and_drips_end_by_tls_too(certificate: Path) -> None:
+    names: list[str] = []
+    with listening(reply("200 OK", b"x")) as wire:
+        wire.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        wire.tls.load_cert_chain(certificate)
+        wire.tls.sni_callback = lambda sock, name, context: names.append(name)
+        code = f"""
+from mtg_image_db.transport import Transport
+from test_transport import session_for, fetch
+transport = Transport(
+    headers={{}}, timeout=(5, 5), refuse=lambda url: None, check_address=lambda address: None
+)
+print(transport.open("https://localhost:{wire.port}/x").status_code)
+"""
+        done = run(code, REQUESTS_CA_BUNDLE=str(certificate))
+        assert (done.stdout, done.stderr) == ("200\n", "")
+        assert names == ["localhost"]
+        wire.answer = wire.drip(*DRIPPING["headers"])
+        code = f"""
+from mtg_image_db.errors import NetworkError
+from test_transport import session_for, fetch
+try:
+    fetch(session_for("https://localhost:{wire.port}", read=0.5), "https://localhost:{wire.port}/x")
+except NetworkError as error:
+    print(error.reason)
+"""
+        done = run(code, REQUESTS_CA_BUNDLE=str(certificate))
+        assert (done.stdout, done.stderr) == ("answer too slow\n", "")
+
+
+# What the environment names
+
+
+def download(api_url: str, cache: Path, **environment: str) -> str:
+    """What a download says that ends in an error."""
+    arguments = ["download", "--api-url", api_url, "--cache", str(cache)]
+    code = f"import sys; from mtg_image_db.cli import main; sys.exit(main({arguments!r}))"
+    done = run(code, **environment)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "sesame" not in done.stderr
+    assert "tries" not in done.stderr
+    assert done.stderr.startswith("ERROR: Network: ")
+    assert "  Suggestion: " in done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize(
+    ("proxy", "told"),
+    [
+        ("ftp://me:sesame@127.0.0.1:9", "There are no proxies of the kind ftp"),
+        ("http://me:sesame@:9", "The proxy's address is no address"),
+        ("http://me:sesame@[::1", "The proxy's address is no address"),
+        ("http://me:sesame@127.0.0.1:99999", "The proxy's address is no address"),
+        ("http://me:sesame@127.0.0.1:port", "The proxy's address is no address"),
+        ("me:sesame@a b:9", "The proxy's address is no address"),
+        (f"http://me:sesame@{'a' * 80}:9", "The proxy's address is no address"),
+        ("http://me:sesame@no-proxy.invalid:9", "The proxy's host name cannot be found"),
+    ],
+)
+def test_a_proxy_that_cannot_be_is_told_at_once(tmp_path: Path, proxy: str, told: str) -> None:
+    assert told in download("http://127.0.0.1:9", tmp_path, HTTP_PROXY=proxy, http_proxy=proxy)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("socks") is not None, reason="PySocks is installed")
+@pytest.mark.parametrize("kind", ["socks5", "socks5h", "socks4", "SOCKS4A"])
+def test_a_socks_proxy_says_which_package_it_needs(tmp_path: Path, kind: str) -> None:
+    proxy = f"{kind}://me:sesame@127.0.0.1:9"
+    said = download("http://127.0.0.1:9", tmp_path, ALL_PROXY=proxy)
+    assert "pip install pysocks" in said
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        ("407 Proxy Authentication Required", "wants a user name and a password (HTTP 407)"),
+        ("403 Forbidden", "HTTP 403"),
+    ],
+)
+def test_a_proxy_that_refuses_is_asked_once(
+    tmp_path: Path, scheme: str, status: str, told: str
+) -> None:
+    with listening(reply(status)) as wire:
+        proxy = wire.url.replace("//", "//me:sesame@")
+        settings = {"HTTP_PROXY": proxy, "http_proxy": proxy, "HTTPS_PROXY": proxy}
+        assert told in download(f"{scheme}://127.0.0.1:9", tmp_path, **settings)
+        assert len(wire.requests) == 1
+
+
+def test_a_picture_of_the_web_says_what_is_wrong_with_the_proxy() -> None:
+    code = """
+from mtg_image_db import ImageError
+from mtg_image_db.web import fetch_picture
+try:
+    fetch_picture("http://example.com/x")
+except ImageError as error:
+    print(error.message)
+"""
+    done = run(code, HTTP_PROXY="http://me:sesame@:9", http_proxy="http://me:sesame@:9")
+    assert done.stdout.startswith("cannot be fetched: The proxy's address is no address. Give it")
+    assert "sesame" not in done.stdout + done.stderr
+
+
+def test_certificates_that_are_none_are_told_at_once(tmp_path: Path) -> None:
+    text = tmp_path / "bundle.txt"
+    text.write_text("no certificate")
+    der = tmp_path / "bundle.der"
+    der.write_bytes(b"\x30\x82\x01\x0a" + bytes(200))
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        for bundle, told in (
+            (text, "holds no certificate in the PEM format"),
+            (der, "holds no certificate in the PEM format"),
+            (tmp_path / "nowhere.pem", "there is no such file or folder"),
+        ):
+            said = download("https://127.0.0.1:9", tmp_path / "cache", **{name: str(bundle)})
+            assert f"{bundle}: " in said
+            assert told in said
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no limit of files")
+def test_where_no_more_files_may_be_opened_that_is_what_is_told(tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite").touch()
+    with listening(reply("200 OK", b"x")) as wire:
+        code = f"""
+import os, resource, secrets
+from pathlib import Path
+from mtg_image_db.download.ledger import Ledger
+from mtg_image_db.errors import StorageError
+from mtg_image_db.files import atomic_write
+from mtg_image_db.web import fetch_picture
+from test_transport import fetch, session_for
+
+session = session_for({wire.url!r}, retries=5)
+named = session_for("http://localhost:{wire.port}", retries=5)
+folder = Path({str(tmp_path)!r})
+
+def write():
+    with atomic_write(folder / "x"):
+        pass
+
+attempts = {{
+    "socket": lambda: fetch(session, {wire.url + "/x"!r}),
+    "name": lambda: fetch(named, "http://localhost:{wire.port}/x"),
+    "picture": lambda: fetch_picture({wire.url + "/x"!r}, allow_private=True),
+    "ledger": lambda: Ledger(folder),
+    "file": write,
+}}
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+files = []
+try:
+    while True:
+        files.append(os.open(os.devnull, os.O_RDONLY))
+except OSError:
+    pass
+for name, attempt in attempts.items():
+    try:
+        attempt()
+    except StorageError as error:
+        print(name, "Too many files" in error.message, "ulimit -n" in error.suggestion)
+"""
+        done = run(code)
+    names = ("socket", "name", "picture", "ledger", "file")
+    assert done.stdout.splitlines() == [f"{name} True True" for name in names]
+    assert done.stderr == ""

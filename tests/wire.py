@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 
@@ -22,6 +23,8 @@ class Wire:
         What came in, each up to its empty line.
     connections
         How many were accepted.
+    tls
+        Where it is set, clients come by TLS.
     stopping
         Set at the end: whoever waits, waits for this.
     """
@@ -30,6 +33,7 @@ class Wire:
         self.answer = answer
         self.requests: list[bytes] = []
         self.connections = 0
+        self.tls: ssl.SSLContext | None = None
         self.stopping = threading.Event()
         self._open: list[socket.socket] = []
         try:
@@ -51,7 +55,13 @@ class Wire:
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
-        with client, contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
+            if self.tls is not None:
+                client = self.tls.wrap_socket(client, server_side=True)
+            self._read_and_answer(client)
+
+    def _read_and_answer(self, client: socket.socket) -> None:
+        with client:
             request = b""
             while b"\r\n\r\n" not in request:
                 piece = client.recv(65536)

@@ -16,6 +16,7 @@ from typing import NoReturn
 from mtg_image_db.cli.console import print_error, say
 from mtg_image_db.cli.parser import parse_arguments
 from mtg_image_db.errors import InternalError, MtgDbError
+from mtg_image_db.files import too_many_open
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,18 +39,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Third parties' warnings are for developers; ours are printed as messages.
     if not debug:
         warnings.simplefilter("ignore")
+    code: int
     try:
         arguments = parse_arguments(argv)
         if not debug:
             import logging
 
             logging.disable(logging.CRITICAL)
-        code: int = arguments.run(arguments)
+        code = arguments.run(arguments)
     except MtgDbError as error:
         if debug:
             traceback.print_exc()
         print_error(error)
-        return error.exit_code
+        code = error.exit_code
     except KeyboardInterrupt:
         if not interruption:
             interruption.append(signal.SIGINT)
@@ -58,24 +60,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read our output has enough (`| head`).
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        code = 0
     except Exception as error:
         if debug:
             raise
-        print_error(
-            InternalError(
-                "Something went wrong that should not",
-                details=f"{type(error).__name__}: {error}",
-                suggestion="Run the command again with --debug and report what it prints.",
-            )
-        )
-        return 1
+        print_error(too_many_open(error) or _defect(error))
+        code = 1
     if interruption:
         _leave(128 + interruption[0])
     others = [t for t in threading.enumerate() if t is not threading.main_thread()]
     if any(not thread.daemon for thread in others):
         _leave(code)
     return code
+
+
+def _defect(error: Exception) -> InternalError:
+    return InternalError(
+        "Something went wrong that should not",
+        details=f"{type(error).__name__}: {error}",
+        suggestion="Run the command again with --debug and report what it prints.",
+    )
 
 
 def _leave(code: int) -> NoReturn:

@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mtg_image_db.errors import MissingInput, StorageError
+from mtg_image_db.files import too_many_open
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS image (
@@ -165,7 +166,8 @@ class Ledger:
         try:
             yield
         except sqlite3.Error as error:
-            raise self._unusable(str(error)) from error
+            full = too_many_open(error, unclear=True)
+            raise full or self._unusable(str(error)) from error
 
     def _unusable(self, why: str) -> StorageError:
         return StorageError(

@@ -22,8 +22,8 @@ from conftest import (
 from mtg_image_db import (
     Database,
     FaceFilter,
-    MissingInput,
     InvalidArguments,
+    MissingInput,
     NothingUsable,
     download_images,
 )

@@ -12,7 +12,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -41,8 +40,8 @@ def session_for(url: str, *, read: float = 5.0, retries: int = 0) -> PoliteSessi
     )
 
 
-def fetch(session: PoliteSession, url: str, **settings: Any) -> bytes:
-    return session.fetch(url, lambda response: read_body(response, 1 << 20), **settings)
+def fetch(session: PoliteSession, url: str, limit: int = 1 << 20, *, large: bool = False) -> bytes:
+    return session.fetch(url, lambda response: read_body(response, limit), large=large)
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -120,7 +119,7 @@ DRIPPING = {
 }
 
 
-@pytest.fixture(params=DRIPPING.values(), ids=DRIPPING)
+@pytest.fixture(params=list(DRIPPING.values()), ids=list(DRIPPING))
 def dripping(request: pytest.FixtureRequest) -> Iterator[Wire]:
     wire = Wire(lambda client: None)
     wire.answer = wire.drip(*request.param)
@@ -154,18 +153,14 @@ def test_a_large_file_may_take_longer_than_others_if_it_flows() -> None:
     def answer(client: socket.socket) -> None:
         client.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {pieces << 16}\r\n\r\n".encode())
         for _ in range(pieces):
-            wire.stopping.wait(0.1)
+            site.stopping.wait(0.1)
             client.sendall(bytes(1 << 16))
 
-    with listening(answer) as wire:
-        session = session_for(wire.url, read=0.5)
-
-        def read(limit: int, **settings: Any) -> bytes:
-            return session.fetch(f"{wire.url}/x", lambda r: read_body(r, limit), **settings)
-
-        assert len(read(1 << 21, large=True)) == pieces << 16
+    with listening(answer) as site:
+        session = session_for(site.url, read=0.5)
+        assert len(fetch(session, f"{site.url}/x", 1 << 21, large=True)) == pieces << 16
         with pytest.raises(NetworkError, match="answer too slow"):
-            read(1 << 21)
+            fetch(session, f"{site.url}/x", 1 << 21)
 
 
 def test_redirects_share_one_time() -> None:
@@ -397,7 +392,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("certificate")
     key, path = folder / "key.pem", folder / "both.pem"
     text = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext"
-    command = [openssl, *text.split(), "subjectAltName=DNS:localhost", "-keyout", key, "-out", path]
+    names = ["subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(path)]
+    command = [openssl, *text.split(), *names]
     subprocess.run(command, check=True, capture_output=True)
     path.write_bytes(path.read_bytes() + key.read_bytes())
     return path

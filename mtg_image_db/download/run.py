@@ -65,7 +65,7 @@ def download_images(options: DownloadOptions, progress: Progress | None = None) 
         )
 
     def trouble(host: str, reason: str, again: bool) -> None:
-        then = "trying again" if again else "what it refuses is not tried again in this run"
+        then = "trying again" if again else "what fails so is not tried again in this run"
         progress.note(f"{host} gives no usable answer ({reason}): {then}.")
 
     def waiting(holder: str) -> None:

@@ -29,7 +29,8 @@ def in_order(
     Parameters
     ----------
     work
-        Runs in other threads. What it raises is raised here, and ends it all.
+        Runs in other threads. What it raises is raised here, and ends it all. Where it ends early,
+        work that has begun is left to end by itself.
     ahead
         How many items are taken up before a result is asked for. With 0, an item is asked for
         when the result before it was taken, as is right for items that come one by one.
@@ -38,6 +39,7 @@ def in_order(
 
     pool = ThreadPoolExecutor(usable_cores(), thread_name_prefix="work")
     waiting: deque[tuple[Item, Future[Result]]] = deque()
+    done = False
     try:
         for item in items:
             waiting.append((item, pool.submit(work, item)))
@@ -47,5 +49,7 @@ def in_order(
         while waiting:
             first, future = waiting.popleft()
             yield first, future.result()
+        done = True
     finally:
-        pool.shutdown(cancel_futures=True)
+        # Whoever ends it early (Ctrl-C, an error, enough results) shall not wait for a slow server.
+        pool.shutdown(wait=done, cancel_futures=True)

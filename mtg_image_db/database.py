@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtg_image_db.answers import CardAnswer, Match
 from mtg_image_db.encoders import Encoder, load_encoder
-from mtg_image_db.errors import DatabaseError, ImageError, StorageError
+from mtg_image_db.errors import DatabaseError, ImageError, InvalidArguments, StorageError
 from mtg_image_db.images import is_card_shaped, open_for, open_photo, upright_rgb
 from mtg_image_db.index.exact import ExactIndex, first_rows
 from mtg_image_db.parts import EMBEDDINGS, INDEX, Parts, open_parts
@@ -202,9 +202,13 @@ class Database:
 
         Raises
         ------
+        InvalidArguments
+            No face or printing has one of the sets, languages and so on that are asked for.
         DatabaseError
             It holds none of them.
         """
+        if problems := self.unknown(wanted):
+            raise InvalidArguments(problems)
         rows = rows_that_show(wanted, self._records, self.printings)
         if self._wanted is not None:
             rows = [row for row in rows if self._wanted[row]]
@@ -216,6 +220,12 @@ class Database:
                 "are Scryfall's words, like mythic and transform.",
             )
         return self._view(rows)
+
+    def unknown(self, wanted: FaceFilter) -> list[str]:
+        """A sentence about each set, language and so on that no face and no printing has."""
+        return wanted.unknown(
+            {key: self._records.values(key) | self.printings.values(key) for key in wanted.codes}
+        )
 
     def search(
         self, vectors: NDArray[np.float32], k: int = 5, *, min_score: float = -1.0

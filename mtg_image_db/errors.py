@@ -9,6 +9,7 @@
     │   └── HostDownError      a server answers nothing but errors
     ├── MissingInput           a cache, database or file is not there, exit code 3
     ├── NetworkError           a server could not be reached or answered wrongly
+    ├── NetworkSetupError      the proxy or the certificates named here cannot be used
     ├── SnapshotError          a bulk snapshot is damaged or implausible
     ├── ImageError             a picture cannot be opened or is refused
     ├── EncoderError           an encoder cannot be loaded or used
@@ -19,7 +20,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -98,6 +99,12 @@ class NetworkError(MtgDbError):
         self.reason = reason or message
 
 
+class NetworkSetupError(MtgDbError):
+    """The proxy, or the certificates, that the environment names cannot be used."""
+
+    category = "Network"
+
+
 class SnapshotError(MtgDbError):
     """A bulk snapshot is damaged or implausible; the old one stays in force."""
 
@@ -157,3 +164,22 @@ class StorageError(MtgDbError):
 
 class StorageWarning(UserWarning):
     """The disk does not do all that it should: nothing is wrong, but less is promised."""
+
+    """The disk is full or read-only, or another process holds the folder."""
+
+    category = "Storage"
+
+
+def install(extra: str) -> str:
+    """How to install what an extra of this package brings; it is on no package index."""
+    return f"in a checkout of mtg-image-db, run: pip install '.[{extra}]'"
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An exception, and those that led to it."""
+    seen: set[int] = set()
+    each: BaseException | None = error
+    while each is not None and id(each) not in seen:
+        seen.add(id(each))
+        yield each
+        each = each.__cause__ or each.__context__

@@ -16,12 +16,16 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-from mtg_image_db.errors import StorageError, StorageWarning
+from mtg_image_db.errors import StorageError, StorageWarning, causes
 
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _PART = re.compile(r"(.+)\.[0-9a-f]{12}\.part", re.DOTALL)
 _UNABLE = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM, errno.EACCES}
 """With these, file systems and sandboxes say that they do not fsync: the data are whole."""
+_TOO_MANY = (errno.EMFILE, errno.ENFILE)
+_MORE_FILES = (
+    "Use fewer --workers, or let this shell open more files (ulimit -n 1024), and run again."
+)
 _REASONS = {
     errno.ENOSPC: ("the disk is full", "Free some space and run the same command again."),
     errno.EDQUOT: ("the disk quota is used up", "Free some space and run the command again."),
@@ -44,6 +48,8 @@ def storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if (full := too_many_open(error)) is not None:
+            raise full from error
         if error.errno not in _REASONS:
             raise
         reason, remedy = _REASONS[error.errno]
@@ -51,6 +57,32 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise StorageError(
             f"Cannot write: {reason}", details=f"at {where}", suggestion=remedy
         ) from error
+
+
+def too_many_open(error: BaseException, *, unclear: bool = False) -> StorageError | None:
+    """The error to tell where something failed since no further file may be opened; else None.
+
+    Connections count as files.
+
+    Parameters
+    ----------
+    unclear
+        The failure does not say why it came (a name's look-up, SQLite): try whether a file can be
+        opened now.
+    """
+    found = any(getattr(one, "errno", None) in _TOO_MANY for one in causes(error))
+    if unclear and not found:
+        try:
+            os.close(os.open(os.devnull, os.O_RDONLY))
+        except OSError as refused:
+            found = refused.errno in _TOO_MANY
+    if not found:
+        return None
+    return StorageError(
+        "Too many files are open (connections count as files)",
+        details="the limit that this shell sets was reached",
+        suggestion=_MORE_FILES,
+    )
 
 
 def make_folder(path: Path) -> Path:

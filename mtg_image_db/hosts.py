@@ -45,8 +45,7 @@ class AllowedHosts:
         match = _PLAIN_URL.fullmatch(url)
         if match is None:
             return "not a plain http or https URL"
-        own = _PLAIN_URL.fullmatch(self.api_url)
-        if own is not None and match["authority"].lower() == own["authority"].lower():
+        if self.is_own(url):
             return None
         host, port = match["host"].lower(), match["port"]
         if match["scheme"].lower() != "https":
@@ -54,6 +53,11 @@ class AllowedHosts:
         if any(host == d or host.endswith("." + d) for d in ("scryfall.com", "scryfall.io")):
             return None if port in (None, "443") else "an unusual port"
         return "a host that is not Scryfall's"
+
+    def is_own(self, url: str) -> bool:
+        """Whether `url` is on the API server in use: its scheme, host and port."""
+        its, own = _PLAIN_URL.fullmatch(url), _PLAIN_URL.fullmatch(self.api_url)
+        return bool(its and own and its["authority"].lower() == own["authority"].lower())
 
 
 def host_of(url: str) -> str:
@@ -76,7 +80,7 @@ class HostGate:
     on_pause
         Told host and seconds once for each pause.
     on_trouble
-        Told host and reason when a second request in a row failed.
+        Told host, reason, and whether it is tried again, when a second request in a row failed.
     """
 
     def __init__(
@@ -86,7 +90,7 @@ class HostGate:
         stop: threading.Event,
         patience: float = 120.0,
         on_pause: Callable[[str, float], None] | None = None,
-        on_trouble: Callable[[str, str], None] | None = None,
+        on_trouble: Callable[[str, str, bool], None] | None = None,
     ) -> None:
         self.floor = floor
         self._patience = patience
@@ -167,8 +171,13 @@ class HostGate:
             with self._lock:
                 self._failing.pop(host, None)
 
-    def failed(self, host: str, reason: str) -> None:
+    def failed(self, host: str, reason: str, *, again: bool) -> None:
         """Note that a request to `host` failed.
+
+        Parameters
+        ----------
+        again
+            Whether it is tried again, after a while.
 
         Raises
         ------
@@ -180,7 +189,7 @@ class HostGate:
             count, since = self._failing.get(host, (0, now))
             self._failing[host] = (count + 1, since)
         if count == 1 and self._on_trouble is not None:
-            self._on_trouble(host, reason)
+            self._on_trouble(host, reason, again)
         if count + 1 >= _FAILURES_OF_A_DEAD_HOST and now - since >= self._patience:
             raise HostDownError(
                 f"{host} answers nothing but errors",

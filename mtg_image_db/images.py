@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mtg_image_db.errors import ImageError
+from mtg_image_db.errors import ImageError, install
 
 if TYPE_CHECKING:
     import numpy as np
@@ -253,9 +253,7 @@ def _read_heif() -> None:
     try:
         import pillow_heif
     except ImportError as error:
-        raise ImageError(
-            "a HEIC picture; to read those, run: pip install 'mtg-image-db[heic]'"
-        ) from error
+        raise ImageError(f"a HEIC picture; to read those, {install('heic')}") from error
     pillow_heif.register_heif_opener()
 
 

@@ -41,6 +41,10 @@ class Printings:
             record = self._records[number]
             yield str(record.get("illustration_id")), self._listed(record)
 
+    def values(self, key: str) -> set[str]:
+        """The values that a key of the printings has."""
+        return self._records.values(key)
+
     def _listed(self, record: dict[str, Any]) -> tuple[dict[str, Any], ...]:
         found = record.get("printings")
         if not isinstance(found, list) or not all(

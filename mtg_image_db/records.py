@@ -122,7 +122,7 @@ class Records:
 
         numbers: set[int] | None = None
         for key, values in allowed.items():
-            pattern = re.compile(b'"%s"[ \\t]*:[ \\t]*"((?:[^"\\\\]|\\\\.)*)"' % key.encode())
+            pattern = _values_of(key)
             wanted = {value.encode("utf-8", "backslashreplace") for value in values}
             places = [
                 match.start()
@@ -132,6 +132,11 @@ class Records:
             found = set((np.searchsorted(self._offsets, places, side="right") - 1).tolist())
             numbers = found if numbers is None else numbers & found
         return list(range(len(self))) if numbers is None else sorted(numbers)
+
+    def values(self, key: str) -> set[str]:
+        """The values that a key has, but for those that have something escaped."""
+        found = {match[1] for match in _values_of(key).finditer(self._data)}
+        return {value.decode("utf-8", "replace") for value in found if b"\\" not in value}
 
     def find(self, key: str, value: str) -> dict[str, Any] | None:
         """The record whose `key` is `value`, in a file sorted by that key."""
@@ -146,3 +151,8 @@ class Records:
             else:
                 high = middle
         return None
+
+
+def _values_of(key: str) -> re.Pattern[bytes]:
+    """What finds a key of a record's text with its value, the first group."""
+    return re.compile(b'"%s"[ \\t]*:[ \\t]*"((?:[^"\\\\]|\\\\.)*)"' % key.encode())

@@ -10,10 +10,14 @@ from typing import TypeGuard
 import requests
 import urllib3
 
-from mtg_image_db.errors import NetworkError
+from mtg_image_db.errors import NetworkError, causes
+from mtg_image_db.patience import TooSlow
 
 _LARGEST_ERROR = 1 << 16
 _LONGEST_PAUSE = 24 * 3600.0
+
+BAD_URL = "bad URL"
+"""The reason of a failure that no further try can change."""
 
 
 class DamagedBody(Exception):
@@ -30,10 +34,9 @@ def read_body(response: requests.Response, limit: int) -> bytes:
     NetworkError
         Longer than `limit`.
     """
-    announced = response.headers.get("Content-Length", "")
     # A proxy may compress although nobody asked for it; the length is then of something else.
     packed = "Content-Encoding" in response.headers
-    length = int(announced) if announced.isdecimal() and not packed else None
+    length = None if packed else length_of(response)
     if length is None or length <= limit:
         # One read of a known length costs a third of a loop over chunks.
         amount = None if length is not None else limit + 1
@@ -47,6 +50,15 @@ def read_body(response: requests.Response, limit: int) -> bytes:
         details=f"{response.url}: more than {limit} bytes",
         reason="body over the size limit",
     )
+
+
+def length_of(response: requests.Response) -> int | None:
+    """What Content-Length says of the body; None where it says nothing that counts."""
+    text = response.headers.get("Content-Length", "")
+    # Where a body comes in chunks, these say how long it is (RFC 9112 §6.3).
+    chunked = "Transfer-Encoding" in response.headers
+    # Twenty digits are more than any body; Python refuses thousands with an error.
+    return int(text) if text.isdecimal() and len(text) <= 20 and not chunked else None
 
 
 def is_etag(value: object) -> TypeGuard[str]:
@@ -79,8 +91,15 @@ def problem_of(response: requests.Response) -> str:
 
 
 def transport_failure(error: Exception) -> str:
-    """Name a transport failure in two words, for grouping."""
+    """Name a transport failure in few words, for grouping."""
     text = repr(error)
+    chain = list(causes(error))
+    if any(isinstance(one, TooSlow) for one in chain):
+        return "answer too slow"
+    if isinstance(error, requests.exceptions.InvalidURL):
+        return BAD_URL
+    if any(isinstance(one, requests.exceptions.ProxyError) for one in chain):
+        return "proxy gives no connection"
     if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
         return "timeout"
     if isinstance(error, requests.exceptions.ContentDecodingError | urllib3.exceptions.DecodeError):

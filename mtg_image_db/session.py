@@ -12,26 +12,58 @@ import random
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, overload
-from urllib.parse import urljoin
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
+from requests.utils import get_netrc_auth
 from urllib3.util import Retry
 
 from mtg_image_db import __version__
+from mtg_image_db.environment import setup_problem
 from mtg_image_db.errors import NetworkError
+from mtg_image_db.files import too_many_open
 from mtg_image_db.hosts import AllowedHosts, Cancelled, HostGate, host_of, is_loopback
-from mtg_image_db.responses import DamagedBody, problem_of, retry_after_of, transport_failure
+from mtg_image_db.patience import Patience
+from mtg_image_db.responses import (
+    BAD_URL,
+    DamagedBody,
+    problem_of,
+    retry_after_of,
+    transport_failure,
+)
+from mtg_image_db.transport import Transport
 
 USER_AGENT = f"mtg-image-db/{__version__} (offline card recognition)"
 ACCEPT = "application/json;q=0.9,*/*;q=0.8"
 """Both headers are mandatory on api.scryfall.com (https://scryfall.com/docs/api)."""
 
 _RETRIED_STATUSES = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
-_GONE = frozenset({404, 410})
+_GONE = frozenset({"HTTP 404", "HTTP 410"})
+_FINAL = frozenset({"bad certificate", BAD_URL})
+_WIRE_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError)
 _LONGEST_RETRY_AFTER = 300.0
-_MOST_REDIRECTS = 5
+
+_WHOLE = 4
+_PIECE, _PIECE_BYTES = 2, 1 << 16
+"""How often the seconds between two pieces of an answer may pass in all, and for so many bytes of a
+large file (1 kB a second)."""
+
+_CHECK = "Check the connection, then run the same command again."
+_REFUSED = (
+    "The server, or a network in between, refuses this address or program; trying again at once "
+    "does not help. Try later, or from another network."
+)
+_SUGGESTIONS = {
+    "HTTP 401": _REFUSED,
+    "HTTP 403": _REFUSED,
+    "answer too slow": "The line or the server is slow: use fewer --workers or a longer "
+    "--timeout-read (an answer may take four times as long), and run the same command again.",
+    "bad certificate": "A company's network may replace certificates: name its own in a PEM file "
+    "with REQUESTS_CA_BUNDLE. Check this machine's clock as well.",
+    "proxy gives no connection": "Check that the proxy named by HTTPS_PROXY, HTTP_PROXY or "
+    "ALL_PROXY runs, and its address; then run the same command again.",
+}
+"""What to do about some failures."""
 
 _T = TypeVar("_T")
 _Body = TypeVar("_Body")
@@ -64,7 +96,8 @@ class PoliteSession:
     workers
         How many threads use it at once (the size of the connection pool).
     timeout
-        Seconds to connect, and seconds between two pieces of an answer.
+        Seconds to connect, and seconds between two pieces of an answer. The whole of it may take
+        four times the latter, a large file twice the latter for each 64 kB.
     max_retries
         Further tries a request has in all, whatever went wrong.
     gate
@@ -86,10 +119,10 @@ class PoliteSession:
         max_retries: int = 5,
         backoff_factor: float = 1.0,
     ) -> None:
-        self.allowed = AllowedHosts(api_url)
         self._gate = gate
         self._stop = stop
         self._timeout = timeout
+        self._reached = False
         self._connections = threading.BoundedSemaphore(workers)
         self._budget = Backoff(
             total=max_retries,
@@ -98,19 +131,16 @@ class PoliteSession:
             backoff_jitter=0.25,
             backoff_max=60.0,
         )
-        self._session = requests.Session()
-        # Retries are this module's: the adapter must not add its own.
-        adapter = HTTPAdapter(pool_connections=8, pool_maxsize=workers, max_retries=0)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
-        self._template = self._session.prepare_request(
-            requests.Request(
-                "GET",
-                api_url,
-                {"User-Agent": USER_AGENT, "Accept": ACCEPT, "Accept-Encoding": "identity"},
-            )
+        self.allowed = server = AllowedHosts(api_url)
+        known = get_netrc_auth(api_url)
+        self._transport = Transport(
+            headers={"User-Agent": USER_AGENT, "Accept": ACCEPT, "Accept-Encoding": "identity"},
+            timeout=timeout,
+            refuse=self._refuse,
+            # What .netrc says of a server is for that server alone; Scryfall's need nothing.
+            credentials=lambda url: known if server.is_own(url) else None,
+            connections=workers,
         )
-        self._settings: dict[str, Mapping[str, Any]] = {}
         # https://scryfall.com/docs/api/rate-limits; a double on loopback serves files from the
         # same host, and needs no protection.
         api_host = host_of(api_url)
@@ -119,7 +149,7 @@ class PoliteSession:
 
     def close(self) -> None:
         """Close all idle connections."""
-        self._session.close()
+        self._transport.close()
 
     @overload
     def fetch(
@@ -129,6 +159,7 @@ class PoliteSession:
         *,
         headers: Callable[[], Mapping[str, str]] | None = ...,
         accept: frozenset[int] = ...,
+        large: bool = ...,
     ) -> _T: ...
 
     @overload
@@ -148,6 +179,7 @@ class PoliteSession:
         headers: Callable[[], Mapping[str, str]] | None = None,
         accept: frozenset[int] = frozenset({200}),
         check: Callable[[Any], Any] | None = None,
+        large: bool = False,
     ) -> Any:
         """GET `url` and return what `consume` makes of the response.
 
@@ -165,6 +197,9 @@ class PoliteSession:
         check
             Called with what `consume` returned, while the connection already serves others; its
             result is returned instead. It too raises `DamagedBody`.
+        large
+            The answer may take its time, if only it does not come too slowly. Otherwise it has four
+            times the seconds that may lie between two of its pieces.
 
         Raises
         ------
@@ -173,6 +208,10 @@ class PoliteSession:
             short text for grouping.
         HostDownError
             The host answers nothing but errors.
+        NetworkSetupError
+            The proxy or the certificates that the environment names cannot be used.
+        StorageError
+            This process may open no further connection.
         Cancelled
             The run was stopped.
         """
@@ -184,30 +223,26 @@ class PoliteSession:
             cause: BaseException | None = None
             try:
                 more = headers() if headers else {}
-                status, body, retry_after = self._attempt(url, host, more, consume, accept)
+                status, body, retry_after = self._attempt(url, host, more, consume, accept, large)
                 if status in accept:
                     result = body if check is None else check(body)
                     self._gate.succeeded(host)
                     return result
                 if status == 429:
                     continue
-                failure = f"HTTP {status}"
-                if status not in _RETRIED_STATUSES:
-                    # That something is not there is an answer; a refusal of all is none.
-                    if status in _GONE:
-                        self._gate.succeeded(host)
-                    else:
-                        self._gate.failed(host, failure)
-                    raise self._failure(url, failure, str(body), budget)
-            except requests.exceptions.InvalidURL as error:
-                raise self._failure(url, "bad URL", str(error), budget) from error
-            except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-                failure, cause = transport_failure(error), error
+                failure, again = f"HTTP {status}", status in _RETRIED_STATUSES
+            except _WIRE_ERRORS as error:
+                failure, cause = self._explained(error), error
+                body, again = str(error), failure not in _FINAL
             except DamagedBody as error:
-                failure, cause = str(error), error.__cause__
-            self._gate.failed(host, failure)
-            if failure == "bad certificate":
-                raise self._failure(url, failure, str(cause), budget) from cause
+                failure, cause, body, again = str(error), error.__cause__, "", True
+            # That something is not there is an answer; a refusal of all is none.
+            if failure in _GONE:
+                self._gate.succeeded(host)
+            else:
+                self._gate.failed(host, failure, again=again)
+            if not again:
+                raise self._failure(url, failure, str(body), budget) from cause
             try:
                 budget = budget.increment("GET", url, error=urllib3.exceptions.HTTPError(failure))
             except urllib3.exceptions.MaxRetryError:
@@ -223,6 +258,7 @@ class PoliteSession:
         headers: Mapping[str, str],
         consume: Callable[[requests.Response], Any],
         accept: frozenset[int],
+        large: bool,
     ) -> tuple[int, Any, float | None]:
         """Send a request once, on one of the connections.
 
@@ -234,7 +270,13 @@ class PoliteSession:
         with self._connections:
             # Inside: whoever waited for a connection may meanwhile have been shut out.
             self._gate.wait(host)
-            with self._open(url, headers) as response:
+            patience = (
+                Patience(_PIECE * self._timeout[1], _PIECE_BYTES)
+                if large
+                else Patience(_WHOLE * self._timeout[1])
+            )
+            with patience.applied(), self._transport.open(url, headers) as response:
+                self._reached = True
                 status, retry_after = response.status_code, retry_after_of(response)
                 if status in accept:
                     return status, consume(response), None
@@ -242,44 +284,20 @@ class PoliteSession:
                     self._gate.close(host, retry_after)
                 return status, problem_of(response), retry_after
 
-    def _open(self, url: str, headers: Mapping[str, str]) -> requests.Response:
-        """Send one GET, following redirects only to allowed hosts."""
-        for _ in range(_MOST_REDIRECTS + 1):
-            self._refuse(url)
-            # Preparing a request anew, and looking for proxies and .netrc each time, would cost
-            # half a millisecond of an image's two.
-            request = self._template.copy()
-            request.prepare_url(url, None)
-            request.headers.update(headers)
-            response = self._session.send(
-                request,
-                timeout=self._timeout,
-                allow_redirects=False,
-                **self._settings_for(url),
-            )
-            if not response.is_redirect:
-                return response
-            response.close()
-            try:
-                url = urljoin(url, response.headers["Location"])
-            except ValueError:
-                url = "a redirect that is no URL"
-        raise NetworkError("Too many redirects", details=url, reason="too many redirects")
-
-    def _settings_for(self, url: str) -> Mapping[str, Any]:
-        """Proxies and certificates that the environment names for a host, looked up once."""
-        host = host_of(url)
-        if host not in self._settings:
-            self._settings[host] = self._session.merge_environment_settings(
-                url, {}, stream=True, verify=None, cert=None
-            )
-        return self._settings[host]
-
     def _refuse(self, url: str) -> None:
         if reason := self.allowed.refusal(url):
             raise NetworkError(
                 "Refused to fetch a URL", details=f"{url}: {reason}", reason="refused URL"
             )
+
+    def _explained(self, error: Exception) -> str:
+        """Why a request failed, in few words; raises what no further request can change."""
+        failure = transport_failure(error)
+        unclear = failure == "host name not found"
+        problem = setup_problem(error, first=not self._reached)
+        if (final := too_many_open(error, unclear=unclear) or problem) is not None:
+            raise final from error
+        return failure
 
     @staticmethod
     def _failure(url: str, reason: str, details: str, budget: Retry) -> NetworkError:
@@ -288,6 +306,6 @@ class PoliteSession:
         return NetworkError(
             f"A request failed: {reason}",
             details=seen,
-            suggestion="Check the connection, then run the same command again.",
+            suggestion=_SUGGESTIONS.get(reason, _CHECK),
             reason=reason,
         )

@@ -339,7 +339,7 @@ def test_where_torch_is_needed_the_error_says_what_to_install(home: Path, argume
         done = _without_torch(f"{command} --out other {arguments}", home)
         assert done.returncode == 1
         assert "ERROR: Encoder: This encoder needs the packages torch and open_clip" in done.stderr
-        assert "pip install 'mtg-image-db[clip]'" in done.stderr
+        assert "pip install '.[clip]'" in done.stderr
 
 
 def test_help_and_version_import_nothing_heavy() -> None:
@@ -382,3 +382,102 @@ def test_a_reader_that_has_enough_is_no_error(home: Path) -> None:
     )
     assert "Traceback" not in done.stderr
     assert json.dumps({"version": 1})[:10] == done.stdout
+
+
+@pytest.mark.parametrize("kind", ["unique_artwork", "default_cards"])
+@pytest.mark.parametrize("limit", [(), ("--limit", "1")])
+def test_a_set_or_language_that_nothing_has_is_named_before_any_image(
+    tmp_path: Path, kind: str, limit: tuple[str, ...]
+) -> None:
+    cards = [make_card(0, set="fin"), make_card(1, set="fic"), make_card(2, set="tst", lang="ja")]
+    with ScryfallDouble(cards, make_images(3)) as double:
+        command = ("download", "--kind", kind, "--api-url", double.url, *limit)
+        done = mtg_db(*command, "--set", "FIN,fix", "--lang", "en,jp,ja", cwd=tmp_path)
+        assert done.returncode == 1
+        assert done.stderr.startswith("ERROR: Invalid arguments:\n")
+        assert "  - --set: no card here has fix: do you mean fin or fic?\n" in done.stderr or (
+            "  - --set: no card here has fix: do you mean fic or fin?\n" in done.stderr
+        )
+        assert "  - --lang: no card here has jp: do you mean ja?\n" in done.stderr
+        assert ("--kind default_cards has every printing" in done.stderr) == (
+            kind == "unique_artwork"
+        )
+        assert double.requests_to("/cards/") == []
+        # The last one of the snapshot, whatever --limit.
+        assert mtg_db(*command, "--set", "FIN,tst", "--dry-run", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "command", ["build --out other", "query card3.jpg", "query card3.jpg --json", "scan card3.jpg"]
+)
+def test_a_set_that_the_cache_or_the_database_does_not_know_is_named(
+    home: Path, command: str
+) -> None:
+    done = mtg_db(*command.split(), "--set", "tst,tsx", cwd=home)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "ERROR: Invalid arguments:\n  - --set: no card here has tsx: do you mean tst?\n"
+    )
+
+
+@pytest.mark.parametrize("option", ["--lang", "--rarity", "--layout"])
+def test_so_is_whatever_else_a_query_asks_for(home: Path, option: str) -> None:
+    done = mtg_db("query", "card3.jpg", option, "zz", cwd=home)
+    assert done.returncode == 1
+    assert done.stderr == f"ERROR: Invalid arguments:\n  - {option}: no card here has zz\n"
+
+
+def test_a_dry_run_fetches_what_it_counts_and_nothing_else(
+    double: ScryfallDouble, tmp_path: Path
+) -> None:
+    done = mtg_db("download", "--dry-run", "--api-url", double.url, cwd=tmp_path)
+    assert "12 to download" in done.stderr
+    [descriptor, file] = [request.path for request in double.requests]
+    assert descriptor == "/bulk-data/unique_artwork"
+    assert file.startswith("/file/")
+
+
+def test_update_says_what_is_next_once(double: ScryfallDouble, tmp_path: Path) -> None:
+    done = mtg_db("update", "--api-url", double.url, "--no-local-features", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    following = [line for line in done.stderr.splitlines() if "Next:" in line]
+    assert following == ["Next: mtg-db query PHOTO"]
+    again = mtg_db("download", "--api-url", double.url, cwd=tmp_path)
+    assert again.stderr.splitlines()[-1] == "Next: mtg-db build"
+
+
+def test_a_403_is_not_told_as_tried_again(double: ScryfallDouble, tmp_path: Path) -> None:
+    command = ("download", "--workers", "1", "--api-url", double.url)
+    double.inject("/cards/", faults.status(403, times=None))
+    done = mtg_db(*command, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "(HTTP 403): what fails so is not tried again in this run." in done.stderr
+    assert "trying again" not in done.stderr
+    assert len(double.requests_to("/cards/")) == 12
+    double.inject("/bulk-data/", faults.status(403, times=None))
+    done = mtg_db(*command, "--refresh", cwd=tmp_path)
+    assert "trying again at once does not help" in done.stderr
+    assert "Check the connection" not in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no limit of files")
+def test_too_many_workers_for_the_limit_of_files_say_so(tmp_path: Path) -> None:
+    images = make_images(12)
+    cards = [make_card(n) for n in range(120)]
+    everything = {f"{card_id(n)}/front": images[f"{card_id(n % 12)}/front"] for n in range(120)}
+    with ScryfallDouble(cards, everything) as double:
+        double.inject("/cards/", faults.slow(2.0, times=None))
+        command = f"{sys.executable} -m mtg_image_db download --api-url {double.url} --workers 128"
+        done = subprocess.run(
+            ["bash", "-c", f"ulimit -n 64; exec {command}"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    assert done.returncode == 1
+    assert "ERROR: Storage: Too many files are open" in done.stderr
+    assert "Use fewer --workers" in done.stderr
+    assert "owner" not in done.stderr
+    assert "Traceback" not in done.stderr

@@ -46,3 +46,20 @@ def test_what_work_raises_is_raised_here() -> None:
     assert next(results) == (1, 1)
     with pytest.raises(ZeroDivisionError):
         next(results)
+
+
+@pytest.mark.skipif(usable_cores() < 2, reason="one core has one thread")
+def test_an_end_before_the_last_result_waits_for_no_work() -> None:
+    begun, gate = threading.Event(), threading.Event()
+
+    def work(item: int) -> None:
+        if item:
+            begun.set()
+            gate.wait()
+        assert begun.wait(30)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        next(in_order(work, [0, 1], ahead=1))
+    assert not gate.is_set()
+    gate.set()

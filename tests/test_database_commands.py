@@ -152,7 +152,7 @@ def test_without_pyarrow_the_error_says_what_to_install(home: Path) -> None:
     )
     assert done.returncode == 1
     assert "ERROR: Export: Parquet needs the package pyarrow" in done.stderr
-    assert "pip install 'mtg-image-db[parquet]'" in done.stderr
+    assert "pip install '.[parquet]'" in done.stderr
     assert not (home / "eq").exists()
 
 

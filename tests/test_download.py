@@ -23,6 +23,7 @@ from mtg_image_db import (
     BuildOptions,
     DownloadSummary,
     FaceFilter,
+    InvalidArguments,
     NothingUsable,
     StorageError,
     build_database,
@@ -174,11 +175,15 @@ def test_a_limit_counts_faces_that_are_wanted(double: ScryfallDouble, tmp_path: 
     assert download_images(download_options(double, tmp_path, limit=5)).downloaded == 5
 
 
-def test_a_filter_that_matches_nothing_is_an_error(double: ScryfallDouble, tmp_path: Path) -> None:
-    wanted = FaceFilter(sets=frozenset({"nope"}))
-    with pytest.raises(NothingUsable) as caught:
-        download_images(download_options(double, tmp_path, wanted=wanted))
-    assert "12 other set" in caught.value.details
+def test_a_filter_that_matches_nothing_is_an_error(tmp_path: Path) -> None:
+    with ScryfallDouble([make_card(0), make_card(1, set="oth", lang="ja")], {}) as double:
+        wanted = FaceFilter(sets=frozenset({"tst"}), langs=frozenset({"ja"}))
+        with pytest.raises(NothingUsable) as caught:
+            download_images(download_options(double, tmp_path, wanted=wanted))
+        assert "1 other language" in caught.value.details
+        wanted = FaceFilter(sets=frozenset({"tst", "nope"}))
+        with pytest.raises(InvalidArguments, match="no card here has nope"):
+            download_images(download_options(double, tmp_path, wanted=wanted))
 
 
 def test_a_dry_run_counts_and_fetches_no_image(double: ScryfallDouble, tmp_path: Path) -> None:

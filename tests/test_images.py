@@ -109,7 +109,7 @@ def test_without_its_reader_a_heic_picture_says_what_to_install() -> None:
         "open_picture(b'\\0\\0\\0\\x1cftypheic' + bytes(99))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "pip install 'mtg-image-db[heic]'" in done.stderr
+    assert "pip install '.[heic]'" in done.stderr
 
 
 def test_the_first_frame_of_an_animation_is_taken() -> None:

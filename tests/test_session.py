@@ -277,14 +277,21 @@ def test_a_host_that_refuses_everything_ends_the_run(client: Client, code: int) 
 def test_trouble_is_told_once_while_it_lasts(client: Client) -> None:
     told: list[str] = []
     client.session._gate = HostGate(
-        floor=0, stop=client.stop, on_trouble=lambda host, reason: told.append(f"{host} {reason}")
+        floor=0,
+        stop=client.stop,
+        on_trouble=lambda host, reason, again: told.append(f"{host} {reason} {again}"),
     )
     client.double.inject("/cards/", faults.status(500, times=1))
     assert client.fetch()
     assert told == []
     client.double.inject("/cards/", faults.status(500, times=4))
     assert client.fetch()
-    assert told == ["127.0.0.1 HTTP 500"]
+    assert told == ["127.0.0.1 HTTP 500 True"]
+    client.double.inject("/cards/", faults.status(403, times=2))
+    for _ in range(2):
+        with pytest.raises(NetworkError):
+            client.fetch()
+    assert told[1:] == ["127.0.0.1 HTTP 403 False"]
 
 
 def test_an_answer_now_and_then_keeps_the_run_going(client: Client) -> None:

@@ -125,7 +125,7 @@ def test_without_open_clip_the_error_says_what_to_install(
     assert main(["query", "--text", "a dragon"]) == 1
     said = capsys.readouterr().err
     assert "This encoder needs the packages torch and open_clip" in said
-    assert "pip install 'mtg-image-db[clip]'" in said
+    assert "pip install '.[clip]'" in said
 
 
 def test_a_text_encoder_that_does_not_fit_is_refused(home: Path) -> None:

@@ -13,9 +13,10 @@ from typing import IO, Any
 
 from mtg_image_db.build.options import BuildOptions, BuildSummary
 from mtg_image_db.download.ledger import Ledger, Outcome
+from mtg_image_db.errors import InvalidArguments
 from mtg_image_db.files import storage_errors
 from mtg_image_db.progress import Progress
-from mtg_image_db.scryfall.faces import CardFace, faces_of, to_line
+from mtg_image_db.scryfall.faces import CardFace, SeenCodes, faces_of, to_line
 from mtg_image_db.scryfall.rows import RowCount, read_rows
 from mtg_image_db.scryfall.snapshot import Snapshot
 
@@ -111,7 +112,13 @@ def plan_faces(
     """Match the snapshots' faces with the ledger's files, counting in `summary` what is left out.
 
     Of a face that several snapshots know, the newest says what is known about it.
+
+    Raises
+    ------
+    InvalidArguments
+        No snapshot knows a card of a set or language that is wanted.
     """
+    met = SeenCodes(options.wanted)
     plan = Plan(spool, options.out)
     seen: set[str] = set()
     for snapshot in sorted(found, key=lambda s: s.updated_at, reverse=True):
@@ -127,6 +134,8 @@ def plan_faces(
             if snapshot.kind == "default_cards":
                 plan.add_printings(some)
             if chosen:
+                for face in some:
+                    met.add(face)
                 outcomes = ledger.find(
                     face.face_id
                     for face in some
@@ -139,6 +148,8 @@ def plan_faces(
         progress.finish()
         summary.rows += count
     plan.finish()
+    if seen and (problems := met.unknown()):
+        raise InvalidArguments(problems)
     plan.faces.sort(key=lambda face: face.face_id)
     if options.limit is not None and len(plan.faces) > options.limit:
         summary.left_out["over --limit"] += len(plan.faces) - options.limit

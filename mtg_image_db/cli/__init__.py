@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from mtg_image_db.cli.console import print_error, say
 from mtg_image_db.cli.parser import parse_arguments
 from mtg_image_db.errors import InternalError, MtgDbError, StorageWarning
+from mtg_image_db.files import too_many_open
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,19 +42,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         warnings.simplefilter("ignore")
     warnings.simplefilter("always", StorageWarning)
     warnings.showwarning = _show_warning
+    code: int
     try:
         arguments = parse_arguments(argv)
         if not debug:
             import logging
 
             logging.disable(logging.CRITICAL)
-        code: int = arguments.run(arguments)
+        code = arguments.run(arguments)
     except MtgDbError as error:
         if debug:
             traceback.print_exc()
         print_error(error)
         _drop_unwritable_output()
-        return error.exit_code
+        code = error.exit_code
     except KeyboardInterrupt:
         if not interruption:
             interruption.append(signal.SIGINT)
@@ -62,18 +64,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read our output has enough (`| head`).
         _drop_unwritable_output()
-        return 0
+        code = 0
     except Exception as error:
         if debug:
             raise
-        print_error(
-            InternalError(
-                "Something went wrong that should not",
-                details=f"{type(error).__name__}: {error}",
-                suggestion="Run the command again with --debug and report what it prints.",
-            )
-        )
-        return 1
+        print_error(too_many_open(error) or _defect(error))
+        code = 1
     if interruption:
         _leave(128 + interruption[0])
     others = [t for t in threading.enumerate() if t is not threading.main_thread()]
@@ -101,6 +97,14 @@ def _show_warning(
 
 
 _show_usual_warning = warnings.showwarning
+
+
+def _defect(error: Exception) -> InternalError:
+    return InternalError(
+        "Something went wrong that should not",
+        details=f"{type(error).__name__}: {error}",
+        suggestion="Run the command again with --debug and report what it prints.",
+    )
 
 
 def _leave(code: int) -> NoReturn:

@@ -82,7 +82,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="ask for a new snapshot even if the cached one is less than a day old",
     )
-    add("--dry-run", action="store_true", help="only count, and estimate the bytes")
+    add(
+        "--dry-run",
+        action="store_true",
+        help="fetch no image: only the snapshot that chooses them; count, and estimate the bytes",
+    )
     add(
         "--verify",
         action="store_true",
@@ -100,8 +104,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Download."""
+def run(arguments: argparse.Namespace, *, build_follows: bool = False) -> int:
+    """Download.
+
+    Parameters
+    ----------
+    build_follows
+        The caller builds next, so nobody need be told to.
+    """
     from mtg_image_db.download.run import download_images
 
     options = DownloadOptions(
@@ -122,7 +132,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.verify and not arguments.dry_run:
         _verify(options)
     summary = download_images(options, Bars())
-    print_summary(summary, options)
+    print_summary(summary, options, build_follows=build_follows)
     if arguments.report:
         from mtg_image_db.download.report import write_report
 
@@ -148,7 +158,9 @@ def _verify(options: DownloadOptions) -> None:
     say(f"Verified {counted(report.total, 'image')}: {len(report.invalid):,} invalid, removed.")
 
 
-def print_summary(summary: DownloadSummary, options: DownloadOptions) -> None:
+def print_summary(
+    summary: DownloadSummary, options: DownloadOptions, *, build_follows: bool = False
+) -> None:
     """Print counts that add up, the failures by reason, and what to do next."""
     rows = summary.rows
     if rows.broken or rows.blank:
@@ -179,10 +191,17 @@ def print_summary(summary: DownloadSummary, options: DownloadOptions) -> None:
         say(f"  - {failure.label}: {failure.reason}")
     if summary.failed > 10:
         say(f"  - and {summary.failed - 10:,} more")
-    say(_next_step(summary, options))
+    step = _next_step(summary, options)
+    if step is None:
+        again = "Failed images are tried again by the same command." if summary.failed else ""
+        following = "" if build_follows else f"Next: {command('build', cache=options.cache)}"
+        step = f"{again} {following}".strip()
+    if step:
+        say(step)
 
 
-def _next_step(summary: DownloadSummary, options: DownloadOptions) -> str:
+def _next_step(summary: DownloadSummary, options: DownloadOptions) -> str | None:
+    """Why the images are not all there is, and what to do; None where a build is what follows."""
     if options.dry_run:
         return f"Dry run: about {size_text(summary.estimated_bytes)} would be fetched."
     if summary.stopped is not None:
@@ -196,5 +215,4 @@ def _next_step(summary: DownloadSummary, options: DownloadOptions) -> str:
             "No image could be had. Check the connection and run the same command again; "
             "what failed is tried again."
         )
-    again = "Failed images are tried again by the same command. " if summary.failed else ""
-    return f"{again}Next: {command('build', cache=options.cache)}"
+    return None

@@ -20,7 +20,7 @@ from mtg_image_db.cli.console import Bars, answer_bytes, counted, one_line, say
 from mtg_image_db.cli.options import add_device, add_strict
 from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, Assumptions
 from mtg_image_db.collection.formats import FORMATS, render
-from mtg_image_db.errors import ImageError, NothingUsable
+from mtg_image_db.errors import ImageError, InvalidArguments, NothingUsable
 from mtg_image_db.outputs import folder_refusal, is_plain, write_output
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
     from mtg_image_db.database import Database
     from mtg_image_db.encoders import load_encoder
     from mtg_image_db.inputs import expand
+    from mtg_image_db.scryfall.faces import FaceFilter
 
     # Each once: a card that is listed twice would count twice.
     out: Path | None = arguments.out
@@ -100,6 +101,8 @@ def run(arguments: argparse.Namespace) -> int:
     named = expand(arguments.images, recursive=arguments.recursive)
     photos = list({Path(name): name for name in named}.values())
     database = Database.open(arguments.db)
+    if problems := database.unknown(FaceFilter(sets=arguments.set)):
+        raise InvalidArguments(problems)
     given = (arguments.finish, arguments.condition, arguments.lang or "", arguments.set)
     assumed, answers = Assumptions(*given), arguments.corrections
     said = read_corrections(answers, database, set(photos), assumed) if answers else {}

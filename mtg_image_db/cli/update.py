@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         # Before gigabytes are fetched, not after.
         resolve_weights(encoder)
-    code = download.run(arguments)
+    code = download.run(arguments, build_follows=True)
     if code not in (0, 4) or arguments.dry_run:
         return code
     say()

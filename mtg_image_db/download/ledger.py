@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mtg_image_db.errors import MissingInput, StorageError
-from mtg_image_db.files import storage_errors
+from mtg_image_db.files import storage_errors, too_many_open
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS image (
@@ -208,7 +208,8 @@ class Ledger:
         try:
             yield
         except sqlite3.Error as error:
-            raise self._failure(str(error)) from error
+            full = too_many_open(error, unclear=True)
+            raise full or self._failure(str(error)) from error
 
     def _failure(self, what: str) -> StorageError:
         """What SQLite's message means. Its texts are fixed; Python tells its codes from 3.11 on."""

@@ -20,11 +20,11 @@ from mtg_image_db.download.fetch import adopt_image, fetch_image
 from mtg_image_db.download.ledger import Ledger, Outcome, Planned, is_image_path
 from mtg_image_db.download.options import DownloadOptions, DownloadSummary, Failure
 from mtg_image_db.download.pauses import pauses_left, remember_pause
-from mtg_image_db.errors import MtgDbError, NothingUsable, StorageError
-from mtg_image_db.files import exclusive, make_folder, part_of, sync_folder
+from mtg_image_db.errors import InvalidArguments, MtgDbError, NothingUsable, StorageError
+from mtg_image_db.files import exclusive, make_folder, part_of, sync_folder, too_many_open
 from mtg_image_db.hosts import HostGate
 from mtg_image_db.progress import Progress, Silent
-from mtg_image_db.scryfall.faces import MEAN_IMAGE_BYTES, faces_of
+from mtg_image_db.scryfall.faces import MEAN_IMAGE_BYTES, SeenCodes, faces_of
 from mtg_image_db.scryfall.rows import RowCount, read_rows
 from mtg_image_db.scryfall.snapshot import Snapshot, refresh_snapshot
 from mtg_image_db.session import PoliteSession
@@ -33,7 +33,7 @@ _FLUSH_SECONDS = 1.0
 _FLUSH_COUNT = 256
 _PAGE = 5000
 _GATHER_SECONDS = 0.02
-_GRACE_SECONDS = 3.0
+_GRACE_SECONDS = 1.0
 _CHECKERS = 4
 """Threads beyond the workers, so that no connection is idle while its last image is decoded."""
 
@@ -48,6 +48,8 @@ def download_images(options: DownloadOptions, progress: Progress | None = None) 
     ------
     NetworkError, SnapshotError
         The snapshot could not be had.
+    InvalidArguments
+        The filter names a set or language that no card of the snapshot has.
     NothingUsable
         No face passes the filter.
     StorageError
@@ -64,8 +66,9 @@ def download_images(options: DownloadOptions, progress: Progress | None = None) 
             seconds,
         )
 
-    def trouble(host: str, reason: str) -> None:
-        progress.note(f"{host} gives no usable answer ({reason}): trying again.")
+    def trouble(host: str, reason: str, again: bool) -> None:
+        then = "trying again" if again else "what fails so is not tried again in this run"
+        progress.note(f"{host} gives no usable answer ({reason}): {then}.")
 
     def waiting(holder: str) -> None:
         progress.note(f"Waiting for another process that holds {cache}: {holder}")
@@ -107,8 +110,11 @@ def download_images(options: DownloadOptions, progress: Progress | None = None) 
 def _refresh_snapshots(
     session: PoliteSession, options: DownloadOptions, progress: Progress
 ) -> Snapshot:
-    """Refresh the snapshot that chooses the images, and the one that lists all printings."""
-    kinds = dict.fromkeys([options.kind, "default_cards"])
+    """Refresh the snapshot that chooses the images, and the one that lists all printings.
+
+    The latter is for the database: a dry run does without.
+    """
+    kinds = dict.fromkeys([options.kind] if options.dry_run else [options.kind, "default_cards"])
     found = [
         refresh_snapshot(
             session,
@@ -144,12 +150,14 @@ class _Run:
         self.tasks: SimpleQueue[Planned | None] = SimpleQueue()
         self.unrecorded: list[tuple[Planned, Outcome]] = []
         self.flushed_at = time.monotonic()
+        self.met = SeenCodes(options.wanted)
 
     def execute(self, snapshot: Snapshot) -> DownloadSummary:
         summary = DownloadSummary(snapshot, RowCount())
         self.progress.start("reading the snapshot", snapshot.rows, "cards")
         wanted = islice(self._wanted(summary), self.options.limit)
         summary.skipped["listed twice"] += self.ledger.plan(wanted)
+        self._refuse_unknown(snapshot)
         self.progress.finish()
         summary.skipped += Counter()  # drops reasons that count nothing
         if self.ledger.plan_size() == 0 and self.options.limit != 0:
@@ -172,6 +180,7 @@ class _Run:
         for card in read_rows(summary.snapshot.path, summary.rows):
             self.progress.advance()
             for face in faces_of(card, self.options.image):
+                self.met.add(face)
                 reason = self.options.wanted.exclusion(face) or face.imageless
                 if not reason and self.session.allowed.refusal(face.image_url):
                     reason = "refused URL"
@@ -182,6 +191,22 @@ class _Run:
                     # A lone surrogate in a name cannot be stored as text.
                     label = text.encode("utf-8", "replace").decode()
                     yield face.face_id, face.image_url, label
+
+    def _refuse_unknown(self, snapshot: Snapshot) -> None:
+        """Refuse sets and languages that no card of the snapshot has, before any image."""
+        if not self.met.unknown():
+            return
+        # --limit may have ended the reading before one of them came.
+        for card in read_rows(snapshot.path):
+            for face in faces_of(card):
+                self.met.add(face)
+        if problems := self.met.unknown():
+            if snapshot.kind in ("oracle_cards", "unique_artwork"):
+                problems.append(
+                    f"the snapshot {snapshot.kind} leaves out reprints: --kind default_cards has "
+                    "every printing"
+                )
+            raise InvalidArguments(problems)
 
     def _take_out_cached(self, summary: DownloadSummary) -> None:
         """Take what is there and valid out of the plan; each folder is listed once."""
@@ -246,7 +271,7 @@ class _Run:
         except MtgDbError as error:
             summary.stopped = error
         except OSError as error:
-            summary.stopped = StorageError(
+            summary.stopped = too_many_open(error) or StorageError(
                 "The image cache cannot be used",
                 details=str(error),
                 suggestion="Check the disk and the folder's owner, then run the command again.",

@@ -15,7 +15,7 @@ from typing import Any
 from mtg_image_db.cores import usable_cores
 from mtg_image_db.download.ledger import Ledger, is_image_path
 from mtg_image_db.errors import ImageError
-from mtg_image_db.files import exclusive, storage_errors
+from mtg_image_db.files import exclusive, storage_errors, too_many_open
 from mtg_image_db.images import check_bytes
 from mtg_image_db.progress import Progress, Silent
 
@@ -154,6 +154,8 @@ def _check(path: Path, sha256: str) -> tuple[str, int]:
     except FileNotFoundError:
         return "missing file", 0
     except OSError as error:
+        if (full := too_many_open(error)) is not None:
+            raise full from error  # nothing is wrong with the file
         return f"unreadable: {error.strerror}", 0
     try:
         check_bytes(data)

@@ -17,7 +17,7 @@ from mtg_image_db.encoders import (
     Fingerprint,
     normalised,
 )
-from mtg_image_db.errors import EncoderError
+from mtg_image_db.errors import EncoderError, install
 from mtg_image_db.images import Preprocessing
 
 if TYPE_CHECKING:
@@ -254,7 +254,7 @@ def _open_clip() -> Any:
             "This encoder needs the packages torch and open_clip",
             details=f"{error}; only {DEFAULT_MODEL} runs without them, on the CPU and at its own "
             "size",
-            suggestion="Install them: pip install 'mtg-image-db[clip]'",
+            suggestion=f"Install them: {install('clip')}",
         ) from error
     return open_clip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mtg_image_db.database import Database
-from mtg_image_db.errors import ExportError
+from mtg_image_db.errors import ExportError, install
 from mtg_image_db.files import atomic_write
 from mtg_image_db.progress import Progress
 
@@ -20,7 +20,7 @@ def require_pyarrow() -> None:
         raise ExportError(
             "Parquet needs the package pyarrow",
             details=str(error),
-            suggestion="Install it: pip install 'mtg-image-db[parquet]'",
+            suggestion=f"Install it: {install('parquet')}",
         ) from error
 
 

@@ -25,7 +25,7 @@ from mtg_image_db.files import (
     write_json,
 )
 from mtg_image_db.progress import Progress
-from mtg_image_db.responses import DamagedBody, is_etag
+from mtg_image_db.responses import DamagedBody, is_etag, length_of
 from mtg_image_db.scryfall.rows import split_array
 from mtg_image_db.session import PoliteSession
 
@@ -68,7 +68,9 @@ def fetch_rows(
         partial.publish()
         return rows
 
-    return session.fetch(url, consume, headers=partial.headers, accept=frozenset({200, 206, 416}))
+    return session.fetch(
+        url, consume, headers=partial.headers, accept=frozenset({200, 206, 416}), large=True
+    )
 
 
 def fetch_array(session: PoliteSession, url: str, path: Path, progress: Progress) -> int:
@@ -109,7 +111,7 @@ def fetch_array(session: PoliteSession, url: str, path: Path, progress: Progress
                 raise DamagedBody("the bulk file has no rows")
         return rows
 
-    return session.fetch(url, consume)
+    return session.fetch(url, consume, large=True)
 
 
 class _Partial:
@@ -136,7 +138,8 @@ class _Partial:
         """Make ready for the body; return the length of the whole file, if it is told."""
         if response.status_code == 206:
             told = re.fullmatch(
-                r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", "").strip()
+                r"bytes (\d{1,20})-\d{1,20}/(\d{1,20})",
+                response.headers.get("Content-Range", "").strip(),
             )
             if told and int(told[1]) == self.size:
                 return int(told[2])
@@ -146,8 +149,7 @@ class _Partial:
         if response.status_code == 416:
             raise DamagedBody("the server has no more of the file")
         write_json(self._note, {"etag": response.headers.get("ETag", "")})
-        length = response.headers.get("Content-Length", "")
-        return int(length) if length.isdecimal() else None
+        return length_of(response)
 
     def append(self, response: requests.Response, progress: Progress) -> None:
         progress.advance(self.size)

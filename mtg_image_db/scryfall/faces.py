@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit, urlunsplit
@@ -119,6 +119,24 @@ class FaceFilter:
         }
         return {key: values for key, values in codes.items() if values}
 
+    def unknown(self, known: Mapping[str, Collection[str]]) -> list[str]:
+        """A sentence about each value asked for that nothing has, so that nobody asks in vain.
+
+        Parameters
+        ----------
+        known
+            The values there are of each key of `codes`.
+        """
+        from difflib import get_close_matches
+
+        problems = []
+        for key, values in self.codes.items():
+            for value in sorted(values.difference(known[key])):
+                near = get_close_matches(value, known[key], 3, 0.5)
+                hint = f": do you mean {' or '.join(near)}?" if near else ""
+                problems.append(f"--{key}: no card here has {value}{hint}")
+        return problems
+
     def exclusion(self, face: CardFace) -> str | None:
         """Why a face is not wanted, in words for a summary; None where it is."""
         return self._exclusion(face.set, face.lang, face.digital, face.rarity, face.layout)
@@ -143,6 +161,23 @@ class FaceFilter:
         if self.layouts and layout not in self.layouts:
             return "other layout"
         return None
+
+
+class SeenCodes:
+    """The sets, languages and so on that were met, as far as a filter names some."""
+
+    def __init__(self, wanted: FaceFilter) -> None:
+        self._wanted = wanted
+        self._seen: dict[str, set[str]] = {key: set() for key in wanted.codes}
+
+    def add(self, face: CardFace) -> None:
+        """Take in what a face has."""
+        for key, values in self._seen.items():
+            values.add(getattr(face, key))
+
+    def unknown(self) -> list[str]:
+        """A sentence about each value asked for that was not met."""
+        return self._wanted.unknown(self._seen)
 
 
 def is_card_id(value: object) -> bool:

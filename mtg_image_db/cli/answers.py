@@ -14,6 +14,7 @@ from mtg_image_db.cli.console import Style, answer, answer_bytes, one_line, say,
 
 if TYPE_CHECKING:
     from mtg_image_db.answers import CardAnswer, Match
+    from mtg_image_db.inputs import LeftOut
 
 VERSION = 1
 """Of the JSON (docs/json.md): a key may be added within it, none goes or changes its meaning."""
@@ -29,7 +30,7 @@ class Asked:
     """A picture that was asked about; `error` says why it could not be read.
 
     Or a text: it has `matches`, and no cards. `narrowed`: only some of the database's faces could
-    be the answer.
+    be the answer. `note`: something else to know about the picture.
     """
 
     name: str
@@ -37,11 +38,17 @@ class Asked:
     error: str = ""
     matches: tuple[Match, ...] | None = None
     narrowed: bool = False
+    note: str = ""
 
     @property
     def title(self) -> str:
         """The name on one line."""
         return one_line(self.name)
+
+
+def say_left_out(rest: LeftOut) -> None:
+    """Tell what of a folder is not looked at."""
+    say(f"Left out of {rest.where}: {rest}.")
 
 
 def print_table(asked: Asked, k: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtg_image_db.cli.answers import say_left_out
 from mtg_image_db.cli.arguments import Choice, codes, file, folder
 from mtg_image_db.cli.console import Bars, answer_bytes, counted, one_line, say
 from mtg_image_db.cli.options import add_device, add_strict
@@ -65,7 +66,9 @@ def run(arguments: argparse.Namespace) -> int:
     review = arguments.review or Path(f"{out.with_suffix('')}-review" if out else "scan-review")
     refuse_to_lose_answers(review, arguments.corrections)
     named = expand(arguments.images, recursive=arguments.recursive)
-    photos = list({Path(name): name for name in named}.values())
+    for rest in named.left_out:
+        say_left_out(rest)
+    photos = list({Path(name): name for name in named.names}.values())
     database = Database.open(arguments.db)
     given = (arguments.finish, arguments.condition, arguments.lang or "", arguments.set)
     assumed, answers = Assumptions(*given), arguments.corrections
@@ -94,24 +97,28 @@ def _sightings(database: Database, photos: Sequence[str], broken: list[str]) -> 
             bars.note(f"{one_line(photo)}: {seen.message}")
             broken.append(photo)
         else:
-            yield from seen
-            bars.advance()
+            sightings, note = seen
+            if note:
+                bars.note(f"{one_line(photo)}: {note}")
+            yield from sightings
+        bars.advance()
     bars.finish()
 
 
-def _seen_in(database: Database, photo: str) -> list[Sighting] | ImageError:
-    """Every card in a photo, or why it cannot be read."""
+def _seen_in(database: Database, photo: str) -> tuple[list[Sighting], str] | ImageError:
+    """Every card in a photo and what else to know about it, or why it cannot be read."""
     import numpy as np
     from PIL import Image
 
     from mtg_image_db.collection.scan import Sighting
     from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH, open_photo
-    from mtg_image_db.inputs import source_of
+    from mtg_image_db.inputs import first_only, source_of
     from mtg_image_db.recognise.quads import rectify
     from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS
 
     try:
-        picture, _ = open_photo(source_of(photo), at_least=ENOUGH_PIXELS)
+        source = source_of(photo)
+        picture, _ = open_photo(source, at_least=ENOUGH_PIXELS)
     except ImageError as error:
         return error
     pixels = np.asarray(picture)
@@ -123,7 +130,7 @@ def _seen_in(database: Database, photo: str) -> list[Sighting] | ImageError:
         sightings.append(
             Sighting(photo, index, card.verdict, card.matches, crop, (place[0], place[1]))
         )
-    return sightings
+    return sightings, first_only(source)
 
 
 def _write(data: bytes, out: Path | None) -> None:

@@ -51,12 +51,12 @@ def test_a_closed_output_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_columns_line_up_whatever_the_script() -> None:
-    lines = table(("name", "n"), [("\u7a32\u59bb", "1"), ("Forest", "22")], right=()).splitlines()
+    lines = table(("name", "n"), [("\u7a32\u59bb", "1"), ("Forest", "22")], right=())
     assert lines == ["name    n", "\u7a32\u59bb    1", "Forest  22"]
 
 
 def test_what_a_terminal_would_act_on_is_not_printed() -> None:
-    assert "\x1b" not in table(("a",), [("\x1b[31mred",)])
+    assert table(("a",), [("\x1b[31mred",)]) == ["a", "\ufffd[31mred"]
 
 
 def test_numbers_are_told_as_people_read_them() -> None:

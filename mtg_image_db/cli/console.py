@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -23,22 +24,29 @@ Style = Literal["plain", "good", "unsure", "bad", "faint"]
 _CODES: dict[Style, str] = {"good": "32", "unsure": "33", "bad": "31", "faint": "2"}
 
 
-def say(text: str = "") -> None:
-    """Tell a person something, on standard error."""
-    _write(text, sys.stderr)
+_JOINERS_AND_MARKS = "\u200c\u200d\u200e\u200f\u061c"
+"""Invisible characters that names in Persian, Arabic and Hebrew need, and emoji; they do no harm,
+unlike those that reverse whole lines (U+202A to 202E, U+2066 to 2069)."""
 
 
-def answer(text: str, style: Style = "plain") -> None:
+def say(line: str = "") -> None:
+    """Tell a person something in a line, on standard error."""
+    _write((line,), sys.stderr)
+
+
+def answer(*lines: str, style: Style = "plain") -> None:
     """Give an answer, on standard output; its style shows where colours do."""
-    _write(text, sys.stdout, style)
+    _write(lines, sys.stdout, style)
 
 
 def answer_bytes(data: bytes) -> None:
     """Give an answer in a format that is UTF-8 and has its own line ends, on standard output."""
     if sys.stdout is not None:
+        lines = re.split(r"(\r?\n)", data.decode())
+        lines[::2] = map(one_line, lines[::2])
         with storage_errors(Path("the output")):
             sys.stdout.flush()
-            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.write("".join(lines).encode())
             sys.stdout.buffer.flush()
 
 
@@ -47,13 +55,13 @@ def print_error(error: MtgDbError) -> None:
     if isinstance(error, InvalidArguments):
         say("ERROR: Invalid arguments:")
         for problem in error.problems:
-            say(f"  - {problem}")
+            say(f"  - {_joined(problem)}")
         return
-    say(f"ERROR: {error.category}: {error.message}")
+    say(f"ERROR: {error.category}: {_joined(error.message)}")
     if error.details:
-        say(f"  Details: {error.details}")
+        say(f"  Details: {_joined(error.details)}")
     if error.suggestion:
-        say(f"  Suggestion: {error.suggestion}")
+        say(f"  Suggestion: {_joined(error.suggestion)}")
 
 
 class Bars:
@@ -125,8 +133,8 @@ def table(
     right: Iterable[int] = (),
     *,
     last_if_room: bool = False,
-) -> str:
-    """Lay out rows in columns; the last column is not padded.
+) -> list[str]:
+    """Lay out rows in columns, a line each; the last column is not padded.
 
     The widest of the other columns is cut where the terminal is too narrow.
 
@@ -137,7 +145,7 @@ def table(
     last_if_room
         Leave the last column out rather than cut another (half a URL is of no use).
     """
-    cells = [[_printable(cell) for cell in row] for row in [header, *rows]]
+    cells = [[one_line(cell) for cell in row] for row in [header, *rows]]
     aligned_right = frozenset(right)
     widths = [max(_width(row[i]) for row in cells) for i in range(len(header))]
     room = (
@@ -159,7 +167,7 @@ def table(
             for i, (cell, width) in enumerate(zip(row[:-1], widths, strict=False))
         ]
         lines.append("  ".join([*parts, row[-1]]).rstrip())
-    return "\n".join(lines)
+    return lines
 
 
 def command(text: str, **folders: Path) -> str:
@@ -173,9 +181,12 @@ def command(text: str, **folders: Path) -> str:
     return " ".join(["mtg-db", text, *options])
 
 
-def one_line(name: str) -> str:
-    """A name of a file, which may hold line breaks, on one line."""
-    return "\N{REPLACEMENT CHARACTER}".join(name.splitlines())
+def one_line(text: str) -> str:
+    """A name, or anything else that strangers wrote, as one line that shows all that it does.
+
+    Control characters, line breaks and what reverses the text that follows become U+FFFD.
+    """
+    return "".join(c if _is_harmless(c) else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def counted(number: int, noun: str) -> str:
@@ -202,13 +213,18 @@ def _fit(text: str, width: int, *, right: bool) -> str:
 def _width(text: str) -> int:
     """Columns a terminal uses (East Asian characters use two, combining ones none)."""
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
-    return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
+    unseen = sum(unicodedata.combining(c) > 0 or c in _JOINERS_AND_MARKS for c in text)
+    return len(text) + wide - unseen
 
 
-def _write(text: str, stream: TextIO | None, style: Style = "plain") -> None:
+def _write(lines: Sequence[str], stream: TextIO | None, style: Style = "plain") -> None:
     if stream is None:  # closed by whoever started us
         return
-    text = _printable(text, stream.encoding)
+    # A tab only moves on; cells of tables have none.
+    plain = ("\t".join(map(one_line, line.split("\t"))) for line in lines)
+    # What the encoding lacks becomes a question mark.
+    encoding = stream.encoding or "utf-8"
+    text = "\n".join(plain).encode(encoding, "replace").decode(encoding)
     if style != "plain" and _shows_colours(stream):
         text = f"\x1b[{_CODES[style]}m{text}\x1b[0m"
     with storage_errors(Path("the output")):
@@ -227,12 +243,12 @@ def _shows_colours(stream: TextIO) -> bool:
     return able and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def _printable(text: str, encoding: str | None = None) -> str:
-    """Replace what a terminal would act on, or cannot show."""
+def _joined(text: str) -> str:
+    """What may have several lines (another program's words), in one."""
+    return " ".join(line.strip() for line in text.splitlines())
+
+
+def _is_harmless(character: str) -> bool:
     # Spaces other than the plain one count as not printable, and macOS puts them into names.
-    safe = "".join(
-        c if c in "\n\t" or c.isprintable() or unicodedata.category(c) == "Zs" else "�"
-        for c in text
-    )
-    encoding = encoding or "utf-8"
-    return safe.encode(encoding, "replace").decode(encoding)
+    printable = character.isprintable() or unicodedata.category(character) == "Zs"
+    return printable or character in _JOINERS_AND_MARKS

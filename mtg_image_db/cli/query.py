@@ -168,7 +168,7 @@ def run(arguments: argparse.Namespace) -> int:
         if about.note:
             say(f"{about.title}: {about.note}")
         if arguments.format == "table" and several and not about.error:
-            answer(("\n" if asked else "") + f"{about.title}:")
+            answer(*([""] if asked else []), f"{about.title}:")
         show(about, arguments.k)
         asked += 1
     if arguments.contact_sheet and sheet:

@@ -129,7 +129,7 @@ def strange(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "download.txt").write_text(done.stderr, encoding="utf-8", newline="")
     done = mtg_db("build", "--cache", "again", "--no-inverted-index", cwd=folder)
     assert done.returncode == 0, done.stderr
-    (folder / "card.jpg").write_bytes(jpeg(make_picture(1)))
+    (folder / "card.jpg").write_bytes(jpeg(make_picture(7)))
     return folder
 
 
@@ -166,7 +166,7 @@ def test_no_command_lets_a_strangers_text_act(strange: Path, tmp_path: Path) -> 
 def test_csv_keeps_its_rows_whatever_the_names_hold(strange: Path) -> None:
     done = mtg_db("query", "card.jpg", "--format", "csv", cwd=strange)
     [row] = csv.DictReader(io.StringIO(done.stdout, newline=""))
-    assert row["name"].startswith("Card 1\ufffd[2J\ufffd]0;x\ufffd\ufffd\ufffdERROR: Fake: all is")
+    assert row["name"].startswith("Card 7\ufffd[2J\ufffd]0;x\ufffd\ufffd\ufffdERROR: Fake: all is")
 
 
 def test_json_carries_every_name_exactly(strange: Path) -> None:
@@ -174,4 +174,4 @@ def test_json_carries_every_name_exactly(strange: Path) -> None:
 
     done = mtg_db("query", "card.jpg", "--json", cwd=strange)
     [line] = done.stdout.splitlines()
-    assert json.loads(line)["cards"][0]["matches"][0]["name"] == f"Card 1{EVIL}"
+    assert json.loads(line)["cards"][0]["matches"][0]["name"] == f"Card 7{EVIL}"

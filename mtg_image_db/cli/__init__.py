@@ -26,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     The exit code: see docs/cli.md.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
+    _occupy_closed_descriptors()
     # Threads of torch and FAISS spin for a while after each operation, and take the cores from
     # those that decode: a build reached 0.84 of the rate its parts allow, without this. Read when
     # torch is imported, so it is the program's to set and not the library's.
@@ -76,6 +77,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     if any(not thread.daemon for thread in others):
         _leave(code)
     return code
+
+
+def _occupy_closed_descriptors() -> None:
+    """Open nothing where input, output and errors are closed.
+
+    Else the next file that is opened would be the standard output of all native libraries.
+    """
+    while None in (sys.stdin, sys.stdout, sys.stderr):
+        descriptor = os.open(os.devnull, os.O_RDWR)
+        if descriptor > 2:
+            os.close(descriptor)
+            return
 
 
 def _leave(code: int) -> NoReturn:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mtg_image_db.cli.answers import say_left_out
 from mtg_image_db.cli.arguments import Choice, codes, file, folder
-from mtg_image_db.cli.console import Bars, answer_bytes, counted, one_line, say
+from mtg_image_db.cli.console import Bars, answer_bytes, counted, say
 from mtg_image_db.cli.options import add_device, add_strict
 from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, Assumptions
 from mtg_image_db.collection.formats import FORMATS, render
@@ -19,6 +19,7 @@ from mtg_image_db.files import atomic_write
 if TYPE_CHECKING:
     from mtg_image_db.collection.scan import Scan, Sighting
     from mtg_image_db.database import Database
+    from mtg_image_db.progress import Progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     encoder = replace(database.manifest.choice, device=arguments.device)
     database.use_encoder(load_encoder(encoder, database.manifest.fingerprint))
     broken: list[str] = []
-    scan = collect(_sightings(database, photos, broken), assumed, said)
+    scan = collect(_sightings(database, photos, broken, Bars()), assumed, said)
     if len(broken) == len(photos):
         raise NothingUsable("No photo could be read", suggestion="Give photos as JPEG or PNG.")
     write_review(scan, review, arguments.cache)
@@ -85,24 +86,25 @@ def run(arguments: argparse.Namespace) -> int:
     return 4 if arguments.strict and broken else 0
 
 
-def _sightings(database: Database, photos: Sequence[str], broken: list[str]) -> Iterator[Sighting]:
+def _sightings(
+    database: Database, photos: Sequence[str], broken: list[str], progress: Progress
+) -> Iterator[Sighting]:
     """Every card in the photos, one photo after the other; those that cannot be read are told."""
     from mtg_image_db.cores import in_order, usable_cores
 
-    bars = Bars()
-    bars.start("scanning", len(photos), "photos")
+    progress.start("scanning", len(photos), "photos")
     ahead = 2 * usable_cores()
     for photo, seen in in_order(lambda photo: _seen_in(database, photo), photos, ahead):
         if isinstance(seen, ImageError):
-            bars.note(f"{one_line(photo)}: {seen.message}")
+            progress.note(f"{photo}: {seen.message}")
             broken.append(photo)
         else:
             sightings, note = seen
             if note:
-                bars.note(f"{one_line(photo)}: {note}")
+                progress.note(f"{photo}: {note}")
             yield from sightings
-        bars.advance()
-    bars.finish()
+        progress.advance()
+    progress.finish()
 
 
 def _seen_in(database: Database, photo: str) -> tuple[list[Sighting], str] | ImageError:

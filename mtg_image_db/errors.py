@@ -165,10 +165,6 @@ class StorageError(MtgDbError):
 class StorageWarning(UserWarning):
     """The disk does not do all that it should: nothing is wrong, but less is promised."""
 
-    """The disk is full or read-only, or another process holds the folder."""
-
-    category = "Storage"
-
 
 def install(extra: str) -> str:
     """How to install what an extra of this package brings; it is on no package index."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 import io
 import stat
 import warnings
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from mtg_image_db.errors import ImageError, install
+from mtg_image_db.metadata import upright, without_metadata
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 Fit = Literal["pad", "squash"]
+T = TypeVar("T")
 
 CARD_WIDTH, CARD_HEIGHT = 240, 336
 """An upright card, in pixels, as local features are measured on it: 63 x 88 mm, near enough."""
@@ -99,22 +102,18 @@ def check_bytes(data: bytes) -> tuple[int, int]:
     ImageError
         With a reason in few words, the same for the same kind of damage.
     """
-    from PIL import Image
 
-    _silence_pillow()
-    try:
-        with Image.open(io.BytesIO(data), formats=_SERVED_FORMATS) as picture:
+    def check(source: Path | bytes) -> tuple[int, int]:
+        with _opened(source, _SERVED_FORMATS) as picture:
             _check_size(picture)
             picture.verify()
-        with Image.open(io.BytesIO(data), formats=_SERVED_FORMATS) as picture:
+        with _opened(source, _SERVED_FORMATS) as picture:
             size = picture.width, picture.height
             picture.draft("L", (1, 1))
             picture.load()
             return size
-    except ImageError:
-        raise
-    except Exception as error:
-        raise ImageError(_what_is_wrong(data, error)) from error
+
+    return _read(data, check)
 
 
 def open_picture(source: Path | bytes, *, at_least: tuple[int, int] | None = None) -> Image.Image:
@@ -140,28 +139,42 @@ def open_photo(
     source: Path | bytes, *, at_least: tuple[int, int] | None = None
 ) -> tuple[Image.Image, float]:
     """Like `open_picture`; also returns how many of the file's pixels one of the picture's is."""
-    from PIL import Image
 
-    _silence_pillow()
-    if isinstance(source, Path):
-        _check_regular(source)
-    stream = io.BytesIO(source) if isinstance(source, bytes) else source
-    try:
-        with Image.open(stream, formats=_formats(source)) as picture:
+    def decode(source: Path | bytes) -> tuple[Image.Image, float]:
+        with _opened(source) as picture:
             _check_size(picture)
             width = picture.width
             if at_least is not None:
                 picture.draft("RGB", at_least)
             picture.load()
             return upright_rgb(picture), width / picture.width
+
+    if isinstance(source, Path):
+        _check_regular(source)
+    return _read(source, decode)
+
+
+def count_pictures(source: Path | bytes) -> int:
+    """How many pictures a file holds, of which `open_picture` takes the first; 1 if it is none.
+
+    Pages and frames count; smaller pictures beside a photo (previews, maps of its light) do not.
+    """
+
+    def count(source: Path | bytes) -> int:
+        with _opened(source) as picture:
+            frames = int(getattr(picture, "n_frames", 1))
+            if picture.format != "MPO":
+                return frames
+            size, alike = picture.size, 1
+            for frame in range(1, frames):
+                picture.seek(frame)
+                alike += picture.size == size
+            return alike
+
+    try:
+        return _read(source, count)
     except ImageError:
-        raise
-    except PermissionError as error:
-        raise ImageError("permission denied") from error
-    # Pillow's decoders raise nearly everything on hostile files.
-    except Exception as error:
-        data = source if isinstance(source, bytes) else _head(source)
-        raise ImageError(_what_is_wrong(data, error)) from error
+        return 1
 
 
 def open_for(source: Path | bytes, how: Preprocessing) -> Image.Image:
@@ -204,6 +217,40 @@ def prepare(picture: Image.Image, how: Preprocessing) -> NDArray[np.uint8]:
     corner = ((how.width - size[0]) // 2, (how.height - size[1]) // 2)
     canvas.paste(picture.resize(size, filter_, reducing_gap=3.0), corner)
     return np.asarray(canvas)
+
+
+def _read(source: Path | bytes, how: Callable[[Path | bytes], T], *, bare: bool = False) -> T:
+    """Read a picture; where that fails and it is not `bare`, read it without its metadata.
+
+    Raises
+    ------
+    ImageError
+        It cannot be read.
+    """
+    _silence_pillow()
+    try:
+        return how(source)
+    except ImageError:
+        raise
+    except PermissionError as error:
+        raise ImageError("permission denied") from error
+    # Pillow raises nearly everything on hostile files.
+    except Exception as error:
+        try:
+            data = source if isinstance(source, bytes) else source.read_bytes()
+        except OSError:
+            data = b""
+        pixels = None if bare else without_metadata(data)
+        if pixels is None:
+            raise ImageError(_what_is_wrong(data, error)) from error
+    return _read(pixels, how, bare=True)
+
+
+def _opened(source: Path | bytes, formats: tuple[str, ...] = ()) -> Image.Image:
+    from PIL import Image
+
+    stream = io.BytesIO(source) if isinstance(source, bytes) else source
+    return Image.open(stream, formats=formats or _formats(source))
 
 
 def _check_regular(path: Path) -> None:
@@ -259,9 +306,9 @@ def _read_heif() -> None:
 
 def upright_rgb(picture: Image.Image) -> Image.Image:
     """Turn a picture as its EXIF data say, and bring it to RGB."""
-    from PIL import Image, ImageOps
+    from PIL import Image
 
-    picture = ImageOps.exif_transpose(picture)
+    picture = upright(picture)
     if picture.mode.startswith(("I", "F")):
         # 16-bit and floating point: bring the range that is used to 0..255.
         low, high = picture.getextrema()

@@ -89,6 +89,7 @@ def _vectors(database: Database, progress: Progress) -> list[str]:
                 hits = database.search_rows(np.ascontiguousarray(vectors[good]), 3)
             except DatabaseError as error:
                 problems.append(error.details)
+                progress.advance(len(database) - start)
                 break
             for row, found in zip(good, hits, strict=True):
                 if start + int(row) not in [r for _, r in found]:

@@ -16,12 +16,13 @@ from mtg_image_db.files import (
     storage_errors,
     sync_file,
 )
-from mtg_image_db.inputs import is_picture_name
+from mtg_image_db.inputs import LeftOut, ending_of, is_hidden, is_picture_name
 
 MEMORY = ".mtg-db-answered.jsonl"
 """In the folder, so that it moves with it: name, size and time of each answered picture."""
 
 _State = tuple[int, int]
+_FOLDER, _ODD = "a folder", "no file"
 
 
 def _a_second() -> None:
@@ -40,6 +41,8 @@ class HotFolder:
         Its pictures count, not those in folders below.
     wait
         Called between two looks.
+    on_left_out
+        Told what is no picture of the folder: once for each ending, as soon as it lies there.
 
     Raises
     ------
@@ -47,9 +50,17 @@ class HotFolder:
         There is no such folder.
     """
 
-    def __init__(self, folder: Path, *, wait: Callable[[], None] = _a_second) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        wait: Callable[[], None] = _a_second,
+        on_left_out: Callable[[LeftOut], None] | None = None,
+    ) -> None:
         self._folder = folder
         self._wait = wait
+        self._on_left_out = on_left_out
+        self._told: set[str] = set()
         self._answered: dict[str, _State] = {}
         self._look()
 
@@ -67,11 +78,14 @@ class HotFolder:
             Another process watches the folder, or it cannot be written.
         """
         with exclusive(self._folder, "query --watch", wait=False):
-            before = self._look()
+            before, others = self._look()
             self._recall(before)
             while True:
                 self._wait()
-                now = self._look()
+                now, rest = self._look()
+                # What is still there: scanners write under other names first.
+                self._tell({name: rest[name] for name in rest.keys() & others.keys()})
+                others = rest
                 # An empty file is one that somebody has only begun.
                 complete = [
                     (state[1], name, state)
@@ -83,12 +97,13 @@ class HotFolder:
                     yield self._folder / name
                     self._remember(name, state)
 
-    def _look(self) -> dict[str, _State]:
-        """Size and time of change of each picture."""
+    def _look(self) -> tuple[dict[str, _State], dict[str, str]]:
+        """Size and time of change of each picture; and what else there is, and of which kind."""
         found: dict[str, _State] = {}
+        others: dict[str, str] = {}
         try:
             with os.scandir(self._folder) as entries:
-                names = [entry.name for entry in entries if is_picture_name(entry.name)]
+                names = [entry.name for entry in entries if not is_hidden(entry.name)]
         except OSError as error:
             raise MissingInput(
                 f"There is no folder {self._folder} to watch",
@@ -98,12 +113,26 @@ class HotFolder:
         for name in names:
             path = self._folder / name
             try:
-                if path.is_file():
+                if path.is_dir():
+                    others[name] = _FOLDER
+                elif not is_picture_name(name):
+                    others[name] = ending_of(name)
+                elif path.is_file():
                     status = path.stat()
                     found[name] = status.st_size, status.st_mtime_ns
+                else:
+                    others[name] = _ODD
             except OSError:  # it was taken away
                 continue
-        return found
+        return found, others
+
+    def _tell(self, others: dict[str, str]) -> None:
+        new = [kind for kind in others.values() if kind not in self._told]
+        self._told.update(new)
+        if new and self._on_left_out is not None:
+            files = tuple(kind for kind in new if kind not in (_FOLDER, _ODD))
+            odd, folders = new.count(_ODD), new.count(_FOLDER)
+            self._on_left_out(LeftOut(str(self._folder), files, odd, unnamed=folders))
 
     def _recall(self, there: dict[str, _State]) -> None:
         """Read what earlier runs answered, and keep what still lies in the folder."""

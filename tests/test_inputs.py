@@ -41,7 +41,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_folder_stands_for_its_pictures_in_natural_order(photos: Path) -> None:
     def names(*given: str, recursive: bool = False) -> list[str]:
-        return [Path(name).as_posix() for name in expand(given, recursive=recursive)]
+        return [Path(name).as_posix() for name in expand(given, recursive=recursive).names]
 
     assert names("photos") == ["photos/scan2.jpg", "photos/scan10.JPG"]
     assert names("photos", recursive=True) == [
@@ -55,14 +55,14 @@ def test_a_folder_stands_for_its_pictures_in_natural_order(photos: Path) -> None
 @posix
 def test_a_name_that_looks_like_a_pattern_is_a_name_first(photos: Path) -> None:
     (photos / "a[1].jpg").touch()
-    assert expand([str(photos / "a[1].jpg")]) == [str(photos / "a[1].jpg")]
+    assert expand([str(photos / "a[1].jpg")]).names == [str(photos / "a[1].jpg")]
 
 
 @posix
 def test_links_that_run_in_circles_are_no_pictures(photos: Path) -> None:
     (photos / "loop.jpg").symlink_to("loop.jpg")
     (photos / "around").symlink_to(photos)
-    assert len(expand(["photos"], recursive=True)) == 4
+    assert len(expand(["photos"], recursive=True).names) == 4
 
 
 def test_inputs_that_stand_for_nothing_are_all_told(photos: Path) -> None:

@@ -46,12 +46,9 @@ def build_inverted(
         gone = float((extension.rows < 0).mean())
         if gone > _MOST_GONE or added > _MOST_ADDED * len(wanted):
             extension = None
-    progress.start("indexing local features", len(wanted), "faces")
-    written = write_inverted(
+    return write_inverted(
         packed, wanted, folder / parts.INVERTED, folder / parts.INVERTED_ROWS, extension, progress
     )
-    progress.finish()
-    return written
 
 
 def _extension(before: Predecessor, first: dict[str, int]) -> Extension | None:

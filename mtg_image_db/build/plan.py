@@ -125,12 +125,11 @@ def plan_faces(
         chosen = options.kind in (None, snapshot.kind)
         if not chosen and snapshot.kind != "default_cards":
             continue
-        count, read = RowCount(), 0
+        count = RowCount()
         progress.start(f"reading {snapshot.kind}", snapshot.rows, "cards")
-        faces = (face for card in read_rows(snapshot.path, count) for face in faces_of(card))
+        rows = read_rows(snapshot.path, count, progress)
+        faces = (face for card in rows for face in faces_of(card))
         while some := list(islice(faces, _AT_ONCE)):
-            progress.advance(count.good - read)
-            read = count.good
             if snapshot.kind == "default_cards":
                 plan.add_printings(some)
             if chosen:

@@ -28,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     The exit code: see docs/cli.md.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
+    _occupy_closed_descriptors()
     # Threads of torch and FAISS spin for a while after each operation, and take the cores from
     # those that decode: a build reached 0.84 of the rate its parts allow, without this. Read when
     # torch is imported, so it is the program's to set and not the library's.
@@ -105,6 +106,18 @@ def _defect(error: Exception) -> InternalError:
         details=f"{type(error).__name__}: {error}",
         suggestion="Run the command again with --debug and report what it prints.",
     )
+
+
+def _occupy_closed_descriptors() -> None:
+    """Open nothing where input, output and errors are closed.
+
+    Else the next file that is opened would be the standard output of all native libraries.
+    """
+    while None in (sys.stdin, sys.stdout, sys.stderr):
+        descriptor = os.open(os.devnull, os.O_RDWR)
+        if descriptor > 2:
+            os.close(descriptor)
+            return
 
 
 def _leave(code: int) -> NoReturn:

@@ -14,6 +14,7 @@ from mtg_image_db.cli.console import Style, answer, answer_bytes, one_line, say,
 
 if TYPE_CHECKING:
     from mtg_image_db.answers import CardAnswer, Match
+    from mtg_image_db.inputs import LeftOut
 
 VERSION = 1
 """Of the JSON (docs/json.md): a key may be added within it, none goes or changes its meaning."""
@@ -29,7 +30,7 @@ class Asked:
     """A picture that was asked about; `error` says why it could not be read.
 
     Or a text: it has `matches`, and no cards. `narrowed`: only some of the database's faces could
-    be the answer.
+    be the answer. `note`: something else to know about the picture.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Asked:
     error: str = ""
     matches: tuple[Match, ...] | None = None
     narrowed: bool = False
+    note: str = ""
 
     @property
     def title(self) -> str:
@@ -44,17 +46,23 @@ class Asked:
         return one_line(self.name)
 
 
+def say_left_out(rest: LeftOut) -> None:
+    """Tell what of a folder is not looked at."""
+    say(f"Left out of {rest.where}: {rest}.")
+
+
 def print_table(asked: Asked, k: int) -> None:
     """For people: a heading and a table for each card."""
     if asked.error:
         say(f"{asked.title}: {asked.error}")
     if asked.matches is not None:
-        answer(_matches(asked.matches, k) if asked.matches else "No match.")
+        answer(*(_matches(asked.matches, k) if asked.matches else ["No match."]))
     for number, card in enumerate(asked.cards, start=1):
         which = f"card {number}: " if len(asked.cards) > 1 else ""
-        answer(which + _heading(card, narrowed=asked.narrowed), _STYLES[card.verdict])
+        answer(which + _heading(card, narrowed=asked.narrowed), style=_STYLES[card.verdict])
         if card.matches:
-            answer(_matches(card.matches, k), "faint" if card.verdict == "none" else "plain")
+            style: Style = "faint" if card.verdict == "none" else "plain"
+            answer(*_matches(card.matches, k), style=style)
 
 
 def print_json(asked: Asked, k: int) -> None:  # noqa: ARG001
@@ -75,7 +83,7 @@ def print_json(asked: Asked, k: int) -> None:  # noqa: ARG001
             for card in asked.cards
         ]
     # A file name may hold bytes that are no text: ASCII output can carry them.
-    answer(json.dumps(about))
+    answer(json.dumps(about).replace("\x7f", r"\u007f"))
 
 
 def print_csv(asked: Asked, k: int) -> None:  # noqa: ARG001
@@ -116,7 +124,7 @@ def _cells(match: Match, points: object) -> list[object]:
 
 def _print_row(row: Iterable[object]) -> None:
     stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerow(row)
+    csv.writer(stream, lineterminator="\n").writerow([one_line(str(cell)) for cell in row])
     answer_bytes(stream.getvalue().encode("utf-8", "replace"))
 
 
@@ -129,7 +137,7 @@ def _heading(card: CardAnswer, *, narrowed: bool) -> str:
     return f"{card.verdict}: {best.face.name}, {printing}, score {best.score:.3f}"
 
 
-def _matches(matches: Sequence[Match], k: int) -> str:
+def _matches(matches: Sequence[Match], k: int) -> list[str]:
     # There are k distinct images, and any of them may be that of many faces.
     alike = Counter[float]()
     shown = []
@@ -137,7 +145,7 @@ def _matches(matches: Sequence[Match], k: int) -> str:
         alike[match.score] += 1
         if alike[match.score] <= k:
             shown.append(match)
-    text = table(
+    lines = table(
         ("rank", "name", "set", "number", "score", "URL"),
         [
             (
@@ -155,15 +163,15 @@ def _matches(matches: Sequence[Match], k: int) -> str:
     )
     hidden = len(matches) - len(shown)
     if hidden:
-        text += f"\n      and {hidden:,} more with images identical to these"
-    return text + _shared_artwork(shown[0])
+        lines.append(f"      and {hidden:,} more with images identical to these")
+    return [*lines, *_shared_artwork(shown[0])]
 
 
-def _shared_artwork(match: Match) -> str:
-    """The other printings of the best match's artwork, in a line."""
+def _shared_artwork(match: Match) -> list[str]:
+    """The other printings of the best match's artwork, in a line, if there are any."""
     others = [p for p in match.printings if p["scryfall_id"] != match.face.scryfall_id]
     if not others:
-        return ""
+        return []
     names = [f"{p['set'].upper()} {p['collector_number']}" for p in others[:8]]
     more = f" and {len(others) - 8} more" if len(others) > 8 else ""
-    return f"\n      same artwork as rank 1: {', '.join(names)}{more}"
+    return [f"      same artwork as rank 1: {', '.join(names)}{more}"]

@@ -37,14 +37,21 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"  {count:>7,}  {reason}")
     size = size_text(sum(leftover.size for leftover in found))
     question = f"Remove {counted(len(found), 'file')} ({size})?"
-    if not arguments.yes:
-        if not sys.stdin.isatty():
-            say(f"{question} Nothing is removed without --yes.")
-            return 0
-        say(f"{question} [y/N]")
-        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            say("Nothing was removed.")
-            return 0
+    if not arguments.yes and not _agreed(question):
+        return 0
     remove_leftovers(arguments.cache, found, wait=not arguments.no_wait)
     say(f"Removed {counted(len(found), 'file')}, {size}.")
     return 0
+
+
+def _agreed(question: str) -> bool:
+    """Ask on a terminal; whoever cannot answer is told how to say yes."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        say(f"{question} Nothing is removed without --yes.")
+        return False
+    say(f"{question} [y/N]")
+    reply = sys.stdin.readline()
+    if reply.strip().lower() in ("y", "yes"):
+        return True
+    say("Nothing was removed." + ("" if reply else " To remove without asking: --yes."))
+    return False

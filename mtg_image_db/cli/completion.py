@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
             action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
         elif _FILE.search(kind):
             action.complete = shtab.FILE  # type: ignore[attr-defined]
-    answer(shtab.complete(parser, arguments.shell))
+    answer(*shtab.complete(parser, arguments.shell).split("\n"))
     return 0
 
 

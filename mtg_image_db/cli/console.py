@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import sys
 import threading
 import time
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
@@ -23,22 +25,30 @@ Style = Literal["plain", "good", "unsure", "bad", "faint"]
 _CODES: dict[Style, str] = {"good": "32", "unsure": "33", "bad": "31", "faint": "2"}
 
 
-def say(text: str = "") -> None:
-    """Tell a person something, on standard error."""
-    _write(text, sys.stderr)
+_A_MINUTE = 60.0
+_JOINERS_AND_MARKS = "\u200c\u200d\u200e\u200f\u061c"
+"""Invisible characters that names in Persian, Arabic and Hebrew need, and emoji; they do no harm,
+unlike those that reverse whole lines (U+202A to 202E, U+2066 to 2069)."""
 
 
-def answer(text: str, style: Style = "plain") -> None:
+def say(line: str = "") -> None:
+    """Tell a person something in a line, on standard error."""
+    _write((line,), sys.stderr)
+
+
+def answer(*lines: str, style: Style = "plain") -> None:
     """Give an answer, on standard output; its style shows where colours do."""
-    _write(text, sys.stdout, style)
+    _write(lines, sys.stdout, style)
 
 
 def answer_bytes(data: bytes) -> None:
     """Give an answer in a format that is UTF-8 and has its own line ends, on standard output."""
     if sys.stdout is not None:
+        lines = re.split(r"(\r?\n)", data.decode())
+        lines[::2] = map(one_line, lines[::2])
         with storage_errors(Path("the output")):
             sys.stdout.flush()
-            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.write("".join(lines).encode())
             sys.stdout.buffer.flush()
 
 
@@ -47,50 +57,56 @@ def print_error(error: MtgDbError) -> None:
     if isinstance(error, InvalidArguments):
         say("ERROR: Invalid arguments:")
         for problem in error.problems:
-            say(f"  - {problem}")
+            say(f"  - {_joined(problem)}")
         return
-    say(f"ERROR: {error.category}: {error.message}")
+    say(f"ERROR: {error.category}: {_joined(error.message)}")
     if error.details:
-        say(f"  Details: {error.details}")
+        say(f"  Details: {_joined(error.details)}")
     if error.suggestion:
-        say(f"  Suggestion: {error.suggestion}")
+        say(f"  Suggestion: {_joined(error.suggestion)}")
 
 
 class Bars:
-    """Progress as tqdm bars on standard error; without a terminal, notes only."""
+    """Progress on standard error: as tqdm bars, or without a terminal a line a minute.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    clock
+        Tells the seconds.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._bar: tqdm[Any] | None = None
         self._shown = sys.stderr is not None and sys.stderr.isatty()
         self._paused_until = 0.0
+        self._clock = clock
+        self._told_at: float | None = None
+        self._stage: _Stage | None = None
 
     def start(self, stage: str, total: int | None, unit: str) -> None:
         """See `Progress`."""
-        if not self._shown:
-            return
         self.finish()
-        from tqdm import tqdm
-
-        scaled = unit == "B"
-        self._bar = tqdm(
-            desc=stage,
-            total=total,
-            unit=unit if scaled else f" {unit}",
-            unit_scale=scaled,
-            unit_divisor=1000,
-            smoothing=0.05,
-            dynamic_ncols=True,
-            leave=False,
-        )
+        if self._shown:
+            self._bar = _draw(stage, total, unit)
+            return
+        now = self._clock()
+        self._stage = _Stage(stage, total, unit, now)
+        if self._told_at is None:
+            self._told_at = now
+        self._tell()
 
     def advance(self, count: int = 1) -> None:
         """See `Progress`."""
         if self._bar is not None:
             self._bar.update(count)
+        elif self._stage is not None:
+            self._stage.done += count
+            self._tell()
 
     def finish(self) -> None:
         """See `Progress`."""
         self._paused_until = 0.0
+        self._stage = None
         if self._bar is not None:
             self._bar.close()
             self._bar = None
@@ -98,11 +114,12 @@ class Bars:
     def pause(self, message: str, seconds: float) -> None:
         """See `Progress`; a bar counts the seconds down."""
         self.note(message)
+        if not self._shown:
+            return
         if self._bar is None:
             self.start("waiting", None, "")
-        if self._bar is not None:
-            self._paused_until = time.monotonic() + seconds
-            threading.Thread(target=self._count_down, daemon=True).start()
+        self._paused_until = time.monotonic() + seconds
+        threading.Thread(target=self._count_down, daemon=True).start()
 
     def _count_down(self) -> None:
         while (left := self._paused_until - time.monotonic()) > 0:
@@ -118,6 +135,92 @@ class Bars:
             self._bar.clear()
         say(message)
 
+    def _tell(self) -> None:
+        """Say how far the work is, where that was not said for a minute."""
+        now = self._clock()
+        if self._stage and self._told_at is not None and now - self._told_at >= _A_MINUTE:
+            self._told_at = now
+            say(self._stage.line(now))
+
+
+@dataclass
+class _Stage:
+    """Where work stands that is told in lines."""
+
+    name: str
+    total: int | None
+    unit: str
+    began: float
+    done: int = 0
+
+    def line(self, now: float) -> str:
+        """``downloading: 12,300 of 54,000 images, 240 images/s, about 3 minutes left``."""
+        if not self.done:
+            return f"{self.name} …"
+        amount = size_text if self.unit == "B" else "{:,}".format
+        said = [amount(self.done) + (f" of {amount(self.total)}" if self.total else "")]
+        if self.unit != "B":
+            said[0] += f" {self.unit}"
+        rate = self.done / (now - self.began) if now > self.began else 0.0
+        if rate:
+            said.append(_pace(rate, self.unit))
+        if rate and self.total and self.total > self.done:
+            said.append(_left((self.total - self.done) / rate))
+        return f"{self.name}: {', '.join(said)}"
+
+
+def _draw(stage: str, total: int | None, unit: str) -> tqdm[Any]:
+    from tqdm import tqdm
+
+    class Bar(tqdm):  # type: ignore[type-arg]
+        """A bar whose rate and time left read as people say them."""
+
+        @property
+        def format_dict(self) -> Any:
+            known = super().format_dict
+            passed, done = known["elapsed"], known["n"]
+            rate = known["rate"] or (done / passed if passed else 0.0)
+            left = f"<{self.format_interval((total - done) / rate)}" if rate and total else ""
+            known["pace"] = left + (f", {_pace(rate, unit)}" if rate else "")
+            return known
+
+    scaled = unit == "B"
+    done = "{n_fmt}" + ("/{total_fmt}" if total is not None else "")
+    done += "B" if scaled else f" {unit}"
+    if total is not None:
+        form = "{desc}: {percentage:3.0f}%|{bar}| " + done + " [{elapsed}{pace}{postfix}]"
+    else:
+        form = "{desc}: " + done + " [{elapsed}{pace}{postfix}]" if unit else "{desc} …{postfix}"
+    return Bar(
+        desc=one_line(stage),
+        total=total,
+        unit=unit,
+        unit_scale=scaled,
+        unit_divisor=1000,
+        smoothing=0.05,
+        dynamic_ncols=True,
+        leave=False,
+        bar_format=form,
+    )
+
+
+def _pace(rate: float, unit: str) -> str:
+    """``2.3 photos/s``, ``11.5 s a photo``."""
+    if unit == "B":
+        return f"{size_text(rate)}/s"
+    if rate < 1:
+        return f"{1 / rate:,.1f} s a {unit.removesuffix('s')}"
+    return f"{rate:,.0f} {unit}/s" if rate >= 10 else f"{rate:.1f} {unit}/s"
+
+
+def _left(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return "less than a minute left"
+    if minutes < 100:
+        return f"about {counted(minutes, 'minute')} left"
+    return f"about {counted(round(minutes / 60), 'hour')} left"
+
 
 def table(
     header: Sequence[str],
@@ -125,8 +228,8 @@ def table(
     right: Iterable[int] = (),
     *,
     last_if_room: bool = False,
-) -> str:
-    """Lay out rows in columns; the last column is not padded.
+) -> list[str]:
+    """Lay out rows in columns, a line each; the last column is not padded.
 
     The widest of the other columns is cut where the terminal is too narrow.
 
@@ -137,7 +240,7 @@ def table(
     last_if_room
         Leave the last column out rather than cut another (half a URL is of no use).
     """
-    cells = [[_printable(cell) for cell in row] for row in [header, *rows]]
+    cells = [[one_line(cell) for cell in row] for row in [header, *rows]]
     aligned_right = frozenset(right)
     widths = [max(_width(row[i]) for row in cells) for i in range(len(header))]
     room = (
@@ -159,7 +262,7 @@ def table(
             for i, (cell, width) in enumerate(zip(row[:-1], widths, strict=False))
         ]
         lines.append("  ".join([*parts, row[-1]]).rstrip())
-    return "\n".join(lines)
+    return lines
 
 
 def command(text: str, **folders: Path) -> str:
@@ -173,9 +276,12 @@ def command(text: str, **folders: Path) -> str:
     return " ".join(["mtg-db", text, *options])
 
 
-def one_line(name: str) -> str:
-    """A name of a file, which may hold line breaks, on one line."""
-    return "\N{REPLACEMENT CHARACTER}".join(name.splitlines())
+def one_line(text: str) -> str:
+    """A name, or anything else that strangers wrote, as one line that shows all that it does.
+
+    Control characters, line breaks and what reverses the text that follows become U+FFFD.
+    """
+    return "".join(c if _is_harmless(c) else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def counted(number: int, noun: str) -> str:
@@ -202,13 +308,18 @@ def _fit(text: str, width: int, *, right: bool) -> str:
 def _width(text: str) -> int:
     """Columns a terminal uses (East Asian characters use two, combining ones none)."""
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
-    return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
+    unseen = sum(unicodedata.combining(c) > 0 or c in _JOINERS_AND_MARKS for c in text)
+    return len(text) + wide - unseen
 
 
-def _write(text: str, stream: TextIO | None, style: Style = "plain") -> None:
+def _write(lines: Sequence[str], stream: TextIO | None, style: Style = "plain") -> None:
     if stream is None:  # closed by whoever started us
         return
-    text = _printable(text, stream.encoding)
+    # A tab only moves on; cells of tables have none.
+    plain = ("\t".join(map(one_line, line.split("\t"))) for line in lines)
+    # What the encoding lacks becomes a question mark.
+    encoding = stream.encoding or "utf-8"
+    text = "\n".join(plain).encode(encoding, "replace").decode(encoding)
     if style != "plain" and _shows_colours(stream):
         text = f"\x1b[{_CODES[style]}m{text}\x1b[0m"
     with storage_errors(Path("the output")):
@@ -227,12 +338,12 @@ def _shows_colours(stream: TextIO) -> bool:
     return able and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def _printable(text: str, encoding: str | None = None) -> str:
-    """Replace what a terminal would act on, or cannot show."""
+def _joined(text: str) -> str:
+    """What may have several lines (another program's words), in one."""
+    return " ".join(line.strip() for line in text.splitlines())
+
+
+def _is_harmless(character: str) -> bool:
     # Spaces other than the plain one count as not printable, and macOS puts them into names.
-    safe = "".join(
-        c if c in "\n\t" or c.isprintable() or unicodedata.category(c) == "Zs" else "�"
-        for c in text
-    )
-    encoding = encoding or "utf-8"
-    return safe.encode(encoding, "replace").decode(encoding)
+    printable = character.isprintable() or unicodedata.category(character) == "Zs"
+    return printable or character in _JOINERS_AND_MARKS

@@ -83,10 +83,10 @@ def _print_figures(outcomes: Sequence[Outcome]) -> None:
         shares = [(name, share) for name, share in figures(some).items() if share.of]
         rows = [(name.replace("_", " "), str(share)) for name, share in shares]
         head = f"{kind}: {counted(len(some), 'photo')}"
-        answer(table((head, "count, share (95 % interval)"), rows) + "\n")
+        answer(*table((head, "count, share (95 % interval)"), rows), "")
     times = milliseconds(outcomes).items()
     rows_ = [(stage, f"{middle:.1f}", f"{mean:.1f}") for stage, (middle, mean) in times]
-    answer(table(("milliseconds a photo", "median", "mean"), rows_, right=(1,)))
+    answer(*table(("milliseconds a photo", "median", "mean"), rows_, right=(1,)))
 
 
 def _print_fit(fitted: Fit) -> None:
@@ -95,11 +95,11 @@ def _print_fit(fitted: Fit) -> None:
     rows = [(str(n), *(str(some[n]) for some in counts)) for n in range(most)]
     above = (str(sum(some[n] for n in some if n >= most)) for some in counts)
     rows.append((f"{most} or more", *above))
-    answer("\n" + table(("points", "right answers", "wrong"), rows, right=(1,)))
-    answer(f"left out, refused for another reason than their points: {fitted.refused}\n")
+    answer("", *table(("points", "right answers", "wrong"), rows, right=(1,)))
+    answer(f"left out, refused for another reason than their points: {fitted.refused}", "")
     rows = [
         (f"{level.points} (margin {level.margin})", str(level.wrong), str(level.kept))
         for level in fitted.levels
     ]
     answer("Chosen on one half of the photos, tried on the other; then the other way round:")
-    answer(table(("points", "answers that are wrong", "right answers kept"), rows))
+    answer(*table(("points", "answers that are wrong", "right answers kept"), rows))

@@ -22,11 +22,11 @@ def run(arguments: argparse.Namespace) -> int:
     from mtg_image_db.info import info_of
 
     info = info_of(Database.open(arguments.db))
-    answer(json.dumps(info) if arguments.json else _text(info))
+    answer(*([json.dumps(info)] if arguments.json else _lines(info)))
     return 0
 
 
-def _text(info: dict[str, Any]) -> str:
+def _lines(info: dict[str, Any]) -> list[str]:
     encoder, quality = info["encoder"], info["quality"]
     how = encoder["preprocessing"]
     sets, langs = info["sets"], info["languages"]
@@ -43,7 +43,7 @@ def _text(info: dict[str, Any]) -> str:
         ("languages", _most(langs)),
         (f"{len(sets):,} sets", _most(sets)),
     ]
-    return table(("", ""), lines).lstrip("\n")
+    return table(("", ""), lines)[1:]
 
 
 def _most(counts: dict[str, int]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from mtg_image_db.cli.answers import FORMATS, Asked, print_csv_header
+from mtg_image_db.cli.answers import FORMATS, Asked, print_csv_header, say_left_out
 from mtg_image_db.cli.arguments import Choice, codes, file, folder, integer, number
 from mtg_image_db.cli.console import answer, counted, say
 from mtg_image_db.cli.options import add_db, add_device, add_filters, add_strict
@@ -165,8 +165,10 @@ def run(arguments: argparse.Namespace) -> int:
     for _, (about, entries) in in_order(lambda name: _ask(database, name, arguments), names, ahead):
         broken += bool(about.error)
         sheet += entries
+        if about.note:
+            say(f"{about.title}: {about.note}")
         if arguments.format == "table" and several and not about.error:
-            answer(("\n" if asked else "") + f"{about.title}:")
+            answer(*([""] if asked else []), f"{about.title}:")
         show(about, arguments.k)
         asked += 1
     if arguments.find_report and asked > broken:
@@ -197,13 +199,16 @@ def _names(arguments: argparse.Namespace) -> tuple[Iterable[str], bool]:
     if arguments.watch is not None:
         from mtg_image_db.watch import HotFolder
 
-        arrivals = HotFolder(arguments.watch).arrivals()
+        arrivals = HotFolder(arguments.watch, on_left_out=say_left_out).arrivals()
         say(f"Watching {arguments.watch}; Ctrl-C ends it.")
         return map(str, arrivals), True
     if arguments.paths_from is not None:
         paths = listed(_open_list(arguments.paths_from))
         return list(paths) if Path(arguments.paths_from).is_file() else paths, True
-    names = expand(arguments.images, recursive=arguments.recursive)
+    expanded = expand(arguments.images, recursive=arguments.recursive)
+    names = expanded.names
+    for rest in expanded.left_out:
+        say_left_out(rest)
     if arguments.find_report and len(names) > 1:
         raise InvalidArguments([_ONE_ONLY])
     return names, len(names) > 1
@@ -256,7 +261,7 @@ def _ask(
 ) -> tuple[Asked, list[SheetEntry]]:
     """Ask about one picture, and draw what is to be drawn."""
     from mtg_image_db.images import open_picture
-    from mtg_image_db.inputs import source_of
+    from mtg_image_db.inputs import first_only, source_of
 
     entries: list[SheetEntry] = []
     try:
@@ -277,4 +282,4 @@ def _ask(
         from mtg_image_db.sheet import sheet_entries
 
         entries = sheet_entries(name, picture, cards, arguments.cache)
-    return Asked(name, cards, narrowed=database.narrowed), entries
+    return Asked(name, cards, narrowed=database.narrowed, note=first_only(source)), entries

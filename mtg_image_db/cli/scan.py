@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtg_image_db.cli.answers import say_left_out
 from mtg_image_db.cli.arguments import (
     Choice,
     Problem,
@@ -16,7 +17,7 @@ from mtg_image_db.cli.arguments import (
     output_folder,
     promises_another,
 )
-from mtg_image_db.cli.console import Bars, answer_bytes, counted, one_line, say
+from mtg_image_db.cli.console import Bars, answer_bytes, counted, say
 from mtg_image_db.cli.options import add_device, add_strict
 from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, Assumptions
 from mtg_image_db.collection.formats import FORMATS, render
@@ -26,6 +27,7 @@ from mtg_image_db.outputs import folder_refusal, is_plain, write_output
 if TYPE_CHECKING:
     from mtg_image_db.collection.scan import Scan, Sighting
     from mtg_image_db.database import Database
+    from mtg_image_db.progress import Progress
 
 
 _WRITTEN = {
@@ -99,7 +101,9 @@ def run(arguments: argparse.Namespace) -> int:
     review = _review_of(arguments)
     refuse_to_lose_answers(review, arguments.corrections)
     named = expand(arguments.images, recursive=arguments.recursive)
-    photos = list({Path(name): name for name in named}.values())
+    for rest in named.left_out:
+        say_left_out(rest)
+    photos = list({Path(name): name for name in named.names}.values())
     database = Database.open(arguments.db)
     if problems := database.unknown(FaceFilter(sets=arguments.set)):
         raise InvalidArguments(problems)
@@ -109,7 +113,7 @@ def run(arguments: argparse.Namespace) -> int:
     encoder = replace(database.manifest.choice, device=arguments.device)
     database.use_encoder(load_encoder(encoder, database.manifest.fingerprint))
     broken: list[str] = []
-    scan = collect(_sightings(database, photos, broken), assumed, said)
+    scan = collect(_sightings(database, photos, broken, Bars()), assumed, said)
     if len(broken) == len(photos):
         raise NothingUsable("No photo could be read", suggestion="Give photos as JPEG or PNG.")
     write_review(scan, review, arguments.cache)
@@ -125,36 +129,41 @@ def _review_of(arguments: argparse.Namespace) -> Path:
     return review or Path(beside)
 
 
-def _sightings(database: Database, photos: Sequence[str], broken: list[str]) -> Iterator[Sighting]:
+def _sightings(
+    database: Database, photos: Sequence[str], broken: list[str], progress: Progress
+) -> Iterator[Sighting]:
     """Every card in the photos, one photo after the other; those that cannot be read are told."""
     from mtg_image_db.cores import in_order, usable_cores
 
-    bars = Bars()
-    bars.start("scanning", len(photos), "photos")
+    progress.start("scanning", len(photos), "photos")
     ahead = 2 * usable_cores()
     for photo, seen in in_order(lambda photo: _seen_in(database, photo), photos, ahead):
         if isinstance(seen, ImageError):
-            bars.note(f"{one_line(photo)}: {seen.message}")
+            progress.note(f"{photo}: {seen.message}")
             broken.append(photo)
         else:
-            yield from seen
-            bars.advance()
-    bars.finish()
+            sightings, note = seen
+            if note:
+                progress.note(f"{photo}: {note}")
+            yield from sightings
+        progress.advance()
+    progress.finish()
 
 
-def _seen_in(database: Database, photo: str) -> list[Sighting] | ImageError:
-    """Every card in a photo, or why it cannot be read."""
+def _seen_in(database: Database, photo: str) -> tuple[list[Sighting], str] | ImageError:
+    """Every card in a photo and what else to know about it, or why it cannot be read."""
     import numpy as np
     from PIL import Image
 
     from mtg_image_db.collection.scan import Sighting
     from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH, open_photo
-    from mtg_image_db.inputs import source_of
+    from mtg_image_db.inputs import first_only, source_of
     from mtg_image_db.recognise.quads import rectify
     from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS
 
     try:
-        picture, _ = open_photo(source_of(photo), at_least=ENOUGH_PIXELS)
+        source = source_of(photo)
+        picture, _ = open_photo(source, at_least=ENOUGH_PIXELS)
     except ImageError as error:
         return error
     pixels = np.asarray(picture)
@@ -166,7 +175,7 @@ def _seen_in(database: Database, photo: str) -> list[Sighting] | ImageError:
         sightings.append(
             Sighting(photo, index, card.verdict, card.matches, crop, (place[0], place[1]))
         )
-    return sightings
+    return sightings, first_only(source)
 
 
 def _write(data: bytes, out: Path | None) -> None:

@@ -41,8 +41,7 @@ def find_leftovers(cache: Path, progress: Progress | None = None) -> list[Leftov
     known: set[str] = set()
     for snapshot in snapshots(cache):
         progress.start(f"reading {snapshot.kind}", snapshot.rows, "cards")
-        for card in read_rows(snapshot.path):
-            progress.advance()
+        for card in read_rows(snapshot.path, progress=progress):
             known.update(face.face_id for face in faces_of(card))
         progress.finish()
     with Ledger(cache) as ledger:

@@ -154,7 +154,8 @@ class _Run:
 
     def execute(self, snapshot: Snapshot) -> DownloadSummary:
         summary = DownloadSummary(snapshot, RowCount())
-        self.progress.start("reading the snapshot", snapshot.rows, "cards")
+        rows = snapshot.rows if self.options.limit is None else None  # it may end anywhere
+        self.progress.start("reading the snapshot", rows, "cards")
         wanted = islice(self._wanted(summary), self.options.limit)
         summary.skipped["listed twice"] += self.ledger.plan(wanted)
         self._refuse_unknown(snapshot)
@@ -177,8 +178,7 @@ class _Run:
         return summary
 
     def _wanted(self, summary: DownloadSummary) -> Iterator[tuple[str, str, str]]:
-        for card in read_rows(summary.snapshot.path, summary.rows):
-            self.progress.advance()
+        for card in read_rows(summary.snapshot.path, summary.rows, self.progress):
             for face in faces_of(card, self.options.image):
                 self.met.add(face)
                 reason = self.options.wanted.exclusion(face) or face.imageless

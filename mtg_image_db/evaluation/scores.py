@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mtg_image_db.errors import ImageError
 from mtg_image_db.evaluation.labels import LabelledPhoto, plain_name
 from mtg_image_db.images import open_photo
+from mtg_image_db.inputs import first_only
 from mtg_image_db.progress import Progress
 from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS
 
@@ -110,10 +111,12 @@ def evaluate(
         except ImageError as error:
             progress.note(f"{photo.file}: {error.message}")
             outcomes.append(Outcome(photo, error=error.message))
-            continue
-        seconds = {"all": time.perf_counter() - began, "decode": decoded - began}
-        seconds |= {stage: clock[stage] - before.get(stage, 0.0) for stage in clock}
-        outcomes.append(judge(photo, answers, seconds))
+        else:
+            seconds = {"all": time.perf_counter() - began, "decode": decoded - began}
+            seconds |= {stage: clock[stage] - before.get(stage, 0.0) for stage in clock}
+            outcomes.append(judge(photo, answers, seconds))
+            if note := first_only(photo.path):
+                progress.note(f"{photo.file}: {note}")
         progress.advance()
     progress.finish()
     return outcomes

@@ -174,10 +174,15 @@ def write_inverted(
         index.cp.min_points_per_centroid = 1
         index.train(_sample(packed, wanted, count))
     parts = [known]
-    for owners, descriptors in _features(packed, np.setdiff1d(wanted, known)):
-        index.add(descriptors)
-        parts.append(owners)
-        progress.advance(len(np.unique(owners)))
+    added = np.setdiff1d(wanted, known)
+    progress.start("indexing local features", len(added), "faces")
+    for start in range(0, len(added), _FACES):
+        some = added[start : start + _FACES]
+        for owners, descriptors in _features(packed, some):
+            index.add(descriptors)
+            parts.append(owners)
+        progress.advance(len(some))
+    progress.finish()
     save_index(index, path)
     save_array(rows_path, np.concatenate(parts))
     return True

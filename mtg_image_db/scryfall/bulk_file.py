@@ -80,17 +80,19 @@ def fetch_array(session: PoliteSession, url: str, path: Path, progress: Progress
     -------
     How many rows it has.
     """
+    told = 0
 
     def consume(response: requests.Response) -> int:
         received = 0
 
         def pieces() -> Iterator[bytes]:
-            nonlocal received
+            nonlocal received, told
             while piece := response.raw.read(_CHUNK, decode_content=True):
                 received += len(piece)
                 if received > LARGEST_FILE:
                     raise _too_large()
-                progress.advance(len(piece))
+                progress.advance(max(0, received - told))
+                told = max(told, received)
                 yield piece
 
         def limited(texts: Iterator[bytes]) -> Iterator[bytes]:
@@ -121,6 +123,7 @@ class _Partial:
         self._final = path
         self._path = path.with_name(f"{path.name}.partial")
         self._note = path.with_name(f"{path.name}.partial.json")
+        self._told = 0
 
     @property
     def size(self) -> int:
@@ -152,14 +155,19 @@ class _Partial:
         return length_of(response)
 
     def append(self, response: requests.Response, progress: Progress) -> None:
-        progress.advance(self.size)
+        self._tell(self.size, progress)
         with storage_errors(self._path), open_to_append(self._path) as stream:
             while piece := response.raw.read(_CHUNK, decode_content=False):
                 stream.write(piece)
-                progress.advance(len(piece))
+                self._tell(stream.tell(), progress)
                 if stream.tell() > LARGEST_FILE:
                     raise _too_large()
             sync_file(stream)
+
+    def _tell(self, size: int, progress: Progress) -> None:
+        """Advance to `size`; another try does not advance by the same bytes again."""
+        progress.advance(max(0, size - self._told))
+        self._told = max(self._told, size)
 
     def count_rows(self) -> int:
         """Unpack the whole file, counting lines; a damaged one is removed."""

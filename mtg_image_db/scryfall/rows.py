@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mtg_image_db.errors import SnapshotError
+from mtg_image_db.progress import Progress, Silent
 from mtg_image_db.scryfall.faces import is_card_id
 
 LONGEST_ROW = 4 << 20
@@ -41,10 +42,13 @@ class RowCount:
             self.first_broken.append(f"line {line}: {reason}")
 
 
-def read_rows(path: Path, count: RowCount | None = None) -> Iterator[dict[str, Any]]:
+def read_rows(
+    path: Path, count: RowCount | None = None, progress: Progress | None = None
+) -> Iterator[dict[str, Any]]:
     """Yield the card objects of a gzip JSON Lines snapshot, one line in memory at a time.
 
-    Blank and broken lines (no JSON, no object, no id) are counted and left out.
+    Blank and broken lines (no JSON, no object, no id) are counted and left out. Progress advances
+    by each line that is not blank, as a snapshot counts its rows.
 
     Raises
     ------
@@ -52,6 +56,7 @@ def read_rows(path: Path, count: RowCount | None = None) -> Iterator[dict[str, A
         The file is not readable as gzip.
     """
     count = RowCount() if count is None else count
+    progress = Silent() if progress is None else progress
     try:
         with gzip.open(path, "rb") as stream:
             number = 0
@@ -60,6 +65,7 @@ def read_rows(path: Path, count: RowCount | None = None) -> Iterator[dict[str, A
                 if not line.strip():
                     count.blank += 1
                     continue
+                progress.advance()
                 card = _parse(line)
                 if isinstance(card, dict) and is_card_id(card.get("id")):
                     count.good += 1

@@ -68,7 +68,7 @@ def _check_peer(connection: socket.socket) -> socket.socket:
     mapped = getattr(address, "ipv4_mapped", None)
     if not (mapped or address).is_global:
         connection.close()
-        raise ImageError("refused: not a public address (--allow-private)")
+        raise ImageError("refused: not a public address", suggestion="--allow-private")
     return connection
 
 

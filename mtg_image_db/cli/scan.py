@@ -58,18 +58,20 @@ def run(arguments: argparse.Namespace) -> int:
     from mtg_image_db.collection.scan import collect
     from mtg_image_db.database import Database
     from mtg_image_db.encoders import load_encoder
-    from mtg_image_db.inputs import expand
+    from mtg_image_db.inputs import expand, once
 
-    # Each once: a card that is listed twice would count twice.
     out: Path | None = arguments.out
     review = arguments.review or Path(f"{out.with_suffix('')}-review" if out else "scan-review")
     refuse_to_lose_answers(review, arguments.corrections)
     named = expand(arguments.images, recursive=arguments.recursive)
-    photos = list({Path(name): name for name in named}.values())
+    # Each once: a card that is listed twice would count twice.
+    photos = once(named)
+    if repeated := len(named) - len(photos):
+        say(f"Left out: {counted(repeated, 'name')} of photos named before. A photo counts once.")
     database = Database.open(arguments.db)
     given = (arguments.finish, arguments.condition, arguments.lang or "", arguments.set)
     assumed, answers = Assumptions(*given), arguments.corrections
-    said = read_corrections(answers, database, set(photos), assumed) if answers else {}
+    said = read_corrections(answers, database, photos, assumed) if answers else {}
     encoder = replace(database.manifest.choice, device=arguments.device)
     database.use_encoder(load_encoder(encoder, database.manifest.fingerprint))
     broken: list[str] = []

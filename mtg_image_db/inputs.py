@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import codecs
 import glob
 import os
 import re
 import stat
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from mtg_image_db.errors import ImageError, InvalidArguments
+from mtg_image_db.texts import read_lines
 
 PICTURE_SUFFIXES = frozenset(
     (
@@ -149,18 +150,37 @@ def expand(names: Sequence[str], *, recursive: bool = False) -> Expanded:
     return Expanded(found, tuple(rest for rest in left_out if str(rest)))
 
 
+def once(names: Sequence[str]) -> list[str]:
+    """Leave out what was named before: by another path, by a link, by the same URL."""
+    first: dict[Hashable, str] = {}
+    for name in names:
+        first.setdefault(identity(name), name)
+    return list(first.values())
+
+
+def identity(name: str) -> Hashable:
+    """What all names of one picture have in common: the file, or the place where it would be."""
+    if is_url(name):
+        scheme, _, rest = name.partition("#")[0].partition("://")
+        host = re.split(r"[/?]", rest, maxsplit=1)[0]
+        return f"{scheme.lower()}://{host.lower()}{rest[len(host) :]}"
+    with suppress(OSError, ValueError, AttributeError):  # no such file, or input that is closed
+        status = os.fstat(sys.stdin.fileno()) if name == STANDARD_INPUT else Path(name).stat()
+        if status.st_ino:
+            return status.st_dev, status.st_ino
+    with suppress(ValueError):  # a NUL
+        return name if name == STANDARD_INPUT else os.path.realpath(name)
+    return name
+
+
 def listed(stream: IO[bytes]) -> Iterator[str]:
     """Yield the paths and URLs that a stream lists, one a line, as soon as each line is there.
 
-    Nothing is read ahead: whoever writes may wait for an answer before the next line.
+    Nothing is waited for: whoever writes may wait for an answer before the next line.
     """
-    for number, line in enumerate(iter(stream.readline, b"")):
-        if not number:
-            line = line.removeprefix(codecs.BOM_UTF8)  # noqa: PLW2901
-        name = os.fsdecode(line.removesuffix(b"\n").removesuffix(b"\r"))
-        if name:
-            # Here it can only be a file of that name.
-            yield "./-" if name == STANDARD_INPUT else name
+    for name in filter(None, read_lines(stream)):
+        # Here it can only be a file of that name.
+        yield "./-" if name == STANDARD_INPUT else name
 
 
 def source_of(name: str, *, allow_private: bool = False) -> Path | bytes:

@@ -7,9 +7,12 @@ import io
 from html import escape
 from typing import TYPE_CHECKING
 
+from mtg_image_db.hosts import AllowedHosts
+
 if TYPE_CHECKING:
     from PIL import Image
 
+_SCRYFALL = AllowedHosts(api_url="")
 _STYLE = """\
 :root { color-scheme: light dark; }
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 76rem; margin: 0 auto;
@@ -50,6 +53,12 @@ def embedded(jpeg: bytes, description: str = "") -> str:
     """A picture inside the page itself."""
     data = base64.b64encode(jpeg).decode()
     return f'<img src="data:image/jpeg;base64,{data}" alt="{escape(description)}">'
+
+
+def link(url: str, text: str) -> str:
+    """A text that leads to a URL of Scryfall's; any other URL, whoever gave it, leads nowhere."""
+    shown = escape(text)
+    return shown if _SCRYFALL.refusal(url) else f'<a href="{escape(url)}">{shown}</a>'
 
 
 def small_jpeg(picture: Image.Image, longest: int = 336) -> bytes:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mtg_image_db.errors import ImageError
 from mtg_image_db.outputs import write_output
 from mtg_image_db.overlay import VERDICT_COLOURS
-from mtg_image_db.page import embedded, page, small_jpeg
+from mtg_image_db.page import embedded, link, page, small_jpeg
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -168,9 +168,7 @@ def cached_image(face: CardFace, cache: Path, longest: int = 336) -> bytes:
 
 def _article(entry: SheetEntry) -> str:
     found = embedded(entry.query, f"found in {entry.photo}")
-    name = escape(entry.title)
-    if entry.face:
-        name = f'<a href="{escape(entry.face.card_url)}">{name}</a>'
+    name = link(entry.face.card_url if entry.face else "", entry.title)
     empty = "its image is not in the cache" if entry.face else ""
     place = f'<span class="empty">{empty}</span>'
     match = embedded(entry.match, entry.title) if entry.match else place

@@ -93,7 +93,7 @@ def _refuse(url: str) -> None:
 
 def _check_address(address: str) -> None:
     if not is_public(address):
-        raise ImageError("refused: not a public address (--allow-private)")
+        raise ImageError("refused: not a public address", suggestion="--allow-private")
 
 
 def _explained(error: Exception) -> Exception:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -48,6 +49,105 @@ GOLDEN = Path(__file__).parent / "golden"
 def test_a_file_is_exactly_what_its_site_imports(form: str) -> None:
     [golden] = GOLDEN.glob(f"{form}.*")
     assert render(CARDS, form) == golden.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("place", "edition"),
+    [
+        # Tokens: their set's name, also where Scryfall's is another or a shorter one.
+        ("tm14|Magic 2014 Tokens|1", "Extras: Magic 2014 Core Set"),
+        ("tm15|Magic 2015 Tokens|1", "Extras: Magic 2015 Core Set"),
+        ("tmm2|Modern Masters 2015 Tokens|1", "Extras: Modern Masters 2015 Edition"),
+        ("tmm3|Modern Masters 2017 Tokens|1", "Extras: Modern Masters 2017 Edition"),
+        (
+            "tltr|Tales of Middle-earth Tokens|1",
+            "Extras: The Lord of the Rings: Tales of Middle-earth",
+        ),
+        (
+            "tltc|Tales of Middle-earth Commander Tokens|1",
+            "Extras: The Lord of the Rings: Tales of Middle-earth Commander",
+        ),
+        (
+            "tclb|Battle for Baldur's Gate Tokens|1",
+            "Extras: Commander Legends: Battle for Baldur's Gate",
+        ),
+        ("tvoc|Crimson Vow Commander Tokens|1", "Extras: Innistrad: Crimson Vow Commander"),
+        ("tmic|Midnight Hunt Commander Tokens|1", "Extras: Innistrad: Midnight Hunt Commander"),
+        ("tnec|Neon Dynasty Commander Tokens|1", "Extras: Kamigawa: Neon Dynasty Commander"),
+        ("tncc|New Capenna Commander Tokens|1", "Extras: Streets of New Capenna Commander"),
+        (
+            "tafc|Forgotten Realms Commander Tokens|1",
+            "Extras: Adventures in the Forgotten Realms Commander",
+        ),
+        ("t40k|Warhammer 40,000 Commander Tokens|1", "Extras: Warhammer 40,000"),
+        ("t30a|30th Anniversary Tokens|1", "Extras: 30th Anniversary Edition"),
+        ("tfin|Final Fantasy Tokens|1", "Extras: Final Fantasy"),
+        ("tsos|Secrets of Strixhaven Tokens|1", "Extras: Secrets of Strixhaven"),
+        ("thob|The Hobbit Tokens|1", "Extras: The Hobbit"),
+        # Their sets themselves, and others.
+        ("m14|Magic 2014|1", "Magic 2014 Core Set"),
+        ("voc|Crimson Vow Commander|1", "Innistrad: Crimson Vow Commander"),
+        ("40k|Warhammer 40,000 Commander|1", "Warhammer 40,000"),
+        ("gk1|GRN Guild Kit|1", "Guilds of Ravnica Guild Kit"),
+        ("tsb|Time Spiral Timeshifted|1", 'Time Spiral "Timeshifted"'),
+        ("fin|Final Fantasy|1", "Final Fantasy"),
+        # Not tokens' sets by their codes: what Deckbox calls them is not known.
+        ("wfin|FIN Asia WPN Promo Tokens|1", "FIN Asia WPN Promo Tokens"),
+        ("pneo|Kamigawa: Neon Dynasty Promos|7s", "Kamigawa: Neon Dynasty Promos"),
+    ],
+)
+def test_deckbox_has_names_of_its_own_for_sets(place: str, edition: str) -> None:
+    _, row = csv.reader(io.StringIO(render([a_card(1, "A", place)], "deckbox").decode()))
+    assert row[3] == edition
+
+
+@pytest.mark.parametrize(
+    ("place", "edition"),
+    [
+        ("pneo|Kamigawa: Neon Dynasty Promos|7p", "Promo Pack: Kamigawa: Neon Dynasty"),
+        (
+            "pclb|Battle for Baldur's Gate Promos|7p",
+            "Promo Pack: Commander Legends: Battle for Baldur's Gate",
+        ),
+        ("pm20|Core Set 2020 Promos|7p", "Promos: Core Set 2020"),
+        ("peld|Throne of Eldraine Promos|7p", "Promos: Throne of Eldraine"),
+        ("sld|Secret Lair Drop|7p", "Secret Lair Drop Series"),
+        ("neo|Kamigawa: Neon Dynasty|7", "Kamigawa: Neon Dynasty"),
+    ],
+)
+def test_deckbox_knows_the_cards_of_promo_packs_by_their_packs(place: str, edition: str) -> None:
+    card = a_card(1, "A", place)
+    card = replace(card, printing=replace(card.printing, promo_types=("promopack",)))
+    _, row = csv.reader(io.StringIO(render([card], "deckbox").decode()))
+    assert row[3] == edition
+
+
+def test_deckbox_calls_emblems_otherwise() -> None:
+    card = a_card(1, "Kaya, Geist Hunter Emblem", "tvow|Innistrad: Crimson Vow Tokens|1")
+    emblem = replace(card, printing=replace(card.printing, layout="emblem"))
+    _, row = csv.reader(io.StringIO(render([emblem], "deckbox").decode()))
+    assert row[2:4] == ["Emblem: Kaya, Geist Hunter", "Extras: Innistrad: Crimson Vow"]
+
+
+@pytest.mark.parametrize("form", CSV_FORMATS)
+def test_no_spreadsheet_computes_what_a_card_is_called(form: str) -> None:
+    """A database may be a stranger's, and spreadsheets of other countries expect semicolons."""
+    for name in ("=1+1", "+1+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "a;=1", " \uff1d1"):
+        card = a_card(1, name, "x|X|1")
+        named = replace(card.printing, set_name=name, collector_number=name, rarity=name)
+        card = replace(card, printing=named)
+        text = render([card], form).decode().splitlines()[-1]
+        for separator in ",;\t":
+            for cells in csv.reader([text], delimiter=separator):
+                begun = [cell.lstrip(' "') for cell in cells]
+                assert not [cell for cell in begun if cell.startswith(tuple("=+-@\t\uff1d"))]
+
+
+@pytest.mark.parametrize("form", CSV_FORMATS)
+def test_sites_find_real_names_as_they_are(form: str) -> None:
+    for name in ("+2 Mace", "_____", "Half-Orc, Half-", '"Ach! Hans, Run!"', "Fire // Ice"):
+        lines = list(csv.reader(io.StringIO(render([a_card(1, name, "a|A|1")], form).decode())))
+        assert name in lines[-1]
 
 
 def test_cockatrice_decks_are_well_formed_xml() -> None:

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -29,12 +30,14 @@ from conftest import (
 from PIL import Image
 
 from mtg_image_db import BuildOptions, Database, FaceFilter, build_database, download_images
+from mtg_image_db.answers import CardAnswer, Match
 from mtg_image_db.cli import main
-from mtg_image_db.cli.answers import COLUMNS, Asked, print_table
+from mtg_image_db.cli.answers import COLUMNS, Asked, print_csv, print_table
 from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.encoders import normalised
 from mtg_image_db.images import prepare
 from mtg_image_db.index.exact import ExactIndex
+from mtg_image_db.scryfall.faces import faces_of
 from mtg_image_db.sheet import contact_sheet, html_sheet, sheet_entries
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "json.md").read_text(encoding="utf-8")
@@ -81,6 +84,27 @@ def test_csv_has_a_header_and_a_line_a_card(
         "error": "not an image",
     }
     assert (unknown["verdict"], unknown["name"], unknown["score"]) == ("none", "", "")
+
+
+def test_csv_holds_nothing_that_a_spreadsheet_computes(
+    inside: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """Photos and databases may be strangers'."""
+    make_picture(7).save("=1+1.png")
+    assert main(["query", "=1+1.png", "@nowhere.png", "--format", "csv"]) in (0, 2)
+    Path("=1+1.png").unlink()
+    [face] = faces_of(make_card(1, name="@x", set_name="=1", collector_number="-1+1"))
+    face = replace(face, card_url="=1+1", lang="+1+1")
+    card = CardAnswer((Match(1, -0.1, face),), "likely", ((-3, 1), (9, 1), (9, 9), (1, 9)))
+    print_csv(Asked("+a;=b", (card,)), 1)
+    print_csv(Asked("=words", matches=card.matches), 1)
+    rows = list(csv.DictReader(io.StringIO(capfdbinary.readouterr().out.decode())))
+    assert [row["query"] for row in rows] == ["'=1+1.png", "'@nowhere.png", "'+a;'=b", "'=words"]
+    for row in rows[2:]:
+        assert (row["name"], row["collector_number"], row["lang"]) == ("'@x", "'-1+1", "'+1+1")
+        # Numbers stay numbers.
+        assert (row["url"], row["score"]) == ("'=1+1", "-0.1000")
+    assert rows[2]["quad"] == "-3,1 9,1 9,9 1,9"
 
 
 def test_csv_is_utf_8_and_names_pictures_as_they_were_named(inside: Path, tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ import base64
 import csv
 import io
 import json
+import os
 import re
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +16,21 @@ from conftest import PixelEncoder, card_id, fill_cache, make_card, make_images, 
 from PIL import Image
 
 from mtg_image_db import BuildOptions, Database, InvalidArguments, MissingInput, build_database
-from mtg_image_db.answers import Match
+from mtg_image_db.answers import CardAnswer, Match
 from mtg_image_db.collection.cards import Assumptions
-from mtg_image_db.collection.corrections import ANSWER_COLUMNS, Correction, read_corrections
+from mtg_image_db.collection.corrections import (
+    ANSWER_COLUMNS,
+    Correction,
+    filled_lines,
+    read_corrections,
+)
 from mtg_image_db.collection.review import render_answers, render_page, write_review
 from mtg_image_db.collection.scan import Scan, Sighting, collect
 from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.download.ledger import image_path
 from mtg_image_db.recognise.verdict import Verdict
 from mtg_image_db.scryfall.faces import CardFace, faces_of, to_line
+from mtg_image_db.sheet import SheetEntry, html_sheet
 
 BOTH = ["nonfoil", "foil"]
 
@@ -104,10 +112,108 @@ def test_an_image_in_the_language_asked_for_stands_for_its_printing() -> None:
         assert (card.printing.scryfall_id, card.lang) == (card_id(identity), lang or "de")
 
 
-def test_other_cards_and_screens_do_not_share_an_artwork() -> None:
-    [art] = faces_of(make_card(3, set="alea"))
+def test_what_exists_on_screens_only_does_not_share_an_artwork() -> None:
     screen = a_face(4, set="prm", digital=True)
-    assert names(collect([seen_as(LEA, LEA, art, screen)])) == [("lea", "0", 1)]
+    [twin] = faces_of(make_card(5, set="ylea", name="A-Card", digital=True))
+    assert names(collect([seen_as(LEA, LEA, screen, twin)])) == [("lea", "0", 1)]
+
+
+[TOKEN] = faces_of(make_card(10, set="tlea", name="Clue", layout="token"))
+[ART] = faces_of(make_card(11, set="alea", name="Clue // Clue", layout="art_series"))
+FOIL = a_face(12, set="leb", finishes=["foil"])
+
+
+@pytest.mark.parametrize(
+    "sighting",
+    [
+        # Which image the database has does not tell which card lies there.
+        seen_as(LEA, LEA, TOKEN),
+        seen_as(TOKEN, LEA, TOKEN),
+        seen_as(LEA, LEA, LEB, ART),
+        seen_as(ART, LEA, ART),
+        # Of two cards one exists as nonfoil.
+        seen_as(FOIL, FOIL, TOKEN),
+        seen_as(TOKEN, FOIL, TOKEN),
+        # One does not say which card it is.
+        seen_as(LEA, LEA, replace(LEB, oracle_id="")),
+    ],
+)
+def test_another_card_with_the_same_artwork_is_for_a_person(sighting: Sighting) -> None:
+    shown = {printing["set"] for printing in sighting.matches[0].printings}
+    for given in (Assumptions(), Assumptions("foil"), Assumptions(lang="de"), QTG):
+        scan = collect([sighting], given)
+        assert scan.cards == ()
+        [one] = scan.to_review
+        said = "2 different cards share this artwork, and it does not tell which this is"
+        assert one.reason == said
+        assert {face.set for face, _ in one.candidates} == shown
+
+
+@pytest.mark.parametrize(
+    ("sets", "settled"),
+    [
+        ({"lea"}, "lea"),
+        ({"tlea"}, "tlea"),
+        ({"tlea", "xxx"}, "tlea"),
+        ({"lea", "tlea"}, ""),
+        ({"lea", "leb"}, ""),
+    ],
+)
+def test_of_several_cards_the_set_decides(sets: set[str], settled: str) -> None:
+    given = Assumptions(sets=frozenset(sets))
+    for face in (LEA, TOKEN):
+        scan = collect([seen_as(face, LEA, LEB, TOKEN)], given)
+        assert [card.printing.set for card in scan.cards] == ([settled] if settled else [])
+
+
+def test_the_set_does_not_decide_against_the_picture() -> None:
+    printings = (LEA.record(), TOKEN.record())
+    for best, other in ((LEA, TOKEN), (TOKEN, LEA)):
+        matches = (Match(1, 0.9, best, printings), Match(2, 0.8, other, printings))
+        sighting = Sighting("a.jpg", 1, "confident", matches)
+        assert names(collect([sighting], Assumptions(sets=frozenset({best.set})))) == [
+            (best.set, best.collector_number, 1)
+        ]
+        scan = collect([sighting], Assumptions(sets=frozenset({other.set})))
+        assert scan.cards == ()
+        [one] = scan.to_review
+        looks = f"{best.set.upper()} {best.collector_number}"
+        assert one.reason == f"it looks more like {looks}, which is in none of the sets given"
+        assert {face.set for face, _ in one.candidates} == {"lea", "tlea"}
+
+
+def test_faces_of_one_printing_are_one_card_whichever_says_so() -> None:
+    """Reversible cards say on their faces which card they are."""
+    side = {"oracle_id": card_id(99), "image_uris": make_card(3)["image_uris"]}
+    sides = [{**side, "name": "Card", "illustration_id": card_id(n)} for n in (7, 8)]
+    card = make_card(3, set="sld", oracle_id=None, image_uris=None, card_faces=sides)
+    front, back = faces_of({key: value for key, value in card.items() if value is not None})
+    assert names(collect([seen_as(front), seen_as(back, index=2)])) == [("sld", "3", 2)]
+    [one] = collect([seen_as(front, front, LEA)]).to_review
+    assert one.reason == "2 printings share this artwork"
+
+
+def test_what_exists_on_screens_only_never_enters_a_collection() -> None:
+    screen = a_face(4, set="vma", digital=True)
+    other = a_face(5, set="prm", digital=True)
+    [twin] = faces_of(make_card(6, set="ylea", name="A-Card", digital=True))
+    foil = a_face(7, set="leb", finishes=["foil"])
+    for sighting, reason in (
+        (seen_as(screen), "it looks like VMA 4, which exists on screens only"),
+        (seen_as(screen, screen, other), "it looks like VMA 4, which exists on screens only"),
+        # It is like a card on paper, but another one.
+        (seen_as(twin, twin, LEA), "it looks like YLEA 6, which exists on screens only"),
+        (seen_as(screen, screen, foil), "no printing of this artwork exists as nonfoil"),
+    ):
+        for sets in ((), ("vma",), ("prm",), ("ylea",), ("xxx",)):
+            scan = collect([sighting], Assumptions(sets=frozenset(sets)))
+            assert scan.cards == ()
+            assert [one.reason for one in scan.to_review] == [reason]
+    # Also not by an answer that was never read from a file.
+    cells = dict.fromkeys(ANSWER_COLUMNS, "")
+    scan = collect([seen_as(LEA)], corrections={"a.jpg#1": Correction(2, cells, screen)})
+    assert scan.cards == ()
+    assert [one.reason for one in scan.to_review] == ["VMA 4 exists on screens only"]
 
 
 def test_the_same_image_on_two_cards_tells_nothing() -> None:
@@ -124,9 +230,39 @@ def test_front_and_back_are_the_same_card() -> None:
     assert scan.cards[0].two_sided
 
 
+@pytest.mark.parametrize("both", [True, False])
+def test_a_photo_of_a_token_is_not_counted_as_the_card_with_its_artwork(
+    tmp_path: Path, both: bool
+) -> None:
+    """Whether the database has both images, or one an artwork."""
+    shared = {"illustration_id": card_id(900)}
+    cards = [
+        make_card(0, **shared),
+        make_card(1, set="ttst", name="Clue", layout="token", **shared),
+        make_card(2),
+    ]
+    with ScryfallDouble(cards, make_images(3)) as double:
+        fill_cache(double, tmp_path / "cache")
+    if not both:
+        for path in (tmp_path / "cache" / "images").rglob(f"{card_id(1)}*"):
+            path.unlink()
+    build_database(
+        BuildOptions(cache=tmp_path / "cache", out=tmp_path / "out"), encoder=PixelEncoder()
+    )
+    database = Database.open(tmp_path / "out")
+    database.use_encoder(PixelEncoder())
+    [card] = database.query(make_picture(1 if both else 0))
+    scan = collect([Sighting("t.jpg", 1, "confident", card.matches)])
+    assert scan.cards == ()
+    assert {face.set for face, _ in scan.to_review[0].candidates} == {"tst", "ttst"}
+    tokens = Assumptions(sets=frozenset({"ttst"}))
+    scan = collect([Sighting("t.jpg", 1, "confident", card.matches)], tokens)
+    assert names(scan) == [("ttst", "1", 1)]
+
+
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Database:
-    """Cards 0 to 5 share an artwork; 6 is foil only; 7 is foil and etched."""
+    """Cards 0 to 5 and 8 (on screens only) share an artwork; 6 is foil only; 7 foil and etched."""
     folder = tmp_path_factory.mktemp("collection")
     finishes = {6: ["foil"], 7: ["foil", "etched"]}
     cards = [
@@ -135,12 +271,13 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Database:
             set="aaa" if n < 4 else "bbb",
             collector_number=f"{n}★",
             finishes=finishes.get(n, BOTH),
-            illustration_id=card_id(900 + max(n, 5)),
-            oracle_id=card_id(800 + max(n, 5)),
+            illustration_id=card_id(900 + (n if n in (6, 7) else 5)),
+            oracle_id=card_id(800 + (n if n in (6, 7) else 5)),
+            digital=n == 8,
         )
-        for n in range(8)
+        for n in range(9)
     ]
-    with ScryfallDouble(cards, make_images(8)) as double:
+    with ScryfallDouble(cards, make_images(9)) as double:
         fill_cache(double, folder / "cache")
     # One image an artwork, as from unique_artwork.
     for n in range(5):
@@ -220,6 +357,7 @@ def test_all_wrong_lines_are_told_at_once(database: Database, tmp_path: Path) ->
         "p.jpg#5,bbb 6★,,nonfoil,,",
         "p.jpg#6,bbb 7★,,,,",
         f"p.jpg#7,{card_id(77)},,,fine,",
+        "p.jpg#8,bbb 8★,,,,",
     )
     path.write_text("\n".join(["id,answer,quantity,finish,condition,lang", *lines]))
     with pytest.raises(InvalidArguments) as raised:
@@ -238,15 +376,17 @@ def test_all_wrong_lines_are_told_at_once(database: Database, tmp_path: Path) ->
         "line 9: the finish of bbb 7★ must be foil or etched",
         "line 10: condition must be one of mint, near_mint, excellent,",
         f"line 10: the database knows no printing {card_id(77)}:",
+        "line 11: bbb 8★ exists on screens only, and cannot have been photographed",
     )
     assert len(told) == len(expected)
-    assert all(map(str.startswith, told, expected))
+    for text, begins in zip(told, expected, strict=True):
+        assert text.startswith(begins)
 
 
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"id,answer\np.jpg#1,\xe9\n", "not UTF-8"),
+        (b"id,answer\np.jpg#1,\x81\n", "not text"),
         (b"name,set\nA,lea\n", "no columns id and answer"),
         (b"", "no columns id and answer"),
         (b"x" * 200_000, "field larger"),
@@ -314,6 +454,66 @@ def test_how_a_photo_s_path_is_written_does_not_matter(database: Database, tmp_p
     assert list(said) == [f"{photo}#1"]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="not everybody may make links there")
+def test_a_photo_is_the_same_by_any_of_its_names(database: Database, tmp_path: Path) -> None:
+    photo = tmp_path / "p.jpg"
+    photo.touch()
+    (tmp_path / "link.jpg").symlink_to(photo)
+    (tmp_path / "hard.jpg").hardlink_to(photo)
+    for name in ("link.jpg", "hard.jpg"):
+        (tmp_path / "r.csv").write_text(f"id,answer\n{tmp_path / name}#1,skip\n")
+        said = read_corrections(tmp_path / "r.csv", database, [str(photo)], Assumptions())
+        assert list(said) == [f"{photo}#1"]
+
+
+ODD_NAMES = [
+    "=1+1.jpg",
+    "@a;=b.jpg",
+    "\t-1.jpg",
+    "'=c.jpg",
+    "d\udce4.jpg",
+    "e\n=f.jpg",
+    " g.jpg",
+    "h",
+]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_review_comes_back_from_any_spreadsheet(
+    database: Database, tmp_path: Path, encoding: str, delimiter: str
+) -> None:
+    photos = [*ODD_NAMES, "https://example.com/=1.jpg"]
+    match = (Match(1, 0.9, LEA),)
+    scan = collect([Sighting(photo, 1, "likely", match) for photo in photos])
+    rows = list(csv.reader(io.StringIO(render_answers(scan).decode("utf-8-sig"), newline="")))
+    answer = rows[0].index("answer")
+    for row in rows[1:]:
+        row[answer] = "skip"
+        assert not row[0].startswith(tuple("=+-@\t\r"))
+        assert not row[1].startswith(tuple("=+-@\t\r"))
+    for end in ("\n", "\r\n", "\r"):
+        stream = io.StringIO(newline="")
+        stream.write(f"sep={delimiter}{end}" if end == "\n" else "")
+        csv.writer(
+            stream, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL
+        ).writerows(rows)
+        # Spreadsheets take an apostrophe away from a cell that somebody has edited.
+        for text in (stream.getvalue(), stream.getvalue().replace("\"'=1+1", '"=1+1')):
+            (tmp_path / "r.csv").write_bytes(text.encode(encoding))
+            said = read_corrections(tmp_path / "r.csv", database, photos, Assumptions())
+            assert sorted(said) == sorted(f"{photo}#1" for photo in photos)
+            assert all(one.skip for one in said.values())
+
+
+def test_answers_are_kept_whatever_their_printing_is_called(tmp_path: Path) -> None:
+    cells = dict.fromkeys(ANSWER_COLUMNS, "") | {"answer": "LEA x;=1"}
+    scan = collect([seen_as(LEA)], corrections={"a.jpg#1": Correction(2, cells, LEA)})
+    (tmp_path / "r.csv").write_bytes(render_answers(scan))
+    [(_, identity, kept, _)] = filled_lines(tmp_path / "r.csv")
+    assert (identity, kept) == ("a.jpg#1", cells)
+
+
 def test_a_printing_that_looks_different_does_not_stand_in_for_one_that_was_left_out() -> None:
     borderless = a_face(3, set="qpr", border_color="borderless", finishes=["foil"])
     framed = a_face(4, set="qtg")
@@ -357,6 +557,58 @@ def test_the_page_stands_alone(tmp_path: Path) -> None:
         assert render_page(known, tmp_path / "empty").count(b"data:image/jpeg") == 1
     write_review(scan, tmp_path / "deep" / "review")
     assert (tmp_path / "deep" / "review" / "review.html").read_bytes() == render_page(scan)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "JaVaScRiPt:alert(1)",
+        "data:text/html,x",
+        "file:///etc/passwd",
+        "http://scryfall.com/card/x",
+        "//scryfall.com/card/x",
+        "https://scryfall.com.example.com/",
+        "https://evilscryfall.com/",
+        "https://scryfall.com@example.com/",
+        "https://user:word@scryfall.com/",
+        "https://example.com/https://scryfall.com/",
+        "https://scryfall.com:8443/",
+        "https://scryfall.com\\@example.com/",
+        "https://example.com/\nhttps://scryfall.com/",
+        " https://scryfall.com/",
+        "\x01javascript:alert(1)",
+        "https://scryfall.com/\t",
+        "",
+    ],
+)
+def test_only_scryfall_s_pages_are_linked(url: str) -> None:
+    face = a_face(1, name="Name", scryfall_uri=url)
+    for given in (replace(face, card_url=url), face):
+        card = CardAnswer((Match(1, 0.9, given),), "likely", ((0, 0), (1, 0), (1, 1), (0, 1)))
+        pages = (
+            render_page(collect([Sighting("a.jpg", 1, "likely", card.matches)])),
+            html_sheet([SheetEntry("a.jpg", card, b"")], "1 card"),
+        )
+        for page in pages:
+            assert b"Name" in page
+            # Blanks around the URL of a card object are no part of it.
+            assert set(re.findall(rb'href="([^"]*)"', page)) <= {b"https://scryfall.com/"}
+            assert given is face or b"href" not in page
+
+
+def test_scryfall_s_pages_are_linked() -> None:
+    for url in (
+        "https://scryfall.com/card/x?y=1&z",
+        "https://api.scryfall.com/",
+        "https://SCRYFALL.io",
+    ):
+        card = CardAnswer(
+            (Match(1, 0.9, replace(LEA, card_url=url)),), "likely", ((0, 0), (1, 0), (1, 1), (0, 1))
+        )
+        linked = f'<a href="{escape(url)}">Card 0</a>'.encode()
+        assert linked in render_page(collect([Sighting("a.jpg", 1, "likely", card.matches)]))
+        assert linked in html_sheet([SheetEntry("a.jpg", card, b"")], "1 card")
 
 
 def test_the_answers_have_a_line_for_every_card_uncertain_ones_first() -> None:

@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,6 +60,68 @@ def test_photos_become_a_collection_by_way_of_a_review(home: Path) -> None:
     assert rows[0] == b'"sep=,"'
     assert rows[2] == b"mtg-db,3,0,Card 3,TST,Test Set,3,NearMint,Normal,Japanese,,,,,"
     assert (home / "mine-review" / "review.csv").read_text("utf-8-sig").count("tst 3") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="not everybody may make links there")
+def test_a_photo_counts_once_by_whatever_names(home: Path) -> None:
+    photo = home / "photos" / "3.png"
+    (home / "linked.png").symlink_to(photo)
+    (home / "hard.png").hardlink_to(photo)
+    (home / "copy.png").write_bytes(photo.read_bytes())
+    names = ["photos/3.png", photo, "photos/../photos/3.png", "linked.png", "hard.png", "photos"]
+    command = [sys.executable, "-m", "mtg_image_db", "scan", *map(str, names), "-", "copy.png"]
+    with photo.open("rb") as stream:
+        options = ("-o", "once.csv", "--review", "once")
+        done = subprocess.run(
+            [*command, *options], cwd=home, stdin=stream, capture_output=True, check=True, text=True
+        )
+    # The folder has it as well, and another photo; a copy is a photo of its own.
+    assert "Left out: 6 names of photos named before. A photo counts once." in done.stderr
+    assert "3 photos: 3 cards seen" in done.stderr
+    with (home / "once" / "review.csv").open(encoding="utf-8-sig", newline="") as review:
+        assert sorted(line["id"] for line in csv.DictReader(review)) == [
+            *("copy.png#1", "photos/3.png#1", "photos/5.png#1")
+        ]
+    for name in ("linked.png", "hard.png", "copy.png"):
+        (home / name).unlink()
+
+
+def test_a_url_counts_once_and_its_refusal_names_no_option_that_scan_lacks(home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        host = f"127.0.0.1:{server.getsockname()[1]}"
+        urls = (f"http://{host}/a.jpg", f"HTTP://{host}/a.jpg#x", f"http://{host}/A.jpg")
+        done = mtg_db("scan", "photos", *urls, "-o", "urls.csv", "--review", "urls", cwd=home)
+        assert "Left out: 1 name of photos named before." in done.stderr
+        assert "4 photos (2 could not be read)" in done.stderr
+        assert "refused: not a public address\n" in done.stderr
+        assert "--allow-private" not in done.stderr
+        done = mtg_db("query", urls[0], cwd=home)
+        assert "refused: not a public address (--allow-private)" in done.stderr
+
+
+def test_names_that_look_like_formulas_go_to_a_spreadsheet_and_back(home: Path) -> None:
+    folder = home / "odd"
+    folder.mkdir()
+    names = ["=1+1.png", "@SUM(1).png", "-2.png", "+3;=4.png"]
+    for number, name in enumerate(names):
+        make_picture(number).save(folder / name)
+    given = ("*.png", "--to", "csv", "--db", home / "index_out", "--review", "r")
+    assert mtg_db("scan", *given, "-o", "odd.csv", cwd=folder).returncode == 0
+    answers = folder / "r" / "review.csv"
+    with answers.open(encoding="utf-8-sig", newline="") as stream:
+        lines = list(csv.DictReader(stream))
+    for line in lines:
+        assert not (line["id"] + line["photo"]).startswith(tuple("=+-@"))
+        assert ";=" not in line["id"]
+        line["answer"] = "skip"
+    # Saved by Excel as text with tabs.
+    with answers.open("w", encoding="utf-16", newline="") as stream:
+        writer = csv.DictWriter(stream, lines[0], delimiter="\t", lineterminator="\r\n")
+        writer.writeheader()
+        writer.writerows(lines)
+    done = mtg_db("scan", *given, "-o", "odd.csv", "--corrections", answers, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "4 photos: 4 cards seen, 0 in the collection (odd.csv), 0 to review." in done.stderr
 
 
 def test_when_no_photo_can_be_read_nothing_is_written(home: Path) -> None:

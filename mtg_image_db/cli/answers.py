@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mtg_image_db.cli.console import Style, answer, answer_bytes, one_line, say, table
+from mtg_image_db.texts import cell
 
 if TYPE_CHECKING:
     from mtg_image_db.answers import CardAnswer, Match
@@ -91,16 +92,17 @@ def print_csv(asked: Asked, k: int) -> None:  # noqa: ARG001
 
     Of a text, one line a match.
     """
+    name = cell(asked.name)
     if asked.error:
-        _print_row([asked.name, *[""] * (len(COLUMNS) - 2), asked.error])
+        _print_row([name, *[""] * (len(COLUMNS) - 2), cell(asked.error)])
     for match in asked.matches or ():
-        _print_row([asked.name, "", "", *_cells(match, ""), "", ""])
+        _print_row([name, "", "", *_cells(match, ""), "", ""])
     for number, card in enumerate(asked.cards, start=1):
         cells = ["", "", "", "", "", card.points, "", ""]
         if card.verdict != "none" and card.matches:
             cells = _cells(card.matches[0], card.points)
         quad = " ".join(f"{x:.0f},{y:.0f}" for x, y in card.quad)
-        _print_row([asked.name, number, card.verdict, *cells, quad, ""])
+        _print_row([name, number, card.verdict, *cells, quad, ""])
 
 
 def print_csv_header() -> None:
@@ -118,8 +120,9 @@ FORMATS: dict[str, Callable[[Asked, int], None]] = {
 def _cells(match: Match, points: object) -> list[object]:
     """The columns from the name to the URL."""
     face = match.face
-    named = (face.name, face.set, face.collector_number, face.lang)
-    return [*named, f"{match.score:.4f}", points, face.scryfall_id, face.card_url]
+    named = map(cell, (face.name, face.set, face.collector_number, face.lang))
+    known = map(cell, (face.scryfall_id, face.card_url))
+    return [*named, f"{match.score:.4f}", points, *known]
 
 
 def _print_row(row: Iterable[object]) -> None:

@@ -272,7 +272,8 @@ def _ask(
         drawn = arguments.find_report or arguments.contact_sheet
         picture = open_picture(source) if drawn else None
     except ImageError as error:
-        return Asked(name, error=error.message), entries
+        remedy = f" ({error.suggestion})" if error.suggestion else ""
+        return Asked(name, error=error.message + remedy), entries
     if arguments.find_report and picture:
         from mtg_image_db.overlay import find_report
 

@@ -93,23 +93,25 @@ def run(arguments: argparse.Namespace) -> int:
     from mtg_image_db.collection.scan import collect
     from mtg_image_db.database import Database
     from mtg_image_db.encoders import load_encoder
-    from mtg_image_db.inputs import expand
+    from mtg_image_db.inputs import expand, once
     from mtg_image_db.scryfall.faces import FaceFilter
 
-    # Each once: a card that is listed twice would count twice.
     out: Path | None = arguments.out
     review = _review_of(arguments)
     refuse_to_lose_answers(review, arguments.corrections)
     named = expand(arguments.images, recursive=arguments.recursive)
     for rest in named.left_out:
         say_left_out(rest)
-    photos = list({Path(name): name for name in named.names}.values())
+    # Each once: a card that is listed twice would count twice.
+    photos = once(named.names)
+    if repeated := len(named.names) - len(photos):
+        say(f"Left out: {counted(repeated, 'name')} of photos named before. A photo counts once.")
     database = Database.open(arguments.db)
     if problems := database.unknown(FaceFilter(sets=arguments.set)):
         raise InvalidArguments(problems)
     given = (arguments.finish, arguments.condition, arguments.lang or "", arguments.set)
     assumed, answers = Assumptions(*given), arguments.corrections
-    said = read_corrections(answers, database, set(photos), assumed) if answers else {}
+    said = read_corrections(answers, database, photos, assumed) if answers else {}
     encoder = replace(database.manifest.choice, device=arguments.device)
     database.use_encoder(load_encoder(encoder, database.manifest.fingerprint))
     broken: list[str] = []

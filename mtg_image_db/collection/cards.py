@@ -31,7 +31,7 @@ class Assumptions:
     lang
         A code of `LANGUAGES`; empty for the language of each printing.
     sets
-        Codes: where several printings share an artwork, it is one of these.
+        Codes: where several printings or cards share an artwork, it is one of these.
     """
 
     finish: Finish = "nonfoil"

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -14,8 +11,9 @@ from typing import Any
 from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, Assumptions
 from mtg_image_db.database import Database
 from mtg_image_db.errors import InvalidArguments, MissingInput
-from mtg_image_db.inputs import is_url
+from mtg_image_db.inputs import identity
 from mtg_image_db.scryfall.faces import CardFace, is_card_id
+from mtg_image_db.texts import read_table, text_of
 
 ANSWER_COLUMNS = ("answer", "quantity", "finish", "condition", "lang")
 """The columns a person fills in."""
@@ -60,8 +58,8 @@ def read_corrections(
 ) -> dict[str, Correction]:
     """Read a review's CSV file as a person filled it in.
 
-    `photos` are those of this run, as the ids of cards will name them; how a path is written does
-    not matter.
+    `photos` are those of this run, as the ids of cards will name them; which of a photo's names the
+    file has does not matter.
 
     Returns
     -------
@@ -77,27 +75,30 @@ def read_corrections(
     problems: list[tuple[int, str]] = []
     found: dict[str, Correction] = {}
     wanted: dict[str, Reference] = {}
-    named = {_absolute(photo): photo for photo in photos}
+    named: dict[object, str] = {}
+    for photo in photos:
+        named |= {identity(photo): photo, spelled(photo): photo}
     for line, written, cells, place in filled_lines(path):
         problems += [(line, text) for text in _problems(cells)]
         photo, _, number = written.rpartition("#")
-        identity = f"{named.get(_absolute(photo), photo)}#{number}"
-        if _absolute(photo) not in named:
+        given = named.get(photo) or named.get(identity(photo))
+        card = f"{given or photo}#{number}"
+        if given is None:
             problems.append((line, f"{written!r} is no card of the photos given"))
-        elif identity in found:
-            said = f"{written} has an answer on line {found[identity].line} already"
+        elif card in found:
+            said = f"{written} has an answer on line {found[card].line} already"
             problems.append((line, said))
             continue
-        found[identity] = Correction(line, cells, place=place)
+        found[card] = Correction(line, cells, place=place)
         if reference := _reference(cells["answer"]):
-            wanted[identity] = reference
+            wanted[card] = reference
     printings = find_printings(database, set(wanted.values()), assumed.lang) if wanted else {}
-    for identity, reference in wanted.items():
-        outcome = _complete(found[identity], printings.get(reference), assumed)
+    for card, reference in wanted.items():
+        outcome = _complete(found[card], printings.get(reference), assumed)
         if isinstance(outcome, str):
-            problems.append((found[identity].line, outcome))
+            problems.append((found[card].line, outcome))
         else:
-            found[identity] = outcome
+            found[card] = outcome
     if problems:
         raise InvalidArguments([f"{path}, line {line}: {text}" for line, text in sorted(problems)])
     return found
@@ -113,10 +114,10 @@ def find_printings(
     found: dict[Reference, list[CardFace]] = {one: [] for one in wanted}
 
     def offer(record: Mapping[str, Any]) -> None:
-        code, number, identity = (
+        code, number, card_id = (
             str(record.get(key)) for key in ("set", "collector_number", "scryfall_id")
         )
-        for reference in (identity, (code, number.casefold())):
+        for reference in (card_id, (code, number.casefold())):
             if reference in found:
                 found[reference].append(CardFace.from_record(record))
 
@@ -145,31 +146,25 @@ def filled_lines(
         It cannot be read.
     """
     try:
-        # Spreadsheets put a byte order mark first.
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidArguments(
-            [f"{path} is not UTF-8: save it from the spreadsheet as CSV UTF-8"]
-        ) from error
+        columns, rows = read_table(path)
     except OSError as error:
         raise MissingInput(
             f"The corrections cannot be read: {error.strerror}",
             details=str(path),
             suggestion="Name the review.csv of an earlier scan, filled in.",
         ) from error
-    # Where a comma is the decimal separator, spreadsheets write semicolons.
-    delimiter = max(",;\t", key=text.partition("\n")[0].count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        if not {"id", "answer"} <= set(reader.fieldnames or ()):
-            raise InvalidArguments([f"{path}, line 1: it has no columns id and answer"])
-        for row in reader:
-            cells = {name: (row.get(name) or "").strip() for name in ANSWER_COLUMNS}
-            cells |= {name: cells[name].lower() for name in ("finish", "condition", "lang")}
-            if any(cells.values()):
-                yield reader.line_num, row["id"] or "", cells, _place(row.get("place") or "")
-    except csv.Error as error:
-        raise InvalidArguments([f"{path}, line {reader.line_num}: {error}"]) from error
+    if not {"id", "answer"} <= set(columns):
+        raise InvalidArguments([f"{path}, line 1: it has no columns id and answer"])
+    for line, row in rows:
+        cells = {name: text_of(row.get(name, "").strip()) for name in ANSWER_COLUMNS}
+        cells |= {name: cells[name].lower() for name in ("finish", "condition", "lang")}
+        if any(cells.values()):
+            yield line, text_of(row["id"]), cells, _place(row.get("place", ""))
+
+
+def spelled(name: str) -> str:
+    """A photo's name as the review has it: names of files may hold bytes that are no text."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def place_text(x: float, y: float) -> str:
@@ -186,10 +181,6 @@ def place_text(x: float, y: float) -> str:
 def _place(text: str) -> tuple[float, float] | None:
     match = re.fullmatch(r"x(\d{1,4}) y(\d{1,4})", text)
     return (int(match[1]) / 1000, int(match[2]) / 1000) if match else None
-
-
-def _absolute(photo: str) -> str:
-    return photo if is_url(photo) else os.path.abspath(photo)  # noqa: PTH100 (it may hold a NUL)
 
 
 def _reference(answer: str) -> Reference | None:
@@ -221,6 +212,8 @@ def _complete(
             f"the database knows no printing {answer}: give set and number (LEA 161) or a Scryfall "
             "id; if it is new, run mtg-db update first"
         )
+    if printing.digital:
+        return f"{answer} exists on screens only, and cannot have been photographed"
     exist = [one for one in FINISHES if one in printing.finishes]
     if not exist or (finish or assumed.finish) in exist:
         return replace(correction, printing=printing)

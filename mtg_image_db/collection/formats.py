@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, CollectionCard
+from mtg_image_db.scryfall.faces import CardFace
+from mtg_image_db.texts import cell
 
 
 def render(cards: Iterable[CollectionCard], form: str) -> bytes:
@@ -57,7 +59,7 @@ class _Table:
                 "language": languages.get(card.lang, self.other),
                 "finish": finishes[card.finish],
             }
-            writer.writerow([cell.format_map(values) for cell in self.row.split(",")])
+            writer.writerow([cell(one.format_map(values)) for one in self.row.split(",")])
         return stream.getvalue()
 
 
@@ -65,8 +67,6 @@ def _values(card: CollectionCard) -> Mapping[str, object]:
     """All that is known of a card, and what sites make of its names."""
     one = card.printing
     short = card.face_name if card.two_sided else one.name
-    edition = _DECKBOX_SETS.get(one.set, one.set_name)
-    extras = f"Extras: {edition.removesuffix(' Tokens')}"
     return {
         **one.record(),
         "quantity": card.quantity,
@@ -74,20 +74,91 @@ def _values(card: CollectionCard) -> Mapping[str, object]:
         "lang": card.lang,
         "SET": one.set.upper(),
         "dragon_shield_name": f"{short} Token" if "token" in one.layout else short,
-        "deckbox_name": short if one.layout == "reversible_card" else one.name,
-        "deckbox_set": extras if edition.endswith(" Tokens") else edition,
+        "deckbox_name": _deckbox_name(card),
+        "deckbox_set": _deckbox_set(one),
     }
 
 
-# Where Deckbox has another name for a set than Scryfall, beside those of tokens.
+def _deckbox_name(card: CollectionCard) -> str:
+    name, layout = card.printing.name, card.printing.layout
+    if layout == "emblem" and name.endswith(" Emblem"):
+        return f"Emblem: {name.removesuffix(' Emblem')}"
+    return card.face_name if layout == "reversible_card" else name
+
+
+def _deckbox_set(printing: CardFace) -> str:
+    code, name = printing.set, printing.set_name
+    if code in _DECKBOX_SETS:
+        return _DECKBOX_SETS[code]
+    # Scryfall's codes of these are those of their sets with a letter before: tm14, pneo.
+    if code.startswith("t") and name.endswith(" Tokens"):
+        return "Extras: " + _DECKBOX_SETS.get(code[1:], name.removesuffix(" Tokens"))
+    if code.startswith("p") and "promopack" in printing.promo_types:
+        # The first two sets with promo packs are named otherwise than the later ones.
+        kind = "Promos: " if code in ("pm20", "peld") else "Promo Pack: "
+        return kind + _DECKBOX_SETS.get(code[1:], name.removesuffix(" Promos"))
+    return name
+
+
+# Where Deckbox has another name for a set than Scryfall, or Scryfall a shorter one for its tokens.
 _DECKBOX_SETS = {
+    "30a": "30th Anniversary Edition",
+    "40k": "Warhammer 40,000",
+    "afc": "Adventures in the Forgotten Realms Commander",
+    "altr": "The Lord of the Rings: Tales of Middle-earth Art Series",
+    "atla": "Avatar: The Last Airbender Art Series",
+    "atle": "Avatar: The Last Airbender Eternal Art Series",
+    "ced": "Collector's Edition",
+    "clb": "Commander Legends: Battle for Baldur's Gate",
+    "cmb1": "Mystery Booster Playtest Cards",
     "cmd": "Commander",
+    "cp2": "Fate Reforged Clash Pack Promos",
+    "cp3": "Magic Origins Clash Pack Promos",
+    "fbb": "Foreign Black Bordered",
+    "fltr": "The Lord of the Rings: Tales of Middle-earth Front Cards",
+    "g18": "M19 Gift Pack Promos",
+    "gk1": "Guilds of Ravnica Guild Kit",
+    "gk2": "Ravnica Allegiance Guild Kit",
+    "gs1": "Global Series: Jiang Yanggu and Mu Yanling",
+    "h17": "HASCON Promos",
+    "ltc": "The Lord of the Rings: Tales of Middle-earth Commander",
+    "ltr": "The Lord of the Rings: Tales of Middle-earth",
     "m14": "Magic 2014 Core Set",
     "m15": "Magic 2015 Core Set",
+    "med": "Guilds of Ravnica Mythic Edition",
+    "mic": "Innistrad: Midnight Hunt Commander",
     "mm2": "Modern Masters 2015 Edition",
     "mm3": "Modern Masters 2017 Edition",
+    "ncc": "Streets of New Capenna Commander",
+    "nec": "Kamigawa: Neon Dynasty Commander",
+    "oafc": "Forgotten Realms Display Commanders",
+    "oclb": "Oversized: Battle for Baldur's Gate",
+    "omic": "Midnight Hunt Display Commanders",
+    "ovoc": "Crimson Vow Display Commanders",
+    "p30a": "30th Anniversary Promos",
+    "pf25": "Magic Fest 2025",
+    "pf26": "Magic Fest 2026",
+    "pjsc": "Japan Standard Cup 2025",
+    "pl21": "2021 Lunar New Year",
+    "pl22": "2022 Lunar New Year",
+    "pl23": "2023 Lunar New Year",
+    "plg20": "Love your LGS",
+    "plg21": "Love your LGS",
+    "plg22": "Love your LGS",
+    "plg24": "Love your LGS",
+    "plg25": "Love your LGS",
+    "pltc": "The Lord of the Rings: Tales of Middle-earth Deluxe Commander Kit",
+    "pmei": "Media Inserts",
+    "prw2": "Ravnica Allegiance Weekend",
+    "prwk": "Guilds of Ravnica Weekend",
     "puma": "Ultimate Masters: Box Toppers",
+    "slc": "Secret Lair 30th Anniversary Countdown Kit",
     "sld": "Secret Lair Drop Series",
+    "slp": "Secret Lair Showdown",
+    "tsb": 'Time Spiral "Timeshifted"',
+    "voc": "Innistrad: Crimson Vow Commander",
+    "wmom": "March of the Machine Japanese Promo Tokens",
+    "wone": "Phyrexia: All Will Be One Japanese Promo Tokens",
 }
 
 
@@ -119,7 +190,7 @@ def _cockatrice(cards: Sequence[CollectionCard]) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(deck, encoding="unicode")}\n'
 
 
-_GRADES = "Mint|Near Mint|Lightly Played|Lightly Played|Played|Heavily Played|Damaged"
+_GRADES = "Mint|Near Mint|LP|LP|Played|Heavily Played|Damaged"
 _NAMES = "English|Spanish|French|German|Italian|Portuguese|Japanese|Korean|Russian"
 
 _WRITERS: Mapping[str, Callable[[Sequence[CollectionCard]], str]] = {
@@ -127,8 +198,9 @@ _WRITERS: Mapping[str, Callable[[Sequence[CollectionCard]], str]] = {
         "Count,Name,Edition,Condition,Language,Foil,Collector Number,Alter,Playtest Card,"
         "Purchase Price",
         "{quantity},{name},{set},{grade},{language},{finish},{collector_number},FALSE,FALSE,",
-        grades=_GRADES,
-        languages=f"{_NAMES}|Chinese|Traditional Chinese",
+        grades=_GRADES.replace("LP", "Lightly Played"),
+        languages=f"{_NAMES}|Chinese|Traditional Chinese|Hebrew|Latin|Ancient Greek|Arabic|"
+        "Sanskrit|Phyrexian",
         finishes="|foil|etched",
         end="\r\n",
     ),
@@ -155,7 +227,7 @@ _WRITERS: Mapping[str, Callable[[Sequence[CollectionCard]], str]] = {
         "Artist Proof,Altered Art,Misprint,Promo,Textless,My Price",
         "{quantity},0,{deckbox_name},{deckbox_set},{collector_number},{grade},{language},{finish},,"
         ",,,,,",
-        grades=_GRADES.replace("Lightly Played", "Good (Lightly Played)"),
+        grades=_GRADES.replace("LP", "Good (Lightly Played)").replace("Damaged", "Poor"),
         languages=f"{_NAMES}|Chinese|Traditional Chinese",
         finishes="|foil|foil",
     ),

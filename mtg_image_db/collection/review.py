@@ -7,13 +7,14 @@ import io
 from html import escape
 from pathlib import Path
 
-from mtg_image_db.collection.corrections import ANSWER_COLUMNS, filled_lines, place_text
+from mtg_image_db.collection.corrections import ANSWER_COLUMNS, filled_lines, place_text, spelled
 from mtg_image_db.collection.scan import Scan, SeenCard
 from mtg_image_db.errors import InvalidArguments
 from mtg_image_db.files import atomic_write, make_folder
-from mtg_image_db.page import embedded, page
+from mtg_image_db.page import embedded, link, page
 from mtg_image_db.scryfall.faces import CardFace
 from mtg_image_db.sheet import cached_image
+from mtg_image_db.texts import cell
 
 _SMALL = 160
 """Pixels of a candidate's longer side."""
@@ -89,15 +90,14 @@ def render_answers(scan: Scan) -> bytes:
         one = seen.sighting
         said = seen.correction.cells if seen.correction else {}
         listed = (f"{_code(printing)} {printing.name}" for printing, _ in seen.candidates)
-        writer.writerow(
-            (
-                *(one.id, one.photo, seen.status, one.verdict, seen.reason),
-                *(said.get(name, "") for name in ANSWER_COLUMNS),
-                *(_guess(*seen.candidates[0]) if seen.candidates else [""] * 5),
-                "; ".join(listed),
-                place_text(*one.place) if one.place else "",
-            )
+        cells = (
+            *(spelled(one.id), spelled(one.photo), seen.status, one.verdict, seen.reason),
+            *(said.get(name, "") for name in ANSWER_COLUMNS),
+            *(_guess(*seen.candidates[0]) if seen.candidates else [""] * 5),
+            "; ".join(listed),
+            place_text(*one.place) if one.place else "",
         )
+        writer.writerow(map(cell, cells))
     # Without a byte order mark spreadsheets take it for Latin-1, and break names.
     return stream.getvalue().encode("utf-8-sig", "replace")
 
@@ -127,10 +127,10 @@ def _row(one: CardFace, score: float, cache: Path | None) -> str:
     cells = (
         f"<code>{escape(_code(one))}</code>",
         embedded(image, one.name) if image else "",
-        f'<a href="{escape(one.card_url)}">{escape(one.name)}</a>',
+        link(one.card_url, one.name),
         *(escape(one.set_name), escape(", ".join(one.finishes)), f"{score:.3f}"),
     )
-    return f"<tr>{''.join(f'<td>{cell}' for cell in cells)}\n"
+    return f"<tr>{''.join(f'<td>{text}' for text in cells)}\n"
 
 
 def _guess(one: CardFace, score: float) -> tuple[str, ...]:

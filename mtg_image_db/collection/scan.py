@@ -142,6 +142,8 @@ def _decide(sighting: Sighting, assumed: Assumptions, said: Correction | None) -
     printing, reason, candidates = _settle(sighting, given)
     if said is not None and said.printing is not None:
         printing = said.printing
+    if printing is not None and printing.digital:
+        reason, printing = f"{_name(printing)} exists on screens only", None
     status: Status = "review" if printing is None else "collection"
     if said is not None and said.skip:
         status = "skipped"
@@ -173,22 +175,51 @@ def _settle(
         return None, reason, tuple(found.values())
     # Images that are the same tell nothing apart.
     tied = [match for match in matches if match.score == matches[0].score]
-    known = _printings(tied, given)
+    known, reason = _of_one_card(_printings(tied, given), matches, given)
+    if reason:
+        return None, reason, _ranked(known, matches)
     spoken = [one for one in known if not given.lang or one.lang in (given.lang, "en", "")]
     finished = [one for one in spoken if not one.finishes or given.finish in one.finishes]
     left = [one for one in finished if one.set in given.sets] or finished
     what = f"as {given.finish}" if spoken else f"in the language {given.lang}"
-    best = matches[0].face
     if len(left) == 1 and left[0].set not in given.sets and not _could_be(left[0], matches):
         # What was assumed of all cards has left out the one printing that it looks like.
-        reason = f"it looks like {best.set.upper()} {best.collector_number}, which does not exist "
-        return None, reason + what, _ranked(known, matches)
+        reason = f"it looks like {_name(matches[0].face)}, which does not exist {what}"
+        return None, reason, _ranked(known, matches)
     candidates = _ranked(left or known, matches)
     if len(left) == 1:
         return left[0], "", candidates
     if left:
         return None, f"{len(left)} printings share this artwork", candidates
     return None, f"no printing of this artwork exists {what}", candidates
+
+
+def _of_one_card(
+    printings: list[CardFace], matches: Sequence[Match], given: Assumptions
+) -> tuple[list[CardFace], str]:
+    """The printings of the one card that a picture can show; or all, and why there are several.
+
+    Tokens and art cards have the artworks of other cards, and a database may hold only one image of
+    an artwork. Finish and language, which are assumed of all cards, do not tell them apart; the
+    sets may, unless the card's own image is there and resembles the picture less.
+    """
+    best = matches[0].face
+    if all(one.digital for one in printings):
+        return printings, f"it looks like {_name(best)}, which exists on screens only"
+    cards = {_card(one) for one in printings}
+    if cards == {_card(best)}:
+        return printings, ""
+    named = [one for one in printings if one.set in given.sets]
+    if len({_card(one) for one in named}) == 1:
+        card = _card(named[0])
+        own = [match.score for match in matches if _card(match.face) == card]
+        if not own or max(own) == matches[0].score:
+            return named, ""
+        return printings, f"it looks more like {_name(best)}, which is in none of the sets given"
+    if len(cards) == 1:
+        return printings, f"it looks like {_name(best)}, which exists on screens only"
+    said = f"{len(cards)} different cards share this artwork, and it does not tell which this is"
+    return named or printings, said
 
 
 def _could_be(printing: CardFace, matches: Sequence[Match]) -> bool:
@@ -211,6 +242,15 @@ def _code(printing: CardFace) -> tuple[str, str]:
     return printing.set, printing.collector_number
 
 
+def _name(printing: CardFace) -> str:
+    return f"{printing.set.upper()} {printing.collector_number}"
+
+
+def _card(printing: CardFace) -> str:
+    """Which card a printing is; one that does not say so is a card of its own."""
+    return printing.oracle_id or printing.scryfall_id
+
+
 def _printings(matches: Sequence[Match], given: Assumptions) -> list[CardFace]:
     """The printings that share the artwork of matches; only those on paper, if there are any.
 
@@ -221,9 +261,7 @@ def _printings(matches: Sequence[Match], given: Assumptions) -> list[CardFace]:
     for match in matches:
         own = match.face
         for printing in map(CardFace.from_record, match.printings):
-            # Art cards and tokens may show the same artwork, but they are other cards.
-            if printing.oracle_id == own.oracle_id:
-                pool.setdefault(_code(printing), printing)
+            pool.setdefault(_code(printing), printing)
         if _code(own) not in pool or own.lang == (given.lang or own.lang):
             pool[_code(own)] = own
     return [one for one in pool.values() if not one.digital] or list(pool.values())

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from mtg_image_db.errors import InvalidArguments, MissingInput
+from mtg_image_db.inputs import identity
+from mtg_image_db.texts import Row, read_table
 
 _PRESENT = {"same": True, "different": False, "unsure": None}
 
@@ -85,11 +85,18 @@ def read_labels(
         else:
             problems.append(f"{truth}, line {line}: artwork must be same, different or unsure")
     photos = []
+    seen: dict[object, int] = {}
     for line, row in _lines(path, ("file", "names")):
         names = [name.strip() for name in row["names"].split("|") if name.strip()]
         said = row["present"].split("|") if row.get("present") else []
         if said and (len(said) != len(names) or not set(said) <= {"0", "1"}):
             problems.append(f"{path}, line {line}: present must be 0 or 1 for each name")
+            continue
+        place = path.parent / row["file"]
+        before = seen.setdefault(identity(str(place.absolute())), line)
+        if before != line:
+            text = f"{row['file']} is the photo of line {before} already: name all its cards there"
+            problems.append(f"{path}, line {line}: {text}")
             continue
         cards = []
         for number, name in enumerate(names):
@@ -99,29 +106,22 @@ def read_labels(
                 LabelledCard(name, plain in known, facts.get((row["file"], plain), present))
             )
         kind, conditions = row.get("kind", ""), row.get("conditions", "")
-        place = path.parent / row["file"]
         photos.append(LabelledPhoto(row["file"], place, kind, conditions, tuple(cards)))
     if problems:
         raise InvalidArguments(problems)
     return tuple(photos)
 
 
-def _lines(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
+def _lines(path: Path, columns: tuple[str, ...]) -> list[Row]:
     """The rows of a CSV file, each with the number of its line."""
     try:
-        reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))
-        rows = [
-            (reader.line_num, {k: (row[k] or "").strip() for k in reader.fieldnames or ()})
-            for row in reader
-        ]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InvalidArguments([f"{path} is not a CSV file in UTF-8: {error}"]) from error
+        there, rows = read_table(path)
     except OSError as error:
         raise MissingInput(
             f"The labels cannot be read: {error.strerror}",
             details=str(path),
             suggestion="Name a CSV file; docs/evaluation.md says what stands in it.",
         ) from error
-    if missing := [name for name in columns if name not in (reader.fieldnames or ())]:
+    if missing := [name for name in columns if name not in there]:
         raise InvalidArguments([f"{path}: there is no column {', '.join(missing)}"])
-    return rows
+    return [(line, {name: text.strip() for name, text in row.items()}) for line, row in rows]

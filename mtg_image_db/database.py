@@ -304,6 +304,11 @@ class Database:
             return []
         return self._parts.inverted.vote(descriptors, most, self._wanted)
 
+    def check_votes(self) -> None:
+        """Check what `vote` reads, feature by feature; raises DatabaseError if it is damaged."""
+        if self._parts.inverted is not None:
+            self._parts.inverted.check()
+
     def artwork(self, row: int) -> str:
         """What names the artwork of a face: its illustration id, or else the face itself."""
         face = self.face(row)

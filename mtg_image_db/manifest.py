@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -51,7 +52,8 @@ class Manifest:
     @classmethod
     def read(cls, path: Path) -> Manifest:
         """Read a manifest; raises DatabaseError where it is damaged or of a newer version."""
-        raw = read_json_object(path)
+        # A pipe or a device that lies in its place would be read for ever.
+        raw = read_json_object(path) if path.is_file() else None
         if raw is None:
             raise DatabaseError.damaged(path, "it is missing or no valid JSON")
         version = raw.get("version")
@@ -92,11 +94,15 @@ class Manifest:
         for name, (size, _) in self.outputs.items():
             part = self.path.with_name(name)
             try:
-                found = part.stat().st_size
+                found = part.stat()
             except (FileNotFoundError, NotADirectoryError):
                 raise DatabaseError.damaged(part, "it is missing") from None
-            if found != size:
-                raise DatabaseError.damaged(part, f"{found} bytes, where the manifest says {size}")
+            if not stat.S_ISREG(found.st_mode):
+                raise DatabaseError.damaged(part, "it is no plain file")
+            if found.st_size != size:
+                raise DatabaseError.damaged(
+                    part, f"{found.st_size} bytes, where the manifest says {size}"
+                )
 
     def check_encoder(self, theirs: Fingerprint) -> None:
         """Raise a DatabaseError unless an encoder's vectors compare with the database's."""

@@ -95,6 +95,8 @@ def open_current(out: Path, open_generation: Callable[[Path], _T]) -> _T:
 def _current_name(out: Path) -> str | None:
     """The generation in force; None where nothing was published."""
     path = out / "CURRENT"
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise DatabaseError.damaged(path, "it is no plain file")
     try:
         name = path.read_bytes()[:100].decode("utf-8", "replace").strip()
     except (FileNotFoundError, NotADirectoryError):

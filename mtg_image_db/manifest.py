@@ -15,6 +15,7 @@ from mtg_image_db.files import read_json_object
 MANIFEST = "build_manifest.json"
 MANIFEST_VERSION = "1.0.0"
 MOST_EF_SEARCH = 65536
+_LARGEST_SIDE = 4096
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Manifest:
                 path=path,
                 built=datetime.fromisoformat(raw["timestamp"]).astimezone(timezone.utc),
                 fingerprint=Fingerprint.from_json(encoder["fingerprint"]),
-                choice=_choice(encoder["choice"]),
+                choice=choice_in(encoder["choice"]),
                 precision=str(encoder["precision"]),
                 faces=_whole(counts["faces"]),
                 entries=_whole(counts["entries"]),
@@ -129,8 +130,8 @@ def _name(value: str) -> str:
     return value
 
 
-def _choice(values: dict[str, Any]) -> EncoderChoice:
-    """The reverse of `manifest_choice`."""
+def choice_in(values: dict[str, Any]) -> EncoderChoice:
+    """The reverse of `manifest_choice`; raises KeyError, TypeError or ValueError."""
     model, pretrained, size, fit = (values[n] for n in ("model", "pretrained", "size", "fit"))
     if not isinstance(model, str) or not isinstance(pretrained, str):
         raise TypeError("an encoder's name is no text")
@@ -138,7 +139,7 @@ def _choice(values: dict[str, Any]) -> EncoderChoice:
         raise ValueError(f"{fit!r} is no way to fit")
     if size is not None:
         height, width = size
-        size = (_whole(height), _whole(width))
+        size = (_whole(height, _LARGEST_SIDE), _whole(width, _LARGEST_SIDE))
     return EncoderChoice(model, pretrained, size, fit)
 
 

@@ -51,13 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Scan."""
-    from dataclasses import replace
-
     from mtg_image_db.collection.corrections import read_corrections
     from mtg_image_db.collection.review import refuse_to_lose_answers, write_review
     from mtg_image_db.collection.scan import collect
     from mtg_image_db.database import Database
-    from mtg_image_db.encoders import load_encoder
+    from mtg_image_db.encoders.named import load_known
     from mtg_image_db.inputs import expand
 
     # Each once: a card that is listed twice would count twice.
@@ -70,8 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
     given = (arguments.finish, arguments.condition, arguments.lang or "", arguments.set)
     assumed, answers = Assumptions(*given), arguments.corrections
     said = read_corrections(answers, database, set(photos), assumed) if answers else {}
-    encoder = replace(database.manifest.choice, device=arguments.device)
-    database.use_encoder(load_encoder(encoder, database.manifest.fingerprint))
+    was = database.manifest
+    database.use_encoder(load_known(was.choice, was.fingerprint, device=arguments.device))
     broken: list[str] = []
     scan = collect(_sightings(database, photos, broken), assumed, said)
     if len(broken) == len(photos):

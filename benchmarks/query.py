@@ -74,7 +74,9 @@ def part(name):
 from mtg_image_db.cli.parser import parse_arguments
 arguments = parse_arguments(["query", sys.argv[3], "--db", sys.argv[2]])
 part("command line")
-import numpy, faiss, onnxruntime, cv2, PIL.Image, PIL.JpegImagePlugin
+import numpy, faiss, cv2, PIL.Image, PIL.JpegImagePlugin
+from mtg_image_db.encoders.runtime import onnx_runtime
+onnx_runtime()
 from mtg_image_db.database import Database
 from mtg_image_db.encoders import onnx
 from mtg_image_db.cli import query

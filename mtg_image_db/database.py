@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtg_image_db.answers import CardAnswer, Match
-from mtg_image_db.encoders import Encoder, load_encoder
+from mtg_image_db.encoders import Encoder
+from mtg_image_db.encoders.named import known_choice, load_known
 from mtg_image_db.errors import DatabaseError, ImageError, InvalidArguments, StorageError
 from mtg_image_db.images import is_card_shaped, open_for, open_photo, upright_rgb
 from mtg_image_db.index.exact import ExactIndex, first_rows
@@ -120,9 +121,9 @@ class Database:
 
     @property
     def encoder(self) -> Encoder:
-        """The encoder the manifest names, loaded at first use."""
+        """The encoder the manifest names, loaded at first use (see `encoders.named`)."""
         if self._encoder is None:
-            self.use_encoder(load_encoder(self.manifest.choice, self.manifest.fingerprint))
+            self.use_encoder(load_known(self.manifest.choice, self.manifest.fingerprint))
         if self._encoder is None:
             raise AssertionError
         return self._encoder
@@ -258,7 +259,10 @@ class Database:
         """
         from mtg_image_db.encoders.text import TextEncoder
 
-        encoder = self._text_encoder or TextEncoder.load(self.manifest.choice)
+        encoder = self._text_encoder
+        if encoder is None:
+            known = known_choice(self.manifest.choice, self.manifest.fingerprint)
+            encoder = TextEncoder.load(known)
         self.use_text_encoder(encoder)
         # The graph leads to the neighbours of pictures, and vectors of texts lie elsewhere.
         view = self if self._exact else self._view(range(len(self)))
@@ -313,6 +317,11 @@ class Database:
         if self._parts.inverted is None:
             return []
         return self._parts.inverted.vote(descriptors, most, self._wanted)
+
+    def check_votes(self) -> None:
+        """Check what `vote` reads, feature by feature; raises DatabaseError if it is damaged."""
+        if self._parts.inverted is not None:
+            self._parts.inverted.check()
 
     def artwork(self, row: int) -> str:
         """What names the artwork of a face: its illustration id, or else the face itself."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,6 +15,7 @@ from mtg_image_db.files import read_json_object
 MANIFEST = "build_manifest.json"
 MANIFEST_VERSION = "1.0.0"
 MOST_EF_SEARCH = 65536
+_LARGEST_SIDE = 4096
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class Manifest:
     @classmethod
     def read(cls, path: Path) -> Manifest:
         """Read a manifest; raises DatabaseError where it is damaged or of a newer version."""
-        raw = read_json_object(path)
+        # A pipe or a device that lies in its place would be read for ever.
+        raw = read_json_object(path) if path.is_file() else None
         if raw is None:
             raise DatabaseError.damaged(path, "it is missing or no valid JSON")
         version = raw.get("version")
@@ -70,7 +73,7 @@ class Manifest:
                 path=path,
                 built=datetime.fromisoformat(raw["timestamp"]).astimezone(timezone.utc),
                 fingerprint=Fingerprint.from_json(encoder["fingerprint"]),
-                choice=_choice(encoder["choice"]),
+                choice=choice_in(encoder["choice"]),
                 precision=str(encoder["precision"]),
                 faces=_whole(counts["faces"]),
                 entries=_whole(counts["entries"]),
@@ -92,11 +95,15 @@ class Manifest:
         for name, (size, _) in self.outputs.items():
             part = self.path.with_name(name)
             try:
-                found = part.stat().st_size
+                found = part.stat()
             except (FileNotFoundError, NotADirectoryError):
                 raise DatabaseError.damaged(part, "it is missing") from None
-            if found != size:
-                raise DatabaseError.damaged(part, f"{found} bytes, where the manifest says {size}")
+            if not stat.S_ISREG(found.st_mode):
+                raise DatabaseError.damaged(part, "it is no plain file")
+            if found.st_size != size:
+                raise DatabaseError.damaged(
+                    part, f"{found.st_size} bytes, where the manifest says {size}"
+                )
 
     def check_encoder(self, theirs: Fingerprint) -> None:
         """Raise a DatabaseError unless an encoder's vectors compare with the database's."""
@@ -123,8 +130,8 @@ def _name(value: str) -> str:
     return value
 
 
-def _choice(values: dict[str, Any]) -> EncoderChoice:
-    """The reverse of `manifest_choice`."""
+def choice_in(values: dict[str, Any]) -> EncoderChoice:
+    """The reverse of `manifest_choice`; raises KeyError, TypeError or ValueError."""
     model, pretrained, size, fit = (values[n] for n in ("model", "pretrained", "size", "fit"))
     if not isinstance(model, str) or not isinstance(pretrained, str):
         raise TypeError("an encoder's name is no text")
@@ -132,7 +139,7 @@ def _choice(values: dict[str, Any]) -> EncoderChoice:
         raise ValueError(f"{fit!r} is no way to fit")
     if size is not None:
         height, width = size
-        size = (_whole(height), _whole(width))
+        size = (_whole(height, _LARGEST_SIDE), _whole(width, _LARGEST_SIDE))
     return EncoderChoice(model, pretrained, size, fit)
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtg_image_db.errors import DatabaseError
-from mtg_image_db.index.hnsw import Index
+from mtg_image_db.index.hnsw import GONE, Index
+from mtg_image_db.index.layout import Graph
 from mtg_image_db.manifest import MANIFEST, Manifest
 from mtg_image_db.printings import Printings
 from mtg_image_db.recognise.features import POINT_BYTES, POINTS
 from mtg_image_db.recognise.inverted import InvertedIndex
-from mtg_image_db.records import Records, open_array
+from mtg_image_db.records import Records, offsets_path, open_array
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,6 +69,12 @@ def open_parts(folder: Path, ef_search: int | None = None) -> Parts:
         A part is missing or damaged, or another version made it.
     """
     manifest = Manifest.read(folder / MANIFEST)
+    needed = {EMBEDDINGS, METADATA, INDEX, SAME, PRINTINGS, QUALITY}
+    needed |= {offsets_path(Path(name)).name for name in (METADATA, PRINTINGS)}
+    if INVERTED in manifest.outputs:
+        needed |= {INVERTED_ROWS}
+    if absent := needed - manifest.outputs.keys():
+        raise DatabaseError.damaged(manifest.path, f"it does not name {', '.join(sorted(absent))}")
     manifest.check_sizes()
     faces, dimension = manifest.faces, manifest.fingerprint.dimension
     records = Records(folder / METADATA)
@@ -80,19 +87,15 @@ def open_parts(folder: Path, ef_search: int | None = None) -> Parts:
     if INVERTED in manifest.outputs:
         rows = open_array(folder / INVERTED_ROWS, "int32")
         inverted = InvertedIndex(folder / INVERTED, rows, faces)
-    # FAISS reads beyond the end of a file that it maps and that is cut off in its beginning.
-    vector, links = 4 * dimension, 2 * 4 * manifest.hnsw_m
-    if (folder / INDEX).stat().st_size < manifest.index_entries * (vector + links):
-        raise DatabaseError.damaged(folder / INDEX, "it is too short for its entries")
     index = Index(folder / INDEX, ef_search or manifest.ef_search)
     fits = {
         SAME: bool((same < faces).all()),
         METADATA: len(records) == faces,
-        INDEX: len(index) == manifest.index_entries and index.dimension == dimension,
+        INDEX: _fits(index.layout, manifest),
     }
     for name, fit in fits.items():
         if not fit:
-            raise DatabaseError.damaged(folder / name, "its count differs from the manifest's")
+            raise DatabaseError.damaged(folder / name, "it differs from what the manifest says")
     return Parts(
         folder,
         manifest,
@@ -103,4 +106,15 @@ def open_parts(folder: Path, ef_search: int | None = None) -> Parts:
         local_features,
         inverted,
         index,
+    )
+
+
+def _fits(graph: Graph, manifest: Manifest) -> bool:
+    """Whether an index is as the manifest says, and its ids are rows or `GONE`."""
+    ids = graph.ids
+    return (
+        (len(ids), graph.dimension) == (manifest.index_entries, manifest.fingerprint.dimension)
+        and (graph.m, graph.ef_construction) == (manifest.hnsw_m, manifest.hnsw_ef_construction)
+        and ids.min(initial=GONE) >= GONE
+        and ids.max(initial=GONE) < manifest.faces
     )

@@ -148,6 +148,8 @@ def _how_to_restore(out: Path, whole: list[str]) -> str:
 def _current_name(out: Path) -> str | None:
     """The generation in force; None where nothing was published."""
     path = out / _CURRENT
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise DatabaseError.damaged(path, "it is no plain file")
     try:
         name = path.read_bytes()[:100].decode("utf-8", "replace").strip()
     except (FileNotFoundError, NotADirectoryError):

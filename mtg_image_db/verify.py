@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 from mtg_image_db.database import Database
 from mtg_image_db.errors import DatabaseError
-from mtg_image_db.files import sha256_file
+from mtg_image_db.files import parse_json, sha256_file
 from mtg_image_db.parts import EMBEDDINGS, INDEX, METADATA
 from mtg_image_db.progress import Progress, Silent
 from mtg_image_db.scryfall.faces import is_card_id
@@ -32,7 +30,16 @@ def verify_database(database: Database, progress: Progress | None = None) -> lis
         *_digests(database, progress),
         *_records(database, progress),
         *_vectors(database, progress),
+        *_votes(database),
     ]
+
+
+def _votes(database: Database) -> list[str]:
+    try:
+        database.check_votes()
+    except DatabaseError as error:
+        return [error.details]
+    return []
 
 
 def _digests(database: Database, progress: Progress) -> list[str]:
@@ -58,7 +65,7 @@ def _records(database: Database, progress: Progress) -> list[str]:
     for row in range(len(database)):
         progress.advance()
         try:
-            record = json.loads(database.line(row))
+            record = parse_json(database.line(row))
             face_id, known = str(record["face_id"]), is_card_id(record["scryfall_id"])
         except (ValueError, KeyError, TypeError, DatabaseError):
             problems.append(f"{METADATA}: line {row + 1} is no record")

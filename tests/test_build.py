@@ -30,8 +30,9 @@ from mtg_image_db import (
 from mtg_image_db.build.generation import DistinctVectors
 from mtg_image_db.demo import faults
 from mtg_image_db.demo.double import ScryfallDouble
-from mtg_image_db.index.hnsw import Index, add_rows, new_index, save_index
+from mtg_image_db.index.hnsw import Index, add_rows, new_index
 from mtg_image_db.index.quality import measure, with_noise
+from mtg_image_db.index.storage import save_index
 from mtg_image_db.progress import Silent
 from mtg_image_db.verify import verify_database
 

@@ -24,7 +24,8 @@ from mtg_image_db import (
 )
 from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.encoders import EncoderChoice
-from mtg_image_db.index.hnsw import Index, add_rows, new_index, save_index
+from mtg_image_db.index.hnsw import Index, add_rows, new_index
+from mtg_image_db.index.storage import save_index
 from mtg_image_db.info import info_of
 from mtg_image_db.progress import Silent
 from mtg_image_db.publication import new_generation, open_current

@@ -16,6 +16,7 @@ from mtg_image_db import BuildOptions, Database, EncoderChoice, build_database
 from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.encoders import Fingerprint, load_encoder
 from mtg_image_db.encoders.exported import AGREEMENT, export, exported_path, load_exported
+from mtg_image_db.encoders.named import load_known, remember
 from mtg_image_db.encoders.onnx import OnnxEncoder
 from mtg_image_db.encoders.openclip import OpenClipEncoder
 from mtg_image_db.errors import EncoderError
@@ -76,8 +77,9 @@ def test_an_exported_encoder_agrees_and_is_used_only_where_it_fits(
     how = torch.fingerprint.preprocessing
     path = export(torch)
     assert path == exported_path(torch.fingerprint)
+    remember(choice, torch.fingerprint)
     assert [path.name for path in exports.iterdir()] == [path.name]
-    onnx = load_encoder(choice, torch.fingerprint)
+    onnx = load_known(choice, torch.fingerprint, device="cpu")
     assert isinstance(onnx, OnnxEncoder)
     assert onnx.fingerprint == torch.fingerprint
     pixels = np.stack([prepare(make_picture(n), how) for n in range(7)])
@@ -88,7 +90,7 @@ def test_an_exported_encoder_agrees_and_is_used_only_where_it_fits(
     exported_path(other).write_bytes(path.read_bytes())
     assert load_exported(choice, other) is None
     path.write_bytes(path.read_bytes()[:-1000])
-    assert isinstance(load_encoder(choice, torch.fingerprint), OpenClipEncoder)
+    assert isinstance(load_known(choice, torch.fingerprint, device="cpu"), OpenClipEncoder)
 
 
 def as_traced(pixels: Any) -> Any:

@@ -109,7 +109,7 @@ def test_a_snapshot_that_breaks_off_does_not_count_twice(tmp_path: Path) -> None
 
 def test_photos_that_cannot_be_read_count_in_an_evaluation(home: Path) -> None:
     database = Database.open(home / "index_out")
-    database.use_encoder(load_encoder(database.manifest.choice, database.manifest.fingerprint))
+    database.use_encoder(load_encoder(database.manifest.choice))
     names = ("broken.jpg", "card7.jpg", "nowhere.jpg")
     photos = [LabelledPhoto(name, home / name, "", "", ()) for name in names]
     counting = Counting()
@@ -120,7 +120,7 @@ def test_photos_that_cannot_be_read_count_in_an_evaluation(home: Path) -> None:
 
 def test_photos_that_cannot_be_read_count_in_a_scan(home: Path) -> None:
     database = Database.open(home / "index_out")
-    database.use_encoder(load_encoder(database.manifest.choice, database.manifest.fingerprint))
+    database.use_encoder(load_encoder(database.manifest.choice))
     broken: list[str] = []
     photos = [str(home / name) for name in ("broken.jpg", "card7.jpg", "nowhere.jpg")]
     counting = Counting()

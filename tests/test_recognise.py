@@ -256,9 +256,9 @@ def test_a_damaged_inverted_index_is_refused_by_name(
     path.write_bytes(
         bytes(64) + whole[64:] if name == INVERTED else whole[:128] + whole[128:][::-1]
     )
-    damaged = Database.open(tmp_path / "out")
-    assert damaged.local_features is not None
     with pytest.raises(DatabaseError, match=r"damaged: mtg_inverted\.faiss"):
+        damaged = Database.open(tmp_path / "out")
+        assert damaged.local_features is not None
         damaged.vote(unpack(damaged.local_features[[2]]).descriptors[0][:60], 1)
 
 

@@ -20,6 +20,8 @@ from safetensors.torch import load_file, save_file
 from timm.layers.pos_embed import resample_abs_pos_embed
 from tower import CONFIG, SIZE, create_tower
 
+from mtg_image_db.encoders.runtime import onnx_runtime
+
 OPSET = 17
 
 
@@ -165,8 +167,6 @@ def describe(name: str, out: Path) -> None:
 
 def check(tower: TimmModel, name: str, size: tuple[int, int], out: Path) -> dict[str, float]:
     """Return the least cosine of each exported form with the tower in full precision."""
-    import onnxruntime
-
     torch.manual_seed(1)
     # Not noise: broad blobs reach the deeper layers as pictures do.
     image = torch.nn.functional.interpolate(torch.randn(8, 3, 14, 10), size, mode="bicubic")
@@ -176,7 +176,7 @@ def check(tower: TimmModel, name: str, size: tuple[int, int], out: Path) -> dict
             name, pretrained=str(out / f"{name}.safetensors")
         )
         half = model.eval().encode_image(image, normalize=True)
-    session = onnxruntime.InferenceSession(
+    session = onnx_runtime().InferenceSession(
         str(out / f"{name}.onnx"), providers=["CPUExecutionProvider"]
     )
     (vector,) = session.run(None, {"image": image.numpy()})

@@ -16,12 +16,11 @@ from mtg_image_db.index.hnsw import (
     VectorFile,
     add_rows,
     ids_of,
-    load_for_adding,
     new_index,
-    save_index,
     set_ids,
 )
 from mtg_image_db.index.quality import Quality, measure, with_noise
+from mtg_image_db.index.storage import load_index, save_index
 from mtg_image_db.progress import Progress
 
 if TYPE_CHECKING:
@@ -124,7 +123,7 @@ def _reopened(
     """The old index with new ids, and the rows it has not yet."""
     import numpy as np
 
-    index = load_for_adding(before.database.folder / parts.INDEX)
+    index = load_index(before.database.folder / parts.INDEX)
     ids = ids_of(index)
     new = np.full(len(ids), GONE, dtype=np.int64)
     alive = ids != GONE

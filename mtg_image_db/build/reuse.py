@@ -50,6 +50,7 @@ class Predecessor:
                 if sha256_file(database.folder / name) != digest:
                     progress.note(f"The database in {out} is not reused: {name} was changed.")
                     return None
+            database.check_votes()
             return cls(database)
         except MissingInput as error:
             if generations(out):

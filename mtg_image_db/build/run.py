@@ -25,6 +25,7 @@ from mtg_image_db.build.reuse import Predecessor
 from mtg_image_db.checkpoint import Checkpoint, Rows
 from mtg_image_db.download.ledger import Ledger
 from mtg_image_db.encoders import Encoder, EncoderChoice, Fingerprint, load_encoder
+from mtg_image_db.encoders.named import remember
 from mtg_image_db.errors import EncoderError, NothingUsable
 from mtg_image_db.files import exclusive, make_folder, storage_errors
 from mtg_image_db.progress import Progress, Silent
@@ -80,6 +81,7 @@ def build_database(
         if encoder is None:
             progress.start("loading the encoder", None, "")
             encoder = load_encoder(options.encoder)
+            remember(options.encoder, encoder.fingerprint)
             progress.finish()
         _build(options, plan, encoder, summary, progress)
         if options.onnx and not replace(options.encoder, device="auto").by_onnx:

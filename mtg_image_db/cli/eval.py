@@ -38,10 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate."""
-    from dataclasses import replace
-
     from mtg_image_db.database import Database
-    from mtg_image_db.encoders import load_encoder
+    from mtg_image_db.encoders.named import load_known
     from mtg_image_db.evaluation.fit import fit
     from mtg_image_db.evaluation.labels import plain_name, read_labels
     from mtg_image_db.evaluation.report import PAGE, refuse_other_files, write_report
@@ -52,8 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
     database = Database.open(arguments.db)
     known = {plain_name(face.name) for face in database.faces()}
     photos = read_labels(arguments.labels, arguments.truth, known)
-    encoder = replace(database.manifest.choice, device=arguments.device)
-    database.use_encoder(load_encoder(encoder, database.manifest.fingerprint))
+    was = database.manifest
+    database.use_encoder(load_known(was.choice, was.fingerprint, device=arguments.device))
     outcomes = evaluate(database, photos, Bars())
     broken = sum(bool(outcome.error) for outcome in outcomes)
     if broken == len(outcomes):

@@ -119,8 +119,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--pretrained",
-        metavar="FILE",
-        help="the weights file, where it has moved since the build",
+        metavar="TAG|FILE",
+        help="the encoder's weights, where the database was built elsewhere or their file has "
+        "moved",
     )
     add_device(parser)
     add_strict(parser, "a picture could not be read")
@@ -232,20 +233,24 @@ def _open(arguments: argparse.Namespace) -> Database:
 
     from mtg_image_db.database import Database
     from mtg_image_db.encoders import load_encoder
+    from mtg_image_db.encoders.named import known_choice, load_known, named_choice, remember
     from mtg_image_db.scryfall.faces import FaceFilter
 
     database = Database.open(arguments.db, ef_search=arguments.ef_search)
-    encoder = replace(database.manifest.choice, device=arguments.device)
-    if arguments.pretrained:
-        encoder = replace(encoder, pretrained=arguments.pretrained)
+    was = database.manifest
+    named = arguments.pretrained and named_choice(was.choice, arguments.pretrained)
     if arguments.text is not None:
         from mtg_image_db.encoders.text import TextEncoder
 
-        database.use_text_encoder(TextEncoder.load(encoder))
+        choice = named or known_choice(was.choice, was.fingerprint)
+        database.use_text_encoder(TextEncoder.load(replace(choice, device=arguments.device)))
+    elif named:
+        # What is named has to be looked at: it may be another encoder's.
+        database.use_encoder(load_encoder(replace(named, device=arguments.device)))
     else:
-        # A file that is named has to be looked at: it may be another encoder's.
-        known = None if arguments.pretrained else database.manifest.fingerprint
-        database.use_encoder(load_encoder(encoder, known))
+        database.use_encoder(load_known(was.choice, was.fingerprint, device=arguments.device))
+    if named:
+        remember(named, was.fingerprint)
     wanted = FaceFilter(
         sets=arguments.set,
         langs=arguments.lang,

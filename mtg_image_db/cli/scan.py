@@ -86,13 +86,11 @@ def check(arguments: argparse.Namespace) -> list[str]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Scan."""
-    from dataclasses import replace
-
     from mtg_image_db.collection.corrections import read_corrections
     from mtg_image_db.collection.review import refuse_to_lose_answers, write_review
     from mtg_image_db.collection.scan import collect
     from mtg_image_db.database import Database
-    from mtg_image_db.encoders import load_encoder
+    from mtg_image_db.encoders.named import load_known
     from mtg_image_db.inputs import expand, once
     from mtg_image_db.scryfall.faces import FaceFilter
 
@@ -112,8 +110,8 @@ def run(arguments: argparse.Namespace) -> int:
     given = (arguments.finish, arguments.condition, arguments.lang or "", arguments.set)
     assumed, answers = Assumptions(*given), arguments.corrections
     said = read_corrections(answers, database, photos, assumed) if answers else {}
-    encoder = replace(database.manifest.choice, device=arguments.device)
-    database.use_encoder(load_encoder(encoder, database.manifest.fingerprint))
+    was = database.manifest
+    database.use_encoder(load_known(was.choice, was.fingerprint, device=arguments.device))
     broken: list[str] = []
     scan = collect(_sightings(database, photos, broken, Bars()), assumed, said)
     if len(broken) == len(photos):

@@ -151,14 +151,10 @@ class Encoder(Protocol):
         """
 
 
-def load_encoder(choice: EncoderChoice, fingerprint: Fingerprint | None = None) -> Encoder:
-    """Load an encoder: the package's own at once, others in seconds (`import torch`).
+def load_encoder(choice: EncoderChoice) -> Encoder:
+    """Load an encoder that the user names: the package's own at once, others in seconds.
 
-    Parameters
-    ----------
-    fingerprint
-        What it must be, where that is known: if a build exported it to ONNX, others are loaded at
-        once as well.
+    That of a database is loaded by `named.load_known`.
 
     Raises
     ------
@@ -170,11 +166,6 @@ def load_encoder(choice: EncoderChoice, fingerprint: Fingerprint | None = None) 
         from mtg_image_db.encoders.onnx import OnnxEncoder
 
         return OnnxEncoder(WEIGHTS / f"{choice.model}.onnx", choice.fit)
-    if fingerprint is not None:
-        from mtg_image_db.encoders.exported import load_exported
-
-        if (exported := load_exported(choice, fingerprint)) is not None:
-            return exported
     from mtg_image_db.encoders.openclip import OpenClipEncoder
 
     return OpenClipEncoder.load(choice)

@@ -30,7 +30,7 @@ _OPSET = 17
 
 def exported_path(fingerprint: Fingerprint) -> Path:
     """Where the ONNX file of an encoder lies, if there is one."""
-    return _cache_folder() / "onnx" / f"{fingerprint.digest}.onnx"
+    return cache_folder() / "onnx" / f"{fingerprint.digest}.onnx"
 
 
 def load_exported(choice: EncoderChoice, fingerprint: Fingerprint) -> OnnxEncoder | None:
@@ -114,7 +114,7 @@ def _agreement(one: OpenClipEncoder, other: OnnxEncoder) -> float:
     )
 
 
-def _cache_folder() -> Path:
+def cache_folder() -> Path:
     """Where files go that can be made again: ``MTG_DB_CACHE``, or the system's own place."""
     if named := os.environ.get("MTG_DB_CACHE"):
         return Path(named)

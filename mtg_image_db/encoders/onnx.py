@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mtg_image_db.cores import usable_cores
 from mtg_image_db.encoders import Fingerprint, normalised
+from mtg_image_db.encoders.runtime import onnx_runtime
 from mtg_image_db.errors import EncoderError
 from mtg_image_db.images import Fit
 from mtg_image_db.recognise.verdict import Thresholds
@@ -44,8 +45,8 @@ class OnnxEncoder:
 
     def __init__(self, path: Path, fit: Fit | None = None) -> None:
         import numpy as np
-        import onnxruntime
 
+        onnxruntime = onnx_runtime()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _ERRORS_ONLY
         options.intra_op_num_threads = usable_cores()
@@ -53,7 +54,7 @@ class OnnxEncoder:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
+                path.read_bytes(), options, providers=["CPUExecutionProvider"]
             )
             stored = self._session.get_modelmeta().custom_metadata_map
             fingerprint = Fingerprint.from_json(json.loads(stored[FINGERPRINT]))

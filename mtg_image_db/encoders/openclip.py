@@ -6,6 +6,7 @@ import contextlib
 import copy
 import difflib
 import hashlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -247,6 +248,8 @@ def _no_weights(choice: EncoderChoice, tags: list[str]) -> EncoderError:
 
 def _open_clip() -> Any:
     """The module open_clip, which brings torch."""
+    # What fetches weights tells the hub of the machine's packages, unless this is set.
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     try:
         import open_clip
     except ImportError as error:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtg_image_db.errors import DatabaseError
+from mtg_image_db.index.layout import Unexpected, graph_in
 from mtg_image_db.index.reach import connect_unreachable
+from mtg_image_db.index.storage import index_over, mapped
 from mtg_image_db.progress import Progress
 
 if TYPE_CHECKING:
@@ -21,7 +23,6 @@ GONE = -1
 """Id of an entry whose face has left the database: its node stays, as a stepping stone."""
 
 _ADD_BATCH = 4096
-_WRITE_BYTES = 1 << 20
 
 
 def new_index(dimension: int, *, m: int, ef_construction: int) -> Any:
@@ -105,13 +106,6 @@ def add_rows(
     connect_unreachable(graph)
 
 
-def load_for_adding(path: Path) -> Any:
-    """Read an index that `save_index` wrote, to be changed."""
-    import faiss
-
-    return faiss.read_index(str(path))
-
-
 def ids_of(index: Any) -> NDArray[np.int64]:
     """The ids of an index's entries, in their order."""
     import faiss
@@ -125,14 +119,6 @@ def set_ids(index: Any, ids: NDArray[np.int64]) -> None:
     import faiss
 
     faiss.copy_array_to_vector(ids, index.id_map)
-
-
-def save_index(index: Any, path: Path) -> None:
-    """Write an index to a file: with Python's own, since FAISS does not say what a disk lacks."""
-    import faiss
-
-    with path.open("wb") as stream:
-        faiss.write_index(index, faiss.PyCallbackIOWriter(stream.write, _WRITE_BYTES))
 
 
 class Index:
@@ -156,27 +142,20 @@ class Index:
 
         self.path = path
         self.ef_search = ef_search
+        # Kept: the index has views of it. A query touches a few pages of hundreds of MB.
+        self._data = mapped(path)
         try:
-            self._index = _read(path)
-        except (RuntimeError, MemoryError) as error:
-            raise DatabaseError.damaged(path, last_line(error)) from error
-        graph = isinstance(self._index, faiss.IndexIDMap) and isinstance(
-            faiss.downcast_index(self._index.index), faiss.IndexHNSW
-        )
-        if not graph or self._index.metric_type != faiss.METRIC_INNER_PRODUCT:
-            raise DatabaseError.damaged(path, "it does not search a graph by inner product")
-        ids = ids_of(self._index)
+            self.layout = graph_in(self._data)
+        except Unexpected as error:
+            raise DatabaseError.damaged(path, str(error)) from error
+        self._index = index_over(self._data, path)
         # Kept here: FAISS holds no reference to it. Ids are rows, which are never negative.
-        self._not_gone = faiss.IDSelectorRange(0, 1 << 62) if (ids == GONE).any() else None
+        gone = (self.layout.ids == GONE).any()
+        self._not_gone = faiss.IDSelectorRange(0, 1 << 62) if gone else None
 
     def __len__(self) -> int:
         """How many entries it has, those that are gone included."""
         return int(self._index.ntotal)
-
-    @property
-    def dimension(self) -> int:
-        """Of the vectors."""
-        return int(self._index.d)
 
     def search(
         self, vectors: NDArray[np.float32], k: int, *, ef_search: int | None = None
@@ -203,16 +182,3 @@ class Index:
             parameters.sel = self._not_gone
         scores, ids = self._index.search(vectors, k, params=parameters)
         return scores, ids
-
-
-def last_line(error: Exception) -> str:
-    """What FAISS says is wrong, without the place in its source."""
-    return (str(error).splitlines() or [""])[-1][:200]
-
-
-def _read(path: Path) -> Any:
-    import faiss
-
-    # Memory-mapped where this FAISS can: a query touches a few pages of a file of hundreds of MB.
-    flags = getattr(faiss, "IO_FLAG_MMAP_IFC", 0)
-    return faiss.read_index(str(path), flags)

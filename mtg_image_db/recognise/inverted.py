@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from mtg_image_db.arrays import save_array
 from mtg_image_db.errors import DatabaseError
-from mtg_image_db.index.hnsw import last_line, save_index
+from mtg_image_db.index.layout import Unexpected, inverted_in
+from mtg_image_db.index.storage import index_over, load_index, mapped, save_index
 from mtg_image_db.progress import Progress
 from mtg_image_db.recognise.features import unpack
 
@@ -42,7 +43,7 @@ class InvertedIndex:
     Parameters
     ----------
     path
-        The FAISS index; opened memory-mapped where FAISS can.
+        The FAISS index, memory-mapped.
     rows
         int32 [features]: the row that each belongs to; -1 for rows that are gone.
     faces
@@ -50,13 +51,14 @@ class InvertedIndex:
     """
 
     def __init__(self, path: Path, rows: NDArray[np.int32], faces: int) -> None:
-        import numpy as np
-
         self._path = path
         self._rows = rows
         self._faces = faces
-        # Mapped: it stays readable when a newer database takes this one's place.
-        self._bytes = np.memmap(path, dtype=np.uint8, mode="r")
+        self._bytes = mapped(path)
+        try:
+            self._layout = inverted_in(self._bytes, len(rows), _MOST_LISTS)
+        except Unexpected as error:
+            raise DatabaseError.damaged(path, str(error)) from error
         self._index: Any = None
         self._opening = Lock()
 
@@ -92,28 +94,29 @@ class InvertedIndex:
         best = np.argsort(-votes, kind="stable")[:most]
         return [int(row) for row in best if votes[row] > 0]
 
+    def check(self) -> None:
+        """Check all that opening leaves out; raises DatabaseError where a number is no feature."""
+        import numpy as np
+
+        rows = self._rows
+        seen = np.zeros(len(rows), dtype=bool)
+        place = self._layout.start
+        for size in self._layout.sizes.tolist():
+            place += size * self._layout.code_size
+            ids = self._bytes[place : place + size * 8].view("<i8")
+            place += size * 8
+            seen[ids[(ids >= 0) & (ids < len(rows))]] = True
+        if not seen.all() or rows.min(initial=0) < -1 or rows.max(initial=-1) >= self._faces:
+            raise DatabaseError.damaged(self._path, "it names features or rows that do not exist")
+
     def _opened(self) -> Any:
         """The index, read when it is needed first; few photos need it."""
         import faiss
 
-        try:
-            index = self._read()
-        except (RuntimeError, MemoryError) as error:
-            raise DatabaseError.damaged(self._path, last_line(error)) from error
-        if not isinstance(index, faiss.IndexIVF) or index.ntotal != len(self._rows):
-            raise DatabaseError.damaged(self._path, "it is no index of these features")
+        # A table of distances would take 67 MB, and save less than it costs on one photo.
+        index = index_over(self._bytes, self._path, faiss.IO_FLAG_SKIP_PRECOMPUTE_TABLE)
         index.nprobe = _PROBES
         return index
-
-    def _read(self) -> Any:
-        import faiss
-
-        # A table of distances would take 67 MB, and save less than it costs on one photo.
-        flags = faiss.IO_FLAG_SKIP_PRECOMPUTE_TABLE
-        try:
-            return faiss.read_index(str(self._path), flags | faiss.IO_FLAG_MMAP)
-        except RuntimeError:  # its folder is gone: a newer database has been published
-            return faiss.deserialize_index(self._bytes)
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,7 @@ def write_inverted(
     index: Any
     known = np.zeros(0, np.int32)
     if extension is not None:
-        index, known = faiss.read_index(str(extension.path)), extension.rows.astype(np.int32)
+        index, known = load_index(extension.path), extension.rows.astype(np.int32)
     else:
         count = sum(len(owners) for owners, _ in _features(packed, wanted))
         if count < LEAST_FEATURES:

@@ -204,7 +204,7 @@ class Database:
         Raises
         ------
         InvalidArguments
-            No face or printing has one of the sets, languages and so on that are asked for.
+            No face or printing has one of the sets or languages that are asked for.
         DatabaseError
             It holds none of them.
         """
@@ -223,9 +223,10 @@ class Database:
         return self._view(rows)
 
     def unknown(self, wanted: FaceFilter) -> list[str]:
-        """A sentence about each set, language and so on that no face and no printing has."""
+        """A sentence about each set and language that no face and no printing has."""
+        records, printings = self._records, self.printings
         return wanted.unknown(
-            {key: self._records.values(key) | self.printings.values(key) for key in wanted.codes}
+            {key: records.values(key) | printings.values(key) for key in wanted.listed_codes}
         )
 
     def search(

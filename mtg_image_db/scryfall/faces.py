@@ -120,22 +120,27 @@ class FaceFilter:
         return {key: values for key, values in codes.items() if values}
 
     def unknown(self, known: Mapping[str, Collection[str]]) -> list[str]:
-        """A sentence about each value asked for that nothing has, so that nobody asks in vain.
+        """A sentence about each set and language asked for that nothing has.
 
         Parameters
         ----------
         known
-            The values there are of each key of `codes`.
+            The codes there are, for each key of `listed_codes`.
         """
         from difflib import get_close_matches
 
         problems = []
-        for key, values in self.codes.items():
+        for key, values in self.listed_codes.items():
             for value in sorted(values.difference(known[key])):
                 near = get_close_matches(value, known[key], 3, 0.5)
                 hint = f": do you mean {' or '.join(near)}?" if near else ""
                 problems.append(f"--{key}: no card here has {value}{hint}")
         return problems
+
+    @property
+    def listed_codes(self) -> dict[str, frozenset[str]]:
+        """Those of `codes` that are easily misspelt: others are a few words, with or without use."""
+        return {key: values for key, values in self.codes.items() if key in ("set", "lang")}
 
     def exclusion(self, face: CardFace) -> str | None:
         """Why a face is not wanted, in words for a summary; None where it is."""
@@ -164,11 +169,11 @@ class FaceFilter:
 
 
 class SeenCodes:
-    """The sets, languages and so on that were met, as far as a filter names some."""
+    """The sets and languages that were met, where a filter names some."""
 
     def __init__(self, wanted: FaceFilter) -> None:
         self._wanted = wanted
-        self._seen: dict[str, set[str]] = {key: set() for key in wanted.codes}
+        self._seen: dict[str, set[str]] = {key: set() for key in wanted.listed_codes}
 
     def add(self, face: CardFace) -> None:
         """Take in what a face has."""
@@ -176,7 +181,7 @@ class SeenCodes:
             values.add(getattr(face, key))
 
     def unknown(self) -> list[str]:
-        """A sentence about each value asked for that was not met."""
+        """A sentence about each code asked for that was not met."""
         return self._wanted.unknown(self._seen)
 
 

@@ -24,12 +24,12 @@ from conftest import (
 )
 
 from mtg_image_db import Database, download_images
-from mtg_image_db.build.options import BuildOptions
-from mtg_image_db.build.run import build_database
+from mtg_image_db.building.options import BuildOptions
+from mtg_image_db.building.run import build_database
 from mtg_image_db.demo.cards import sample_cards
-from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.download.ledger import PLAN, Ledger, Outcome
 from mtg_image_db.errors import StorageError
+from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 posix = pytest.mark.skipif(os.name == "nt", reason="permissions and limits as POSIX has them")
 _WITHOUT_FSYNC = """

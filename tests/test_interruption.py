@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from wire import Wire
 
-from mtg_image_db.demo import faults
-from mtg_image_db.demo.double import ScryfallDouble
+from mtg_image_db.scryfall_double import faults
+from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 

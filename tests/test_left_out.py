@@ -10,9 +10,9 @@ from conftest import jpeg, json_lines, make_picture, mtg_db
 from PIL import Image
 from test_watch import Enough, nothing
 
-from mtg_image_db.images import _READ_FORMATS, count_pictures
-from mtg_image_db.inputs import PICTURE_SUFFIXES, LeftOut, expand
-from mtg_image_db.watch import HotFolder
+from mtg_image_db.pictures.hot_folder import HotFolder
+from mtg_image_db.pictures.inputs import PICTURE_SUFFIXES, LeftOut, expand
+from mtg_image_db.pictures.opening import _READ_FORMATS, count_pictures
 
 posix = pytest.mark.skipif(os.name == "nt", reason="a POSIX file system")
 

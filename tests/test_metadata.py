@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mtg_image_db.errors import ImageError
-from mtg_image_db.images import check_bytes, open_picture
+from mtg_image_db.pictures.opening import check_bytes, open_picture
 
 PICTURE = make_picture(4, (40, 60))
 

@@ -17,7 +17,7 @@ from conftest import fill, mtg_db
 
 from mtg_image_db.cli.parser import parse_arguments
 from mtg_image_db.errors import InvalidArguments, StorageError
-from mtg_image_db.outputs import write_output
+from mtg_image_db.system.outputs import write_output
 
 pytestmark = pytest.mark.skipif(
     os.name == "nt", reason="links, pipes and devices as POSIX has them"

@@ -22,13 +22,13 @@ from conftest import (
 )
 
 from mtg_image_db import download_images
-from mtg_image_db.demo import faults
-from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.demo.run import demo_stage
 from mtg_image_db.download.ledger import PLAN, Ledger
 from mtg_image_db.errors import NetworkError, StorageError
-from mtg_image_db.files import exclusive
-from mtg_image_db.watch import MEMORY, HotFolder
+from mtg_image_db.pictures.hot_folder import MEMORY, HotFolder
+from mtg_image_db.scryfall_double import faults
+from mtg_image_db.scryfall_double.double import ScryfallDouble
+from mtg_image_db.system.files import exclusive
 
 links = pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
 

@@ -16,16 +16,16 @@ from PIL import Image
 
 from mtg_image_db import BuildOptions, Database, build_database, download_images
 from mtg_image_db.cli.scan import _sightings
-from mtg_image_db.demo import faults
-from mtg_image_db.demo.double import ScryfallDouble
+from mtg_image_db.database.verify import verify_database
 from mtg_image_db.download.clean import find_leftovers
 from mtg_image_db.download.verify import verify_cache
 from mtg_image_db.encoders import load_encoder
 from mtg_image_db.evaluation.labels import LabelledPhoto
 from mtg_image_db.evaluation.scores import evaluate
 from mtg_image_db.export import export_database
-from mtg_image_db.progress import Silent
-from mtg_image_db.verify import verify_database
+from mtg_image_db.scryfall_double import faults
+from mtg_image_db.scryfall_double.double import ScryfallDouble
+from mtg_image_db.system.progress import Silent
 
 
 class Counting(Silent):

@@ -18,14 +18,14 @@ import pytest
 from conftest import fill_cache, mtg_db
 
 from mtg_image_db import BuildOptions, Database, DatabaseError, build_database
-from mtg_image_db.build.reuse import Predecessor
+from mtg_image_db.building.reuse import Predecessor
+from mtg_image_db.database.manifest import MANIFEST
+from mtg_image_db.database.parts import EMBEDDINGS, INDEX, INVERTED, INVERTED_ROWS, METADATA
+from mtg_image_db.database.verify import verify_database
 from mtg_image_db.demo.cards import sample_cards
-from mtg_image_db.demo.double import ScryfallDouble
-from mtg_image_db.manifest import MANIFEST
-from mtg_image_db.parts import EMBEDDINGS, INDEX, INVERTED, INVERTED_ROWS, METADATA
-from mtg_image_db.progress import Silent
-from mtg_image_db.records import write_records
-from mtg_image_db.verify import verify_database
+from mtg_image_db.scryfall_double.double import ScryfallDouble
+from mtg_image_db.system.progress import Silent
+from mtg_image_db.system.records import write_records
 
 DIMENSION = 128
 

@@ -15,12 +15,12 @@ from conftest import card_id, fill_cache, jpeg, make_card, make_picture, mtg_db
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtg_image_db.answers import CardAnswer, Match
 from mtg_image_db.cli.answers import Asked, print_csv, print_json, print_table
 from mtg_image_db.cli.console import Bars, one_line, print_error, say, table
-from mtg_image_db.demo.double import ScryfallDouble
+from mtg_image_db.database.answers import CardAnswer, Match
 from mtg_image_db.errors import InvalidArguments, NetworkError
 from mtg_image_db.scryfall.faces import faces_of
+from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 EVIL = "\x1b[2J\x1b]0;x\x07\r\nERROR: Fake: all is lost\x85\x9b31m\u2028\u202egpj\u2066\x00\x7f"
 ACTS = {chr(n) for n in (*range(32), *range(0x7F, 0xA0), *range(0x202A, 0x202F), 0x2028, 0x2029)}

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from mtg_image_db import InvalidArguments
 from mtg_image_db.evaluation.labels import read_labels
-from mtg_image_db.inputs import listed
-from mtg_image_db.texts import cell, read_table, text_of
+from mtg_image_db.pictures.inputs import listed
+from mtg_image_db.system.texts import cell, read_table, text_of
 
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252")
 LINE_ENDS = ("\n", "\r\n", "\r")

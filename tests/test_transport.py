@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from wire import Wire, listening, plainly, reply
 
 from mtg_image_db.errors import ImageError, MtgDbError, NetworkError
-from mtg_image_db.hosts import HostGate
-from mtg_image_db.responses import read_body
-from mtg_image_db.session import PoliteSession
-from mtg_image_db.transport import Transport
-from mtg_image_db.web import fetch_picture, is_public
+from mtg_image_db.net.hosts import HostGate
+from mtg_image_db.net.responses import read_body
+from mtg_image_db.net.session import PoliteSession
+from mtg_image_db.net.transport import Transport
+from mtg_image_db.pictures.web import fetch_picture, is_public
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX")
 
@@ -76,7 +76,7 @@ def test_credentials_of_the_server_in_use_go_to_no_other(netrc: str) -> None:
     ):
         code = f"""
 from test_transport import fetch, session_for
-from mtg_image_db.hosts import AllowedHosts
+from mtg_image_db.net.hosts import AllowedHosts
 session = session_for({own.url!r})
 fetch(session, {own.url + "/a"!r})
 fetch(session, {own.url + "/b"!r})
@@ -95,7 +95,7 @@ def test_a_picture_of_the_web_gets_no_credentials_but_those_in_its_url(netrc: st
         with listening(reply("302 Found", b"", f"Location: {other.url}/y")) as own:
             named = own.url.replace("//", "//me:mine@")
             code = f"""
-from mtg_image_db.web import fetch_picture
+from mtg_image_db.pictures.web import fetch_picture
 for url in ({own.url + "/x"!r}, {named + "/x"!r}):
     fetch_picture(url, allow_private=True)
 """
@@ -406,7 +406,7 @@ def test_certificates_are_checked_for_the_name_and_drips_end_by_tls_too(certific
         wire.tls.load_cert_chain(certificate)
         wire.tls.sni_callback = lambda sock, name, context: names.append(name)
         code = f"""
-from mtg_image_db.transport import Transport
+from mtg_image_db.net.transport import Transport
 from test_transport import session_for, fetch
 transport = Transport(
     headers={{}}, timeout=(5, 5), refuse=lambda url: None, check_address=lambda address: None
@@ -492,7 +492,7 @@ def test_a_proxy_that_refuses_is_asked_once(
 def test_a_picture_of_the_web_says_what_is_wrong_with_the_proxy() -> None:
     code = """
 from mtg_image_db import ImageError
-from mtg_image_db.web import fetch_picture
+from mtg_image_db.pictures.web import fetch_picture
 try:
     fetch_picture("http://example.com/x")
 except ImageError as error:
@@ -528,8 +528,8 @@ import os, resource, secrets
 from pathlib import Path
 from mtg_image_db.download.ledger import Ledger
 from mtg_image_db.errors import StorageError
-from mtg_image_db.files import atomic_write
-from mtg_image_db.web import fetch_picture
+from mtg_image_db.system.files import atomic_write
+from mtg_image_db.pictures.web import fetch_picture
 from test_transport import fetch, session_for
 
 session = session_for({wire.url!r}, retries=5)

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from mtg_image_db.cli.console import print_error, say
 from mtg_image_db.cli.parser import parse_arguments
 from mtg_image_db.errors import InternalError, MtgDbError, StorageWarning
-from mtg_image_db.files import too_many_open
+from mtg_image_db.system.files import too_many_open
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mtg_image_db.cli.console import Style, answer, answer_bytes, one_line, say, table
-from mtg_image_db.texts import cell
+from mtg_image_db.system.texts import cell
 
 if TYPE_CHECKING:
-    from mtg_image_db.answers import CardAnswer, Match
-    from mtg_image_db.inputs import LeftOut
+    from mtg_image_db.database.answers import CardAnswer, Match
+    from mtg_image_db.pictures.inputs import LeftOut
 
 VERSION = 1
 """Of the JSON (docs/json.md): a key may be added within it, none goes or changes its meaning."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mtg_image_db.outputs import folder_refusal, refusal
+from mtg_image_db.system.outputs import folder_refusal, refusal
 
 
 class Problem:

@@ -10,7 +10,7 @@ from mtg_image_db.cli.arguments import json_file, output_folder
 from mtg_image_db.cli.console import Bars, answer, counted, say, table
 from mtg_image_db.cli.options import add_db, add_device
 from mtg_image_db.errors import NothingUsable
-from mtg_image_db.outputs import write_json_output
+from mtg_image_db.system.outputs import write_json_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate."""
-    from mtg_image_db.database import Database
+    from mtg_image_db.database.database import Database
     from mtg_image_db.encoders.named import load_known
     from mtg_image_db.evaluation.fit import fit
     from mtg_image_db.evaluation.labels import plain_name, read_labels

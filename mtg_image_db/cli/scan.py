@@ -22,12 +22,12 @@ from mtg_image_db.cli.options import add_device, add_strict
 from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, Assumptions
 from mtg_image_db.collection.formats import FORMATS, render
 from mtg_image_db.errors import ImageError, InvalidArguments, NothingUsable
-from mtg_image_db.outputs import folder_refusal, is_plain, write_output
+from mtg_image_db.system.outputs import folder_refusal, is_plain, write_output
 
 if TYPE_CHECKING:
     from mtg_image_db.collection.scan import Scan, Sighting
-    from mtg_image_db.database import Database
-    from mtg_image_db.progress import Progress
+    from mtg_image_db.database.database import Database
+    from mtg_image_db.system.progress import Progress
 
 
 _WRITTEN = {
@@ -89,9 +89,9 @@ def run(arguments: argparse.Namespace) -> int:
     from mtg_image_db.collection.corrections import read_corrections
     from mtg_image_db.collection.review import refuse_to_lose_answers, write_review
     from mtg_image_db.collection.scan import collect
-    from mtg_image_db.database import Database
+    from mtg_image_db.database.database import Database
     from mtg_image_db.encoders.named import load_known
-    from mtg_image_db.inputs import expand, once
+    from mtg_image_db.pictures.inputs import expand, once
     from mtg_image_db.scryfall.faces import FaceFilter
 
     out: Path | None = arguments.out
@@ -133,7 +133,7 @@ def _sightings(
     database: Database, photos: Sequence[str], broken: list[str], progress: Progress
 ) -> Iterator[Sighting]:
     """Every card in the photos, one photo after the other; those that cannot be read are told."""
-    from mtg_image_db.cores import in_order, usable_cores
+    from mtg_image_db.system.cores import in_order, usable_cores
 
     progress.start("scanning", len(photos), "photos")
     ahead = 2 * usable_cores()
@@ -156,8 +156,8 @@ def _seen_in(database: Database, photo: str) -> tuple[list[Sighting], str] | Ima
     from PIL import Image
 
     from mtg_image_db.collection.scan import Sighting
-    from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH, open_photo
-    from mtg_image_db.inputs import first_only, source_of
+    from mtg_image_db.pictures.inputs import first_only, source_of
+    from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH, open_photo
     from mtg_image_db.recognise.quads import rectify
     from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS
 

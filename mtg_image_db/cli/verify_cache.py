@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Verify."""
     from mtg_image_db.download.verify import verify_cache
-    from mtg_image_db.outputs import write_json_output
+    from mtg_image_db.system.outputs import write_json_output
 
     report = verify_cache(
         arguments.cache, fix=arguments.fix, wait=not arguments.no_wait, progress=Bars()

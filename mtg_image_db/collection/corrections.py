@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, Assumptions
-from mtg_image_db.database import Database
+from mtg_image_db.database.database import Database
 from mtg_image_db.errors import InvalidArguments, MissingInput
-from mtg_image_db.inputs import identity
+from mtg_image_db.pictures.inputs import identity
 from mtg_image_db.scryfall.faces import CardFace, is_card_id
-from mtg_image_db.texts import read_table, text_of
+from mtg_image_db.system.texts import read_table, text_of
 
 ANSWER_COLUMNS = ("answer", "quantity", "finish", "condition", "lang")
 """The columns a person fills in."""

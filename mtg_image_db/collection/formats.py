@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, CollectionCard
 from mtg_image_db.scryfall.faces import CardFace
-from mtg_image_db.texts import cell
+from mtg_image_db.system.texts import cell
 
 
 def render(cards: Iterable[CollectionCard], form: str) -> bytes:

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mtg_image_db.errors import MissingInput, StorageError
-from mtg_image_db.files import storage_errors, too_many_open
+from mtg_image_db.system.files import storage_errors, too_many_open
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS image (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mtg_image_db.download.ledger import Ledger
 from mtg_image_db.download.options import DownloadOptions, DownloadSummary
-from mtg_image_db.outputs import write_output
+from mtg_image_db.system.outputs import write_output
 
 
 def write_report(path: Path, summary: DownloadSummary, options: DownloadOptions) -> None:

@@ -11,6 +11,7 @@ import contextlib
 from dataclasses import replace
 from pathlib import Path
 
+from mtg_image_db.database.manifest import choice_in, manifest_choice
 from mtg_image_db.encoders import (
     DEFAULT_MODEL,
     DEFAULT_PRETRAINED,
@@ -21,8 +22,7 @@ from mtg_image_db.encoders import (
 )
 from mtg_image_db.encoders.exported import cache_folder, load_exported
 from mtg_image_db.errors import EncoderError, StorageError
-from mtg_image_db.files import make_folder, read_json_object, write_json
-from mtg_image_db.manifest import choice_in, manifest_choice
+from mtg_image_db.system.files import make_folder, read_json_object, write_json
 
 _WHOLE_NAMES = ("hf-hub:", "local-dir:")
 """How models begin that bring their own weights."""

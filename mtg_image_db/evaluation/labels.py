@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mtg_image_db.errors import InvalidArguments, MissingInput
-from mtg_image_db.inputs import identity
-from mtg_image_db.texts import Row, read_table
+from mtg_image_db.pictures.inputs import identity
+from mtg_image_db.system.texts import Row, read_table
 
 _PRESENT = {"same": True, "different": False, "unsure": None}
 

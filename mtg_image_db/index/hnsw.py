@@ -13,7 +13,7 @@ from mtg_image_db.errors import DatabaseError
 from mtg_image_db.index.layout import Unexpected, graph_in
 from mtg_image_db.index.reach import connect_unreachable
 from mtg_image_db.index.storage import index_over, mapped
-from mtg_image_db.progress import Progress
+from mtg_image_db.system.progress import Progress
 
 if TYPE_CHECKING:
     import numpy as np

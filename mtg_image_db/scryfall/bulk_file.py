@@ -15,7 +15,10 @@ from pathlib import Path
 import requests
 
 from mtg_image_db.errors import SnapshotError
-from mtg_image_db.files import (
+from mtg_image_db.net.responses import DamagedBody, is_etag, length_of
+from mtg_image_db.net.session import PoliteSession
+from mtg_image_db.scryfall.rows import split_array
+from mtg_image_db.system.files import (
     atomic_write,
     open_to_append,
     read_json_object,
@@ -24,10 +27,7 @@ from mtg_image_db.files import (
     sync_folder,
     write_json,
 )
-from mtg_image_db.progress import Progress
-from mtg_image_db.responses import DamagedBody, is_etag, length_of
-from mtg_image_db.scryfall.rows import split_array
-from mtg_image_db.session import PoliteSession
+from mtg_image_db.system.progress import Progress
 
 LARGEST_FILE = 4 << 30
 LARGEST_UNPACKED = 32 << 30

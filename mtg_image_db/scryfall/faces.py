@@ -139,7 +139,7 @@ class FaceFilter:
 
     @property
     def listed_codes(self) -> dict[str, frozenset[str]]:
-        """Those of `codes` that are easily misspelt: others are a few words, with or without use."""
+        """Those of `codes` that are easily misspelt: the others are a few words."""
         return {key: values for key, values in self.codes.items() if key in ("set", "lang")}
 
     def exclusion(self, face: CardFace) -> str | None:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from mtg_image_db.errors import SnapshotError
-from mtg_image_db.progress import Progress, Silent
 from mtg_image_db.scryfall.faces import is_card_id
+from mtg_image_db.system.progress import Progress, Silent
 
 LONGEST_ROW = 4 << 20
 """Bytes of the longest line read; the longest real card object has some 40,000."""

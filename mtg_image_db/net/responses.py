@@ -1,0 +1,115 @@
+"""What a server answered: its body, how long it asks to wait, and what went wrong."""
+
+from __future__ import annotations
+
+import json
+import time
+from email.utils import parsedate_to_datetime
+from typing import TypeGuard
+
+import requests
+import urllib3
+
+from mtg_image_db.errors import NetworkError, causes
+from mtg_image_db.net.patience import TooSlow
+
+_LARGEST_ERROR = 1 << 16
+_LONGEST_PAUSE = 24 * 3600.0
+
+BAD_URL = "bad URL"
+"""The reason of a failure that no further try can change."""
+
+
+class DamagedBody(Exception):
+    """A body that arrived but cannot be used; the request is tried again."""
+
+
+def read_body(response: requests.Response, limit: int) -> bytes:
+    """Read a whole body of at most `limit` bytes, and check its length.
+
+    Raises
+    ------
+    DamagedBody
+        Shorter than its Content-Length.
+    NetworkError
+        Longer than `limit`.
+    """
+    # A proxy may compress although nobody asked for it; the length is then of something else.
+    packed = "Content-Encoding" in response.headers
+    length = None if packed else length_of(response)
+    if length is None or length <= limit:
+        # One read of a known length costs a third of a loop over chunks.
+        amount = None if length is not None else limit + 1
+        body: bytes = response.raw.read(amount, decode_content=packed)
+        if len(body) <= limit:
+            if length is not None and len(body) != length:
+                raise DamagedBody("truncated body")
+            return body
+    raise NetworkError(
+        "A body is over the size limit",
+        details=f"{response.url}: more than {limit} bytes",
+        reason="body over the size limit",
+    )
+
+
+def length_of(response: requests.Response) -> int | None:
+    """What Content-Length says of the body; None where it says nothing that counts."""
+    text = response.headers.get("Content-Length", "")
+    # Where a body comes in chunks, these say how long it is (RFC 9112 §6.3).
+    chunked = "Transfer-Encoding" in response.headers
+    # Twenty digits are more than any body; Python refuses thousands with an error.
+    return int(text) if text.isdecimal() and len(text) <= 20 and not chunked else None
+
+
+def is_etag(value: object) -> TypeGuard[str]:
+    """Whether a stored value can be sent as an ETag."""
+    return isinstance(value, str) and value != "" and value.isascii() and value.isprintable()
+
+
+def retry_after_of(response: requests.Response) -> float | None:
+    """Seconds of a Retry-After header (RFC 9110 §10.2.3: seconds, or a date)."""
+    text = response.headers.get("Retry-After", "").strip()
+    if text.isdecimal():
+        return float(text) if len(text) < 7 else _LONGEST_PAUSE
+    try:
+        seconds = parsedate_to_datetime(text).timestamp() - time.time()
+        return min(max(0.0, seconds), _LONGEST_PAUSE)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def problem_of(response: requests.Response) -> str:
+    """What the server says of an error: the `details` of Scryfall's error object."""
+    if "json" not in response.headers.get("Content-Type", ""):
+        return ""
+    try:
+        answer = json.loads(response.raw.read(_LARGEST_ERROR))
+    except (ValueError, RecursionError):
+        return ""
+    details = answer.get("details") if isinstance(answer, dict) else None
+    return details[:300] if isinstance(details, str) else ""
+
+
+def transport_failure(error: Exception) -> str:
+    """Name a transport failure in few words, for grouping."""
+    text = repr(error)
+    chain = list(causes(error))
+    if any(isinstance(one, TooSlow) for one in chain):
+        return "answer too slow"
+    if isinstance(error, requests.exceptions.InvalidURL):
+        return BAD_URL
+    if any(isinstance(one, requests.exceptions.ProxyError) for one in chain):
+        return "proxy gives no connection"
+    if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
+        return "timeout"
+    if isinstance(error, requests.exceptions.ContentDecodingError | urllib3.exceptions.DecodeError):
+        return "bad compression"
+    signs = {
+        "CERTIFICATE_VERIFY_FAILED": "bad certificate",
+        "timed out": "timeout",
+        "IncompleteRead": "truncated body",
+        "NameResolution": "host name not found",
+        "getaddrinfo": "host name not found",
+        "refused": "connection refused",
+    }
+    return next((name for sign, name in signs.items() if sign in text), "connection lost")

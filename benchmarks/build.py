@@ -26,13 +26,13 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from mtg_image_db.build.encode import choose_tuning, decode_ahead, encode_missing
-from mtg_image_db.build.options import BuildOptions, BuildSummary
-from mtg_image_db.build.plan import PlannedFace
-from mtg_image_db.build.run import FEATURE_ROWS, vector_rows
-from mtg_image_db.checkpoint import Checkpoint
+from mtg_image_db.building.checkpoint import Checkpoint
+from mtg_image_db.building.encode import choose_tuning, decode_ahead, encode_missing
+from mtg_image_db.building.options import BuildOptions, BuildSummary
+from mtg_image_db.building.plan import PlannedFace
+from mtg_image_db.building.run import FEATURE_ROWS, vector_rows
 from mtg_image_db.encoders import DEFAULT_MODEL, Encoder, EncoderChoice, load_encoder
-from mtg_image_db.progress import Silent
+from mtg_image_db.system.progress import Silent
 
 MODELS = (DEFAULT_MODEL, "ViT-B-32")
 

@@ -24,7 +24,7 @@ from query import LAUNCHER, json_of
 
 from mtg_image_db import Database
 from mtg_image_db.demo.cards import sample_cards
-from mtg_image_db.images import open_photo
+from mtg_image_db.pictures.opening import open_photo
 from mtg_image_db.recognise.quads import frame_of
 from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS
 

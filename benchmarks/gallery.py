@@ -26,7 +26,7 @@ import numpy as np
 from cards import Cards, artwork_classes, front_name, read_table
 
 from mtg_image_db import BuildOptions, DownloadOptions, build_database, download_images
-from mtg_image_db.demo.double import ScryfallDouble
+from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 
 def main() -> None:

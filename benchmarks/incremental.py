@@ -25,8 +25,8 @@ from PIL import Image
 from mtg_image_db import BuildOptions, build_database
 from mtg_image_db.download.ledger import Ledger, Outcome, image_path
 from mtg_image_db.encoders import Fingerprint, normalised
-from mtg_image_db.files import write_json
-from mtg_image_db.images import Preprocessing
+from mtg_image_db.pictures.opening import Preprocessing
+from mtg_image_db.system.files import write_json
 
 
 class PixelEncoder:

@@ -22,13 +22,13 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from mtg_image_db import parts
-from mtg_image_db.build.generation import write_distinct
-from mtg_image_db.build.graph import write_index
-from mtg_image_db.build.options import BuildOptions, BuildSummary
+from mtg_image_db.building.generation import write_distinct
+from mtg_image_db.building.graph import write_index
+from mtg_image_db.building.options import BuildOptions, BuildSummary
+from mtg_image_db.database import parts
 from mtg_image_db.index.hnsw import Index, add_rows, new_index, save_index
 from mtg_image_db.index.quality import measure, with_noise
-from mtg_image_db.progress import Silent
+from mtg_image_db.system.progress import Silent
 
 
 def main() -> None:

@@ -32,17 +32,17 @@ from index import make_vectors
 from PIL import Image
 
 from mtg_image_db import BuildOptions, BuildSummary, CardFace, Database
-from mtg_image_db.build.generation import write_distinct, write_manifest
-from mtg_image_db.build.graph import write_index
+from mtg_image_db.building.generation import write_distinct, write_manifest
+from mtg_image_db.building.graph import write_index
+from mtg_image_db.database.parts import EMBEDDINGS, FEATURES, METADATA, PRINTINGS
+from mtg_image_db.database.publication import new_generation
 from mtg_image_db.demo.cards import sample_cards
 from mtg_image_db.encoders import EncoderChoice, load_encoder
+from mtg_image_db.encoders.local_features import POINT_BYTES, POINTS, describe, pack
 from mtg_image_db.encoders.probe import Tuning
-from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH, open_for, prepare
-from mtg_image_db.parts import EMBEDDINGS, FEATURES, METADATA, PRINTINGS
-from mtg_image_db.progress import Silent
-from mtg_image_db.publication import new_generation
-from mtg_image_db.recognise.features import POINT_BYTES, POINTS, describe, pack
-from mtg_image_db.records import write_records
+from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH, open_for, prepare
+from mtg_image_db.system.progress import Silent
+from mtg_image_db.system.records import write_records
 
 EMPTY = "python -c pass"
 TORCH = 'python -c "import torch, open_clip"'
@@ -75,7 +75,7 @@ from mtg_image_db.cli.parser import parse_arguments
 arguments = parse_arguments(["query", sys.argv[3], "--db", sys.argv[2]])
 part("command line")
 import numpy, faiss, onnxruntime, cv2, PIL.Image, PIL.JpegImagePlugin
-from mtg_image_db.database import Database
+from mtg_image_db.database.database import Database
 from mtg_image_db.encoders import onnx
 from mtg_image_db.cli import query
 part("imports")

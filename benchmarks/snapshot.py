@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mtg_image_db.demo.double import ScryfallDouble
+from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 STREAM = """
 from pathlib import Path

@@ -30,7 +30,7 @@ import numpy as np
 from incremental import PixelEncoder, make_cache, write_snapshot
 
 from mtg_image_db import BuildOptions, Database, MissingInput, build_database
-from mtg_image_db.verify import verify_database
+from mtg_image_db.database.verify import verify_database
 
 BATCH, INTERVAL = 20, 100
 RUN = """
@@ -39,7 +39,7 @@ sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from incremental import PixelEncoder
 from mtg_image_db import BuildOptions, build_database
-from mtg_image_db.build import run
+from mtg_image_db.building import run
 class Slow(PixelEncoder):
     done = 0
     def encode(self, pixels):

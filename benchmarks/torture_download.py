@@ -30,9 +30,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mtg_image_db.demo import faults
-from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.download.ledger import image_path
+from mtg_image_db.scryfall_double import faults
+from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 RUN = """
 import resource, signal, sys

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from mtg_image_db.answers import CardAnswer, Match
-    from mtg_image_db.build.options import BuildOptions, BuildSummary
-    from mtg_image_db.build.run import build_database
-    from mtg_image_db.database import Database
+    from mtg_image_db.building.options import BuildOptions, BuildSummary
+    from mtg_image_db.building.run import build_database
+    from mtg_image_db.database.answers import CardAnswer, Match
+    from mtg_image_db.database.database import Database
     from mtg_image_db.download.options import DownloadOptions, DownloadSummary
     from mtg_image_db.download.run import download_images
     from mtg_image_db.encoders import EncoderChoice
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     from mtg_image_db.scryfall.faces import CardFace, FaceFilter
 
 _HOMES = {
-    "mtg_image_db.build.options": ("BuildOptions", "BuildSummary"),
-    "mtg_image_db.build.run": ("build_database",),
-    "mtg_image_db.answers": ("CardAnswer", "Match"),
-    "mtg_image_db.database": ("Database",),
+    "mtg_image_db.building.options": ("BuildOptions", "BuildSummary"),
+    "mtg_image_db.building.run": ("build_database",),
+    "mtg_image_db.database.answers": ("CardAnswer", "Match"),
+    "mtg_image_db.database.database": ("Database",),
     "mtg_image_db.download.options": ("DownloadOptions", "DownloadSummary"),
     "mtg_image_db.download.run": ("download_images",),
     "mtg_image_db.encoders": ("EncoderChoice",),

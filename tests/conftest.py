@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from mtg_image_db import BuildOptions, BuildSummary, build_database, download_images
-from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.download.options import DownloadOptions
 from mtg_image_db.encoders import Fingerprint, normalised
-from mtg_image_db.images import Preprocessing
+from mtg_image_db.pictures.opening import Preprocessing
 from mtg_image_db.recognise.verdict import Thresholds
+from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 # Nothing here is about speed.
 settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -27,14 +27,14 @@ from PIL import Image
 
 from mtg_image_db import BuildOptions, Database, MtgDbError, build_database, download_images
 from mtg_image_db.cli.parser import parse_arguments
+from mtg_image_db.database.manifest import MANIFEST
 from mtg_image_db.demo.cards import sample_cards
-from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.download.options import DownloadOptions
 from mtg_image_db.encoders import Encoder, load_encoder
 from mtg_image_db.errors import EncoderError, ImageError
-from mtg_image_db.files import write_json
-from mtg_image_db.images import check_bytes, open_photo
-from mtg_image_db.manifest import MANIFEST
+from mtg_image_db.pictures.opening import check_bytes, open_photo
+from mtg_image_db.scryfall_double.double import ScryfallDouble
+from mtg_image_db.system.files import write_json
 
 A_ROUND = 60
 """Seconds after which a round hangs."""

@@ -23,7 +23,7 @@ from conftest import (
 from PIL import Image
 
 from mtg_image_db import Database, download_images
-from mtg_image_db.demo.double import ScryfallDouble
+from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 posix = pytest.mark.skipif(os.name == "nt", reason="a POSIX file system")
 GOOD = jpeg(make_picture(7), 80)
@@ -231,7 +231,7 @@ def test_pillows_own_warning_of_large_pictures_reaches_nobody(home: Path, tmp_pa
     import sys
 
     (tmp_path / "large.png").write_bytes(BAD["large.png"][0])
-    code = "from mtg_image_db.images import open_picture; from pathlib import Path\n"
+    code = "from mtg_image_db.pictures.opening import open_picture; from pathlib import Path\n"
     code += "try: open_picture(Path('large.png'))\nexcept Exception as error: print(error)"
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)

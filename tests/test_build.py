@@ -26,13 +26,13 @@ from mtg_image_db import (
     NothingUsable,
     download_images,
 )
-from mtg_image_db.build.generation import DistinctVectors
-from mtg_image_db.demo import faults
-from mtg_image_db.demo.double import ScryfallDouble
+from mtg_image_db.building.generation import DistinctVectors
+from mtg_image_db.database.verify import verify_database
 from mtg_image_db.index.hnsw import Index, add_rows, new_index, save_index
 from mtg_image_db.index.quality import measure, with_noise
-from mtg_image_db.progress import Silent
-from mtg_image_db.verify import verify_database
+from mtg_image_db.scryfall_double import faults
+from mtg_image_db.scryfall_double.double import ScryfallDouble
+from mtg_image_db.system.progress import Silent
 
 
 def manifest(out: Path) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def test_the_artefacts_are_what_they_are_called(cache: Path, tmp_path: Path) -> 
 
 
 def test_the_manifests_counts_add_up_and_its_digests_are_right(cache: Path, tmp_path: Path) -> None:
-    from mtg_image_db.files import sha256_file
+    from mtg_image_db.system.files import sha256_file
 
     build(cache, tmp_path, limit=250)
     said = manifest(tmp_path)

@@ -16,13 +16,13 @@ import pytest
 from conftest import card_id, download_options, fill_cache, make_card, mtg_db
 
 from mtg_image_db import download_images
-from mtg_image_db.demo import faults
-from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.download.clean import find_leftovers, remove_leftovers
 from mtg_image_db.download.ledger import Ledger
 from mtg_image_db.download.pauses import pauses_left, remember_pause
 from mtg_image_db.errors import StorageError
-from mtg_image_db.files import exclusive
+from mtg_image_db.scryfall_double import faults
+from mtg_image_db.scryfall_double.double import ScryfallDouble
+from mtg_image_db.system.files import exclusive
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -223,7 +223,8 @@ def test_a_held_cache_can_be_refused_instead_of_waited_for(
 
 def test_a_lock_ends_with_its_owner_however_that_ends(tmp_path: Path) -> None:
     code = (
-        "import os, sys; from pathlib import Path; from mtg_image_db.files import exclusive\n"
+        "import os, sys; from pathlib import Path\n"
+        "from mtg_image_db.system.files import exclusive\n"
         f"with exclusive(Path({str(tmp_path)!r}), 'test'): print('held', flush=True); "
         "sys.stdin.read()"
     )

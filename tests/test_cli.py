@@ -12,9 +12,9 @@ import pytest
 from conftest import card_id, jpeg, json_lines, make_card, make_images, make_picture, mtg_db
 
 from mtg_image_db import __version__
-from mtg_image_db.demo import faults
-from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.encoders import DEFAULT_MODEL, WEIGHTS
+from mtg_image_db.scryfall_double import faults
+from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 
 @pytest.fixture(scope="module")

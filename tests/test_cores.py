@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mtg_image_db.cores import in_order, usable_cores
+from mtg_image_db.system.cores import in_order, usable_cores
 
 
 def test_results_come_in_the_order_of_the_items() -> None:

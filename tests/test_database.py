@@ -19,12 +19,12 @@ from mtg_image_db import (
     StorageError,
     build_database,
 )
-from mtg_image_db.demo.double import ScryfallDouble
+from mtg_image_db.database.info import info_of
+from mtg_image_db.database.publication import new_generation, open_current
 from mtg_image_db.index.hnsw import Index, add_rows, new_index, save_index
-from mtg_image_db.info import info_of
-from mtg_image_db.progress import Silent
-from mtg_image_db.publication import new_generation, open_current
-from mtg_image_db.records import Records, write_records
+from mtg_image_db.scryfall_double.double import ScryfallDouble
+from mtg_image_db.system.progress import Silent
+from mtg_image_db.system.records import Records, write_records
 
 
 @pytest.fixture(scope="module")

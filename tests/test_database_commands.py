@@ -17,12 +17,12 @@ import pytest
 from conftest import fill_cache, make_card, make_images, mtg_db
 
 from mtg_image_db import BuildOptions, Database, build_database
-from mtg_image_db.demo import faults
-from mtg_image_db.demo.double import ScryfallDouble
+from mtg_image_db.database.info import info_of
+from mtg_image_db.database.verify import verify_database
 from mtg_image_db.encoders import DEFAULT_MODEL
 from mtg_image_db.errors import DatabaseError
-from mtg_image_db.info import info_of
-from mtg_image_db.verify import verify_database
+from mtg_image_db.scryfall_double import faults
+from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from conftest import fill_cache, make_card, make_images, make_picture
 
 import mtg_image_db
-from mtg_image_db.demo.double import ScryfallDouble
+from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -21,9 +21,9 @@ import requests
 from conftest import card_id, jpeg, make_card, make_picture
 from PIL import Image, UnidentifiedImageError
 
-from mtg_image_db.demo import faults
-from mtg_image_db.demo.double import IMAGE_SIZES, ScryfallDouble
 from mtg_image_db.scryfall.kinds import KINDS
+from mtg_image_db.scryfall_double import faults
+from mtg_image_db.scryfall_double.double import IMAGE_SIZES, ScryfallDouble
 
 POLITE = {"User-Agent": "mtg-image-db-tests/1.0", "Accept": "application/json;q=0.9,*/*;q=0.8"}
 KEYS = ["object", "id", "type", "updated_at", "uri", "name", "description"]
@@ -284,7 +284,7 @@ def test_reset_and_stall_break_the_connection(double: ScryfallDouble) -> None:
 def sleep(monkeypatch: pytest.MonkeyPatch) -> Sleep:
     """Let time pass for the double, at once."""
     passed = [0.0]
-    monkeypatch.setattr("mtg_image_db.demo.double.monotonic", lambda: 1000 + sum(passed))
+    monkeypatch.setattr("mtg_image_db.scryfall_double.double.monotonic", lambda: 1000 + sum(passed))
     return passed.append
 
 

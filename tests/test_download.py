@@ -28,10 +28,10 @@ from mtg_image_db import (
     build_database,
     download_images,
 )
-from mtg_image_db.demo import faults
-from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.download.ledger import Ledger
-from mtg_image_db.files import exclusive
+from mtg_image_db.scryfall_double import faults
+from mtg_image_db.scryfall_double.double import ScryfallDouble
+from mtg_image_db.system.files import exclusive
 
 
 def files(cache: Path) -> dict[str, bytes]:

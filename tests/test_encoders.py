@@ -21,7 +21,7 @@ from mtg_image_db.encoders import (
 )
 from mtg_image_db.encoders.onnx import FINGERPRINT, OnnxEncoder
 from mtg_image_db.errors import EncoderError
-from mtg_image_db.images import Fit, open_for, open_picture, prepare
+from mtg_image_db.pictures.opening import Fit, open_for, open_picture, prepare
 
 SHIPPED = WEIGHTS / f"{DEFAULT_MODEL}.safetensors"
 

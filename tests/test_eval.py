@@ -14,12 +14,12 @@ from PIL import Image, ImageFilter
 
 from mtg_image_db import BuildOptions, CardAnswer, CardFace, InvalidArguments, Match, build_database
 from mtg_image_db.demo.cards import sample_cards
-from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.demo.run import _jpeg
 from mtg_image_db.evaluation.fit import fit
 from mtg_image_db.evaluation.labels import LabelledCard, LabelledPhoto, plain_name, read_labels
 from mtg_image_db.evaluation.scores import Outcome, Share, figures, judge
 from mtg_image_db.recognise.verdict import Verdict
+from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 
 @pytest.fixture(scope="module")

@@ -13,14 +13,14 @@ import pytest
 from conftest import fill_cache, jpeg, json_lines, make_picture, mtg_db
 
 from mtg_image_db import BuildOptions, Database, EncoderChoice, build_database
-from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.encoders import Fingerprint, load_encoder
 from mtg_image_db.encoders.exported import AGREEMENT, export, exported_path, load_exported
 from mtg_image_db.encoders.onnx import OnnxEncoder
 from mtg_image_db.encoders.openclip import OpenClipEncoder
 from mtg_image_db.errors import EncoderError
-from mtg_image_db.images import Preprocessing, prepare
-from mtg_image_db.progress import Silent
+from mtg_image_db.pictures.opening import Preprocessing, prepare
+from mtg_image_db.scryfall_double.double import ScryfallDouble
+from mtg_image_db.system.progress import Silent
 
 MODEL = "ViT-S-32-alt"
 

@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mtg_image_db.errors import ImageError
-from mtg_image_db.images import MOST_PIXELS, Fit, Preprocessing, check_bytes, open_picture, prepare
+from mtg_image_db.pictures.opening import (
+    MOST_PIXELS,
+    Fit,
+    Preprocessing,
+    check_bytes,
+    open_picture,
+    prepare,
+)
 
 GREY = (0.5, 0.5, 0.5)
 
@@ -105,7 +112,7 @@ def test_a_heic_picture_is_read(tmp_path: Path) -> None:
 def test_without_its_reader_a_heic_picture_says_what_to_install() -> None:
     code = (
         "import sys; sys.modules['pillow_heif'] = None\n"
-        "from mtg_image_db.images import open_picture\n"
+        "from mtg_image_db.pictures.opening import open_picture\n"
         "open_picture(b'\\0\\0\\0\\x1cftypheic' + bytes(99))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -13,9 +13,9 @@ import pytest
 from conftest import jpeg, json_lines, make_picture, mtg_db
 
 from mtg_image_db import ImageError, InvalidArguments
-from mtg_image_db.demo.loopback import LoopbackServer
-from mtg_image_db.demo.replies import Reply
-from mtg_image_db.inputs import expand, listed, source_of
+from mtg_image_db.pictures.inputs import expand, listed, source_of
+from mtg_image_db.scryfall_double.loopback import LoopbackServer
+from mtg_image_db.scryfall_double.replies import Reply
 
 posix = pytest.mark.skipif(os.name == "nt", reason="a POSIX file system")
 

@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mtg_image_db import Database, DatabaseError
-from mtg_image_db.answers import CardAnswer
-from mtg_image_db.build.options import BuildOptions
-from mtg_image_db.build.run import build_database
+from mtg_image_db.building.options import BuildOptions
+from mtg_image_db.building.run import build_database
+from mtg_image_db.database.answers import CardAnswer
+from mtg_image_db.database.parts import INVERTED, INVERTED_ROWS
 from mtg_image_db.demo.cards import SampleCard, sample_cards
-from mtg_image_db.demo.double import ScryfallDouble
-from mtg_image_db.parts import INVERTED, INVERTED_ROWS
+from mtg_image_db.encoders.local_features import POINT_BYTES, POINTS, describe, pack, unpack
 from mtg_image_db.recognise.evidence import weigh
-from mtg_image_db.recognise.features import POINT_BYTES, POINTS, describe, pack, unpack
 from mtg_image_db.recognise.finder import guess_cards
 from mtg_image_db.recognise.quads import frame_of, overlap, portrait, readings, rectify, turned
+from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 CARDS = [card for card in sample_cards(30) if len(card.faces) == 1 and not card.card.get("digital")]
 KNOWN = CARDS[:-6]

@@ -12,7 +12,7 @@ import pytest
 from conftest import COUNT, PixelEncoder, build, card_id, fill_cache, jpeg, make_card, make_picture
 
 from mtg_image_db import Database
-from mtg_image_db.demo.double import ScryfallDouble
+from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 
 def test_an_interrupted_build_goes_on_where_it_stopped(cache: Path, tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from conftest import SHARED, download_options, needs_shared
 from PIL import Image
 
 from mtg_image_db import BuildOptions, Database, build_database, download_images
-from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.demo.run import picture_key
+from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 pytestmark = needs_shared
 

@@ -14,15 +14,15 @@ from conftest import PixelEncoder, card_id, fill_cache, make_card, make_images, 
 from PIL import Image
 
 from mtg_image_db import BuildOptions, Database, InvalidArguments, MissingInput, build_database
-from mtg_image_db.answers import Match
 from mtg_image_db.collection.cards import Assumptions
 from mtg_image_db.collection.corrections import ANSWER_COLUMNS, Correction, read_corrections
 from mtg_image_db.collection.review import render_answers, render_page, write_review
 from mtg_image_db.collection.scan import Scan, Sighting, collect
-from mtg_image_db.demo.double import ScryfallDouble
+from mtg_image_db.database.answers import Match
 from mtg_image_db.download.ledger import image_path
 from mtg_image_db.recognise.verdict import Verdict
 from mtg_image_db.scryfall.faces import CardFace, faces_of, to_line
+from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 BOTH = ["nonfoil", "foil"]
 

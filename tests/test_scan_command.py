@@ -8,7 +8,7 @@ import pytest
 from conftest import fill_cache, make_card, make_images, make_picture, mtg_db
 
 from mtg_image_db import BuildOptions, build_database
-from mtg_image_db.demo.double import ScryfallDouble
+from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,12 @@ import requests
 from conftest import card_id, make_card, make_images
 from urllib3.exceptions import HTTPError
 
-from mtg_image_db.demo import faults
-from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.errors import HostDownError, NetworkError
-from mtg_image_db.hosts import AllowedHosts, Cancelled, HostGate
-from mtg_image_db.responses import DamagedBody, read_body
-from mtg_image_db.session import Backoff, PoliteSession
+from mtg_image_db.net.hosts import AllowedHosts, Cancelled, HostGate
+from mtg_image_db.net.responses import DamagedBody, read_body
+from mtg_image_db.net.session import Backoff, PoliteSession
+from mtg_image_db.scryfall_double import faults
+from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 
 class Client:

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from conftest import make_card
 
-from mtg_image_db.demo import faults
-from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.errors import MtgDbError, NetworkError, SnapshotError
-from mtg_image_db.hosts import HostGate
-from mtg_image_db.progress import Silent
+from mtg_image_db.net.hosts import HostGate
+from mtg_image_db.net.session import PoliteSession
 from mtg_image_db.scryfall.rows import read_rows
 from mtg_image_db.scryfall.snapshot import Snapshot, load_snapshot, refresh_snapshot
-from mtg_image_db.session import PoliteSession
+from mtg_image_db.scryfall_double import faults
+from mtg_image_db.scryfall_double.double import ScryfallDouble
+from mtg_image_db.system.progress import Silent
 
 CARDS = [make_card(n) for n in range(30)]
 

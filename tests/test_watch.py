@@ -14,8 +14,8 @@ import pytest
 from conftest import fill_cache, jpeg, json_lines, make_card, make_images, make_picture, mtg_db
 
 from mtg_image_db import BuildOptions, MissingInput, StorageError, build_database
-from mtg_image_db.demo.double import ScryfallDouble
-from mtg_image_db.watch import MEMORY, HotFolder
+from mtg_image_db.pictures.hot_folder import MEMORY, HotFolder
+from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 
 class Enough(Exception):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mtg_image_db.cli.console import Style, answer, answer_bytes, one_line, say, table
 
 if TYPE_CHECKING:
-    from mtg_image_db.answers import CardAnswer, Match
+    from mtg_image_db.database.answers import CardAnswer, Match
 
 VERSION = 1
 """Of the JSON (docs/json.md): a key may be added within it, none goes or changes its meaning."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mtg_image_db.build.options import BuildOptions, BuildSummary
+from mtg_image_db.building.options import BuildOptions, BuildSummary
 from mtg_image_db.cli.arguments import Choice, auto_or, image_size, integer
 from mtg_image_db.cli.console import Bars, command, counted, say, size_text
 from mtg_image_db.cli.options import (
@@ -137,7 +137,7 @@ def check(arguments: argparse.Namespace) -> list[str]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Build."""
-    from mtg_image_db.build.run import build_database
+    from mtg_image_db.building.run import build_database
 
     summary = build_database(options_of(arguments), Bars())
     print_summary(summary, arguments.cache)

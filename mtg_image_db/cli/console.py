@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from mtg_image_db.errors import InvalidArguments, MtgDbError
-from mtg_image_db.files import storage_errors
+from mtg_image_db.system.files import storage_errors
 
 if TYPE_CHECKING:
     from tqdm import tqdm

@@ -30,8 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the demo."""
     began = time.monotonic()
     say("Drawing invented sample cards …")
-    from mtg_image_db.build.run import build_database
-    from mtg_image_db.database import Database
+    from mtg_image_db.building.run import build_database
+    from mtg_image_db.database.database import Database
     from mtg_image_db.demo.run import ask, demo_stage
     from mtg_image_db.download.run import download_images
 

@@ -10,7 +10,7 @@ from mtg_image_db.cli.arguments import file, folder
 from mtg_image_db.cli.console import Bars, answer, counted, say, table
 from mtg_image_db.cli.options import add_db, add_device
 from mtg_image_db.errors import NothingUsable
-from mtg_image_db.files import write_json
+from mtg_image_db.system.files import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate."""
     from dataclasses import replace
 
-    from mtg_image_db.database import Database
+    from mtg_image_db.database.database import Database
     from mtg_image_db.encoders import load_encoder
     from mtg_image_db.evaluation.fit import fit
     from mtg_image_db.evaluation.labels import plain_name, read_labels

@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Export."""
-    from mtg_image_db.database import Database
+    from mtg_image_db.database.database import Database
     from mtg_image_db.export import export_database
 
     database = Database.open(arguments.db)

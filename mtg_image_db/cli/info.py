@@ -18,8 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print it."""
-    from mtg_image_db.database import Database
-    from mtg_image_db.info import info_of
+    from mtg_image_db.database.database import Database
+    from mtg_image_db.database.info import info_of
 
     info = info_of(Database.open(arguments.db))
     answer(json.dumps(info) if arguments.json else _text(info))

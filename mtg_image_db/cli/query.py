@@ -12,13 +12,13 @@ from mtg_image_db.cli.answers import FORMATS, Asked, print_csv_header
 from mtg_image_db.cli.arguments import Choice, codes, file, folder, integer, number
 from mtg_image_db.cli.console import answer, counted, say
 from mtg_image_db.cli.options import add_db, add_device, add_filters, add_strict
-from mtg_image_db.cores import in_order, usable_cores
 from mtg_image_db.errors import ImageError, InvalidArguments, MissingInput
-from mtg_image_db.files import atomic_write
+from mtg_image_db.system.cores import in_order, usable_cores
+from mtg_image_db.system.files import atomic_write
 
 if TYPE_CHECKING:
-    from mtg_image_db.database import Database
-    from mtg_image_db.sheet import SheetEntry
+    from mtg_image_db.database.database import Database
+    from mtg_image_db.pages.sheet import SheetEntry
 
 _ONE_ONLY = "--find-report draws on one picture: name one only"
 
@@ -170,7 +170,7 @@ def run(arguments: argparse.Namespace) -> int:
         show(about, arguments.k)
         asked += 1
     if arguments.contact_sheet and sheet:
-        from mtg_image_db.sheet import write_sheet
+        from mtg_image_db.pages.sheet import write_sheet
 
         heading = f"{counted(len(sheet), 'card')} (left: found, right: taken for)"
         write_sheet(sheet, heading, arguments.contact_sheet)
@@ -189,10 +189,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _names(arguments: argparse.Namespace) -> tuple[Iterable[str], bool]:
     """The pictures to ask about, and whether they may be several."""
-    from mtg_image_db.inputs import expand, listed
+    from mtg_image_db.pictures.inputs import expand, listed
 
     if arguments.watch is not None:
-        from mtg_image_db.watch import HotFolder
+        from mtg_image_db.pictures.hot_folder import HotFolder
 
         arrivals = HotFolder(arguments.watch).arrivals()
         say(f"Watching {arguments.watch}; Ctrl-C ends it.")
@@ -222,7 +222,7 @@ def _open_list(name: str) -> IO[bytes]:
 def _open(arguments: argparse.Namespace) -> Database:
     from dataclasses import replace
 
-    from mtg_image_db.database import Database
+    from mtg_image_db.database.database import Database
     from mtg_image_db.encoders import load_encoder
     from mtg_image_db.scryfall.faces import FaceFilter
 
@@ -252,8 +252,8 @@ def _ask(
     database: Database, name: str, arguments: argparse.Namespace
 ) -> tuple[Asked, list[SheetEntry]]:
     """Ask about one picture, and draw what is to be drawn."""
-    from mtg_image_db.images import open_picture
-    from mtg_image_db.inputs import source_of
+    from mtg_image_db.pictures.inputs import source_of
+    from mtg_image_db.pictures.opening import open_picture
 
     entries: list[SheetEntry] = []
     try:
@@ -266,12 +266,12 @@ def _ask(
     except ImageError as error:
         return Asked(name, error=error.message), entries
     if arguments.find_report and picture:
-        from mtg_image_db.overlay import find_report
+        from mtg_image_db.pages.overlay import find_report
 
         with atomic_write(arguments.find_report) as stream:
             find_report(picture, cards).save(stream, "PNG")
     if arguments.contact_sheet and picture:
-        from mtg_image_db.sheet import sheet_entries
+        from mtg_image_db.pages.sheet import sheet_entries
 
         entries = sheet_entries(name, picture, cards, arguments.cache)
     return Asked(name, cards, narrowed=database.narrowed), entries

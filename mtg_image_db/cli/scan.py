@@ -13,11 +13,11 @@ from mtg_image_db.cli.options import add_device, add_strict
 from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, Assumptions
 from mtg_image_db.collection.formats import FORMATS, render
 from mtg_image_db.errors import ImageError, NothingUsable
-from mtg_image_db.files import atomic_write
+from mtg_image_db.system.files import atomic_write
 
 if TYPE_CHECKING:
     from mtg_image_db.collection.scan import Scan, Sighting
-    from mtg_image_db.database import Database
+    from mtg_image_db.database.database import Database
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,9 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
     from mtg_image_db.collection.corrections import read_corrections
     from mtg_image_db.collection.review import refuse_to_lose_answers, write_review
     from mtg_image_db.collection.scan import collect
-    from mtg_image_db.database import Database
+    from mtg_image_db.database.database import Database
     from mtg_image_db.encoders import load_encoder
-    from mtg_image_db.inputs import expand
+    from mtg_image_db.pictures.inputs import expand
 
     # Each once: a card that is listed twice would count twice.
     out: Path | None = arguments.out
@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _sightings(database: Database, photos: Sequence[str], broken: list[str]) -> Iterator[Sighting]:
     """Every card in the photos, one photo after the other; those that cannot be read are told."""
-    from mtg_image_db.cores import in_order, usable_cores
+    from mtg_image_db.system.cores import in_order, usable_cores
 
     bars = Bars()
     bars.start("scanning", len(photos), "photos")
@@ -105,8 +105,8 @@ def _seen_in(database: Database, photo: str) -> list[Sighting] | ImageError:
     from PIL import Image
 
     from mtg_image_db.collection.scan import Sighting
-    from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH, open_photo
-    from mtg_image_db.inputs import source_of
+    from mtg_image_db.pictures.inputs import source_of
+    from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH, open_photo
     from mtg_image_db.recognise.quads import rectify
     from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS
 

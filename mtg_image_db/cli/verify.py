@@ -15,8 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Verify."""
-    from mtg_image_db.database import Database
-    from mtg_image_db.verify import verify_database
+    from mtg_image_db.database.database import Database
+    from mtg_image_db.database.verify import verify_database
 
     database = Database.open(arguments.db)
     problems = verify_database(database, Bars())

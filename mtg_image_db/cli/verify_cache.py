@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Verify."""
     from mtg_image_db.download.verify import verify_cache
-    from mtg_image_db.files import write_json
+    from mtg_image_db.system.files import write_json
 
     report = verify_cache(
         arguments.cache, fix=arguments.fix, wait=not arguments.no_wait, progress=Bars()

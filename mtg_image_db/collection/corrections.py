@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, Assumptions
-from mtg_image_db.database import Database
+from mtg_image_db.database.database import Database
 from mtg_image_db.errors import InvalidArguments, MissingInput
-from mtg_image_db.inputs import is_url
+from mtg_image_db.pictures.inputs import is_url
 from mtg_image_db.scryfall.faces import CardFace, is_card_id
 
 ANSWER_COLUMNS = ("answer", "quantity", "finish", "condition", "lang")

@@ -10,10 +10,10 @@ from pathlib import Path
 from mtg_image_db.collection.corrections import ANSWER_COLUMNS, filled_lines, place_text
 from mtg_image_db.collection.scan import Scan, SeenCard
 from mtg_image_db.errors import InvalidArguments
-from mtg_image_db.files import atomic_write, make_folder
-from mtg_image_db.page import embedded, page
+from mtg_image_db.pages.page import embedded, page
+from mtg_image_db.pages.sheet import cached_image
 from mtg_image_db.scryfall.faces import CardFace
-from mtg_image_db.sheet import cached_image
+from mtg_image_db.system.files import atomic_write, make_folder
 
 _SMALL = 160
 """Pixels of a candidate's longer side."""

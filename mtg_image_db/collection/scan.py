@@ -9,11 +9,11 @@ from itertools import groupby
 from math import dist
 from typing import TYPE_CHECKING, Literal
 
-from mtg_image_db.answers import Match
 from mtg_image_db.collection.cards import Assumptions, CollectionCard, add_up
 from mtg_image_db.collection.corrections import Correction
+from mtg_image_db.database.answers import Match
 from mtg_image_db.errors import InvalidArguments
-from mtg_image_db.page import small_jpeg
+from mtg_image_db.pages.page import small_jpeg
 from mtg_image_db.recognise.verdict import Verdict
 from mtg_image_db.scryfall.faces import CardFace
 

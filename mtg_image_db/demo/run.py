@@ -10,18 +10,18 @@ from pathlib import Path
 
 from PIL import Image
 
-from mtg_image_db.build.options import BuildOptions
-from mtg_image_db.database import Database
-from mtg_image_db.demo import faults
+from mtg_image_db.building.options import BuildOptions
+from mtg_image_db.database.database import Database
 from mtg_image_db.demo.cards import SampleCard, sample_cards
 from mtg_image_db.demo.distort import as_photographed
-from mtg_image_db.demo.double import ScryfallDouble
 from mtg_image_db.download.options import DownloadOptions
 from mtg_image_db.errors import StorageError
-from mtg_image_db.files import make_folder
-from mtg_image_db.page import small_jpeg
+from mtg_image_db.pages.page import small_jpeg
+from mtg_image_db.pages.sheet import SheetEntry, contact_sheet
 from mtg_image_db.scryfall.faces import FaceFilter
-from mtg_image_db.sheet import SheetEntry, contact_sheet
+from mtg_image_db.scryfall_double import faults
+from mtg_image_db.scryfall_double.double import ScryfallDouble
+from mtg_image_db.system.files import make_folder
 
 _MARK = ".mtg-db-demo"
 

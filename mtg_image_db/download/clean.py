@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mtg_image_db.download.ledger import Ledger
-from mtg_image_db.files import exclusive, storage_errors
-from mtg_image_db.progress import Progress, Silent
 from mtg_image_db.scryfall.faces import faces_of
 from mtg_image_db.scryfall.rows import read_rows
 from mtg_image_db.scryfall.snapshot import bulk_folder, snapshots
+from mtg_image_db.system.files import exclusive, storage_errors
+from mtg_image_db.system.progress import Progress, Silent
 
 
 @dataclass(frozen=True)

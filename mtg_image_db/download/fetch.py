@@ -9,10 +9,10 @@ import requests
 
 from mtg_image_db.download.ledger import Outcome, Planned
 from mtg_image_db.errors import ImageError, NetworkError
-from mtg_image_db.files import atomic_write, make_folder
-from mtg_image_db.images import MOST_BYTES, check_bytes
-from mtg_image_db.responses import DamagedBody, read_body
-from mtg_image_db.session import PoliteSession
+from mtg_image_db.net.responses import DamagedBody, read_body
+from mtg_image_db.net.session import PoliteSession
+from mtg_image_db.pictures.opening import MOST_BYTES, check_bytes
+from mtg_image_db.system.files import atomic_write, make_folder
 
 
 def fetch_image(session: PoliteSession, cache: Path, face: Planned) -> Outcome:

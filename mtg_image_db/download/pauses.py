@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from mtg_image_db.files import read_json_object, write_json
+from mtg_image_db.system.files import read_json_object, write_json
 
 _FILE = "pauses.json"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mtg_image_db.download.ledger import Ledger
 from mtg_image_db.download.options import DownloadOptions, DownloadSummary
-from mtg_image_db.files import atomic_write
+from mtg_image_db.system.files import atomic_write
 
 
 def write_report(path: Path, summary: DownloadSummary, options: DownloadOptions) -> None:

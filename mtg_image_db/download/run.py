@@ -19,13 +19,13 @@ from mtg_image_db.download.ledger import Ledger, Outcome, Planned
 from mtg_image_db.download.options import DownloadOptions, DownloadSummary, Failure
 from mtg_image_db.download.pauses import pauses_left, remember_pause
 from mtg_image_db.errors import MtgDbError, NothingUsable, StorageError
-from mtg_image_db.files import exclusive, make_folder, sync_folder
-from mtg_image_db.hosts import HostGate
-from mtg_image_db.progress import Progress, Silent
+from mtg_image_db.net.hosts import HostGate
+from mtg_image_db.net.session import PoliteSession
 from mtg_image_db.scryfall.faces import MEAN_IMAGE_BYTES, faces_of
 from mtg_image_db.scryfall.rows import RowCount, read_rows
 from mtg_image_db.scryfall.snapshot import Snapshot, bulk_folder, refresh_snapshot
-from mtg_image_db.session import PoliteSession
+from mtg_image_db.system.files import exclusive, make_folder, sync_folder
+from mtg_image_db.system.progress import Progress, Silent
 
 _FLUSH_SECONDS = 1.0
 _FLUSH_COUNT = 256

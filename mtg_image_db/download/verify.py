@@ -12,12 +12,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from mtg_image_db.cores import usable_cores
 from mtg_image_db.download.ledger import Ledger, is_image_name
 from mtg_image_db.errors import ImageError
-from mtg_image_db.files import exclusive, storage_errors
-from mtg_image_db.images import check_bytes
-from mtg_image_db.progress import Progress, Silent
+from mtg_image_db.pictures.opening import check_bytes
+from mtg_image_db.system.cores import usable_cores
+from mtg_image_db.system.files import exclusive, storage_errors
+from mtg_image_db.system.progress import Progress, Silent
 
 _BATCH = 64
 

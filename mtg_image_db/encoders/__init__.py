@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mtg_image_db.errors import EncoderError
-from mtg_image_db.images import Fit, Preprocessing
+from mtg_image_db.pictures.opening import Fit, Preprocessing
 
 if TYPE_CHECKING:
     import numpy as np

@@ -18,7 +18,7 @@ from mtg_image_db.encoders import (
     normalised,
 )
 from mtg_image_db.errors import EncoderError
-from mtg_image_db.images import Preprocessing
+from mtg_image_db.pictures.opening import Preprocessing
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtg_image_db.evaluation.scores import Outcome
-from mtg_image_db.files import atomic_write, make_folder
-from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH, open_photo
-from mtg_image_db.overlay import find_report
-from mtg_image_db.page import page
+from mtg_image_db.pages.overlay import find_report
+from mtg_image_db.pages.page import page
+from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH, open_photo
 from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS
+from mtg_image_db.system.files import atomic_write, make_folder
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from mtg_image_db.errors import ImageError
 from mtg_image_db.evaluation.labels import LabelledPhoto, plain_name
-from mtg_image_db.images import open_photo
-from mtg_image_db.progress import Progress
+from mtg_image_db.pictures.opening import open_photo
 from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS
+from mtg_image_db.system.progress import Progress
 
 if TYPE_CHECKING:
-    from mtg_image_db.answers import CardAnswer
-    from mtg_image_db.database import Database
+    from mtg_image_db.database.answers import CardAnswer
+    from mtg_image_db.database.database import Database
 
 _BEST = 5
 _VERDICTS = ("confident", "likely", "none")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mtg_image_db.database import Database
+from mtg_image_db.database.database import Database
 from mtg_image_db.export import browser, npy, parquet
-from mtg_image_db.files import make_folder
-from mtg_image_db.progress import Progress, Silent
+from mtg_image_db.system.files import make_folder
+from mtg_image_db.system.progress import Progress, Silent
 
 
 def export_database(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mtg_image_db.database import Database
-from mtg_image_db.files import atomic_write
-from mtg_image_db.progress import Progress
+from mtg_image_db.database.database import Database
+from mtg_image_db.system.files import atomic_write
+from mtg_image_db.system.progress import Progress
 
 
 def export(database: Database, folder: Path, progress: Progress) -> list[Path]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mtg_image_db.database import Database
+from mtg_image_db.database.database import Database
 from mtg_image_db.errors import ExportError
-from mtg_image_db.files import atomic_write
-from mtg_image_db.progress import Progress
+from mtg_image_db.system.files import atomic_write
+from mtg_image_db.system.progress import Progress
 
 _ROWS = 4096
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtg_image_db.errors import DatabaseError
 from mtg_image_db.index.reach import connect_unreachable
-from mtg_image_db.progress import Progress
+from mtg_image_db.system.progress import Progress
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH
+from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
 from mtg_image_db.recognise.examiner import OFTEN, Card, Finding
 from mtg_image_db.recognise.quads import area_of, covered, overlap
 

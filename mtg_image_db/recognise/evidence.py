@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH
-from mtg_image_db.recognise.features import FaceFeatures, Features, in_art
+from mtg_image_db.encoders.local_features import FaceFeatures, Features, in_art
+from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
 from mtg_image_db.recognise.quads import frame_of
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
-from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH, prepare
+from mtg_image_db.encoders.local_features import FaceFeatures, Features, describe
+from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH, prepare
 from mtg_image_db.recognise.evidence import Evidence, weigh
-from mtg_image_db.recognise.features import FaceFeatures, Features, describe
 from mtg_image_db.recognise.finder import Guess
 from mtg_image_db.recognise.quads import moved, readings, turned
 from mtg_image_db.recognise.verdict import Verdict, by_geometry, by_score

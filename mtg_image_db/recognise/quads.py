@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH
+from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mtg_image_db.cores import usable_cores
-from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH
+from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
 from mtg_image_db.recognise.arrangement import (
     DOUBTFUL,
     apart,
@@ -31,6 +30,7 @@ from mtg_image_db.recognise.finder import Guess, guess_cards
 from mtg_image_db.recognise.quads import area_of, frame_of, moved, overlap, rectify
 from mtg_image_db.recognise.scene import Scene
 from mtg_image_db.recognise.verdict import Verdict
+from mtg_image_db.system.cores import usable_cores
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mtg_image_db.images import CARD_HEIGHT, CARD_WIDTH
-from mtg_image_db.recognise.features import FaceFeatures, in_art, rooted
+from mtg_image_db.encoders.local_features import FaceFeatures, in_art, rooted
+from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
 from mtg_image_db.recognise.quads import could_be_card, frame_of
 
 if TYPE_CHECKING:

@@ -16,17 +16,17 @@ from pathlib import Path
 import requests
 
 from mtg_image_db.errors import SnapshotError
-from mtg_image_db.files import (
+from mtg_image_db.net.responses import DamagedBody, is_etag
+from mtg_image_db.net.session import PoliteSession
+from mtg_image_db.scryfall.rows import split_array
+from mtg_image_db.system.files import (
     atomic_write,
     read_json_object,
     storage_errors,
     sync_folder,
     write_json,
 )
-from mtg_image_db.progress import Progress
-from mtg_image_db.responses import DamagedBody, is_etag
-from mtg_image_db.scryfall.rows import split_array
-from mtg_image_db.session import PoliteSession
+from mtg_image_db.system.progress import Progress
 
 LARGEST_FILE = 4 << 30
 LARGEST_UNPACKED = 32 << 30

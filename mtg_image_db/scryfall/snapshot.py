@@ -17,12 +17,12 @@ from typing import Any
 import requests
 
 from mtg_image_db.errors import MissingInput, NetworkError, SnapshotError
-from mtg_image_db.files import make_folder, read_json_object, write_json
-from mtg_image_db.progress import Progress
-from mtg_image_db.responses import DamagedBody, is_etag, read_body
+from mtg_image_db.net.responses import DamagedBody, is_etag, read_body
+from mtg_image_db.net.session import PoliteSession
 from mtg_image_db.scryfall.bulk_file import count_rows, fetch_array, fetch_rows
 from mtg_image_db.scryfall.kinds import KINDS
-from mtg_image_db.session import PoliteSession
+from mtg_image_db.system.files import make_folder, read_json_object, write_json
+from mtg_image_db.system.progress import Progress
 
 FRESH_SECONDS = 24 * 3600
 """Scryfall asks that data be kept for at least a day (https://scryfall.com/docs/api)."""

@@ -1,0 +1,215 @@
+"""Images to vectors: decoding runs ahead of encoding."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mtg_image_db.building.checkpoint import Checkpoint
+from mtg_image_db.building.options import BuildOptions, BuildSummary
+from mtg_image_db.building.plan import PlannedFace
+from mtg_image_db.encoders import Encoder
+from mtg_image_db.encoders.local_features import describe, pack
+from mtg_image_db.encoders.probe import LEAST_IMAGES, Tuning, tune
+from mtg_image_db.errors import ImageError
+from mtg_image_db.pictures.opening import (
+    CARD_HEIGHT,
+    CARD_WIDTH,
+    Preprocessing,
+    open_for,
+    open_picture,
+    prepare,
+)
+from mtg_image_db.system.cores import in_order
+from mtg_image_db.system.progress import Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_UNTRIED_BATCH = 32
+_AHEAD = 128
+_MOST_QUERIES = 1000
+_QUERY_SECONDS = 5.0
+
+
+def choose_tuning(
+    options: BuildOptions, missing: list[PlannedFace], encoder: Encoder, made_with: str | None
+) -> Tuning:
+    """Decide on precision and batch size, trying what was not given if it is worth it.
+
+    Parameters
+    ----------
+    made_with
+        The precision of vectors that are reused; kept, if the encoder has it here, unless another
+        is asked for.
+    """
+    precision = options.precision or (made_with if made_with in encoder.precisions else None)
+    if len(missing) < LEAST_IMAGES:
+        tuning = Tuning(precision or "fp32", options.batch or _UNTRIED_BATCH, {})
+        encoder.use_precision(tuning.precision)
+        return tuning
+    how = encoder.fingerprint.preprocessing
+    decoded = (result for _, result in decode_ahead(options.cache, missing[:64], how))
+    pictures = [result.pixels for result in decoded if not isinstance(result, str)][:32]
+    if not pictures:
+        encoder.use_precision(precision or "fp32")
+        return Tuning(precision or "fp32", options.batch or _UNTRIED_BATCH, {})
+    return tune(encoder, _stacked(pictures), precision=precision, batch=options.batch)
+
+
+def encode_missing(
+    options: BuildOptions,
+    missing: list[PlannedFace],
+    unencoded: set[str],
+    encoder: Encoder,
+    vectors: Checkpoint,
+    features: Checkpoint | None,
+    summary: BuildSummary,
+    progress: Progress,
+) -> dict[str, str]:
+    """Encode images into checkpoints; return why some have no vector, by key.
+
+    Parameters
+    ----------
+    missing
+        Faces whose image lacks a vector, or local features where these are wanted.
+    unencoded
+        Digests of the images that lack a vector.
+    features
+        None where they are not wanted.
+    """
+    bad: dict[str, str] = {}
+    how = encoder.fingerprint.preprocessing
+    progress.start("encoding", len(missing), "images")
+    decoded = decode_ahead(options.cache, missing, how, described=features is not None)
+    batch = summary.tuning.batch if summary.tuning is not None else _UNTRIED_BATCH
+    while some := list(islice(decoded, batch)):
+        good: dict[str, Decoded] = {}
+        for face, result in some:
+            if isinstance(result, str):
+                bad[face.key] = result
+            else:
+                good[face.key] = result
+        keys = [key for key in good if key in unencoded]
+        if keys:
+            vectors.add(keys, encoder.encode(_stacked([good[key].pixels for key in keys])))
+            summary.encoded += len(keys)
+        for key, result in good.items():
+            if features is not None and result.features is not None and key not in features:
+                features.add([key], result.features[None])
+        progress.advance(len(some))
+    progress.finish()
+    return bad
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """An image, brought into the encoder's shape.
+
+    Parameters
+    ----------
+    pixels
+        uint8 [height, width, 3].
+    features
+        Its local features as they are stored, where they were asked for.
+    """
+
+    pixels: NDArray[np.uint8]
+    features: NDArray[np.uint8] | None
+
+
+def decode_ahead(
+    cache: Path, faces: list[PlannedFace], how: Preprocessing, *, described: bool = False
+) -> Iterator[tuple[PlannedFace, Decoded | str]]:
+    """Read and decode images in order, up to 128 before they are asked for.
+
+    Parameters
+    ----------
+    described
+        Find the local features as well.
+
+    Returns
+    -------
+    Each face, and its picture or a text that says what is wrong with its file.
+    """
+    return in_order(
+        lambda face: _decode(cache / face.path, face.key, how, described), faces, _AHEAD
+    )
+
+
+def perturbed_queries(
+    cache: Path, faces: list[PlannedFace], encoder: Encoder
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Encode recompressed copies of images, at 0.6 of their size, as queries for the index.
+
+    Returns
+    -------
+    Vectors [Q, D] and the rows [Q] of their originals. Q is what can be encoded in about five
+    seconds, at most 1000.
+    """
+    import numpy as np
+
+    rows = np.random.default_rng(0).permutation(len(faces))[:_MOST_QUERIES]
+    how = encoder.fingerprint.preprocessing
+    vectors: list[NDArray[np.float32]] = []
+    used: list[int] = []
+    began = time.monotonic()
+    for start in range(0, len(rows), _UNTRIED_BATCH):
+        some = [
+            (row, _perturbed(cache / faces[row].path, how))
+            for row in rows[start : start + _UNTRIED_BATCH]
+        ]
+        good = [(int(row), pixels) for row, pixels in some if pixels is not None]
+        if good:
+            vectors.append(encoder.encode(_stacked([pixels for _, pixels in good])))
+            used += [row for row, _ in good]
+        if time.monotonic() - began > _QUERY_SECONDS:
+            break
+    dimension = encoder.fingerprint.dimension
+    empty = np.empty((0, dimension), dtype=np.float32)
+    return np.concatenate([empty, *vectors]), np.asarray(used, dtype=np.int64)
+
+
+def _perturbed(path: Path, how: Preprocessing) -> NDArray[np.uint8] | None:
+    """An image at 0.6 of its size and JPEG quality 50, brought into the encoder's shape."""
+    try:
+        picture = open_picture(path)
+    except ImageError:
+        return None
+    size = (max(1, round(picture.width * 0.6)), max(1, round(picture.height * 0.6)))
+    stream = io.BytesIO()
+    picture.resize(size).save(stream, "JPEG", quality=50)
+    return prepare(open_picture(stream.getvalue()), how)
+
+
+def _decode(path: Path, key: str, how: Preprocessing, described: bool) -> Decoded | str:
+    import numpy as np
+
+    try:
+        data = path.read_bytes()
+        if sha256(data).hexdigest() != key:
+            return "image file changed"
+        picture = open_for(data, how)
+        if not described:
+            return Decoded(prepare(picture, how), None)
+        card = picture.resize((CARD_WIDTH, CARD_HEIGHT), reducing_gap=2.0)
+        return Decoded(prepare(picture, how), pack(describe(np.asarray(card))))
+    except PermissionError:
+        return "permission denied"
+    except OSError:
+        return "image file missing"
+    except ImageError as error:
+        return error.message
+
+
+def _stacked(pixels: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    import numpy as np
+
+    return np.stack(pixels)

@@ -1,0 +1,173 @@
+"""Which faces a build covers: those the snapshots know and the cache has a valid image of."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import IO, Any
+
+from mtg_image_db.building.options import BuildOptions, BuildSummary
+from mtg_image_db.download.ledger import Ledger, Outcome
+from mtg_image_db.scryfall.faces import CardFace, faces_of, to_line
+from mtg_image_db.scryfall.rows import RowCount, read_rows
+from mtg_image_db.scryfall.snapshot import Snapshot
+from mtg_image_db.system.progress import Progress
+
+_AT_ONCE = 500
+
+
+@dataclass(slots=True)
+class PlannedFace:
+    """A face to be covered.
+
+    Parameters
+    ----------
+    path
+        Of its image, relative to the cache.
+    key
+        SHA-256 of the image.
+    illustration_id
+        Of its artwork.
+    place
+        Where its line of metadata begins in the plan's spool.
+    """
+
+    face_id: str
+    path: str
+    key: str
+    illustration_id: str
+    place: int
+
+
+class Plan:
+    """The faces to cover, ordered by id, and the printings of each artwork.
+
+    Parameters
+    ----------
+    spool
+        A temporary file for the lines of metadata: 540,000 of them would fill 600 MB of memory.
+    """
+
+    def __init__(self, spool: IO[bytes]) -> None:
+        self._spool = spool
+        self.faces: list[PlannedFace] = []
+        self.printings: dict[str, list[bytes]] = defaultdict(list)
+
+    def add(self, face: CardFace, last: Outcome) -> None:
+        """Take in a face whose image is the last outcome's file."""
+        record = face.record()
+        record["image_url"] = face.image_url and last.url
+        line = to_line({**record, "image_sha256": last.sha256})
+        # One text an artwork, and not one a face.
+        artwork = sys.intern(face.illustration_id)
+        place = self._spool.tell()
+        self.faces.append(PlannedFace(face.face_id, last.path, last.sha256, artwork, place))
+        self._spool.write(line + b"\n")
+
+    def add_printings(self, faces: list[CardFace]) -> None:
+        """Take in that these are printings of their artworks."""
+        for face in faces:
+            if face.illustration_id:
+                self.printings[sys.intern(face.illustration_id)].append(to_line(_printing(face)))
+
+    def line(self, face: PlannedFace) -> bytes:
+        """A face's line of metadata, without the break."""
+        self._spool.seek(face.place)
+        return self._spool.readline()[:-1]
+
+    def lines(self, faces: list[PlannedFace]) -> Iterator[bytes]:
+        """The lines of some faces."""
+        return (self.line(face) for face in faces)
+
+    def label(self, face: PlannedFace) -> str:
+        """How a face is called in messages."""
+        record = json.loads(self.line(face))
+        return _label(record["name"], record["set"], record["collector_number"])
+
+
+def plan_faces(
+    options: BuildOptions,
+    found: list[Snapshot],
+    ledger: Ledger,
+    spool: IO[bytes],
+    summary: BuildSummary,
+    progress: Progress,
+) -> Plan:
+    """Match the snapshots' faces with the ledger's files, counting in `summary` what is left out.
+
+    Of a face that several snapshots know, the newest says what is known about it.
+    """
+    plan = Plan(spool)
+    seen: set[str] = set()
+    for snapshot in sorted(found, key=lambda s: s.updated_at, reverse=True):
+        chosen = options.kind in (None, snapshot.kind)
+        if not chosen and snapshot.kind != "default_cards":
+            continue
+        count, read = RowCount(), 0
+        progress.start(f"reading {snapshot.kind}", snapshot.rows, "cards")
+        faces = (face for card in read_rows(snapshot.path, count) for face in faces_of(card))
+        while some := list(islice(faces, _AT_ONCE)):
+            progress.advance(count.good - read)
+            read = count.good
+            if snapshot.kind == "default_cards":
+                plan.add_printings(some)
+            if chosen:
+                outcomes = ledger.find(
+                    face.face_id
+                    for face in some
+                    if face.face_id not in seen and options.wanted.exclusion(face) is None
+                )
+                for face in some:
+                    if face.face_id not in seen:
+                        seen.add(face.face_id)
+                        _consider(options, outcomes.get(face.face_id), face, plan, summary)
+        progress.finish()
+        summary.rows += count
+    plan.faces.sort(key=lambda face: face.face_id)
+    if options.limit is not None and len(plan.faces) > options.limit:
+        summary.left_out["over --limit"] += len(plan.faces) - options.limit
+        del plan.faces[options.limit :]
+    return plan
+
+
+def _consider(
+    options: BuildOptions,
+    last: Outcome | None,
+    face: CardFace,
+    plan: Plan,
+    summary: BuildSummary,
+) -> None:
+    """Take a face into the plan, or count why not."""
+    reason = options.wanted.exclusion(face)
+    if reason is None and (last is None or not last.path):
+        # The image's own size key does not matter here: what counts is what was downloaded.
+        reason = face.imageless or ("not in the cache" if last is None else last.reason)
+    if reason is None and last is not None:
+        try:
+            if (options.cache / last.path).stat().st_size == last.bytes:
+                plan.add(face, last)
+                return
+            reason = "image file changed"
+        except OSError:
+            reason = "image file missing"
+        label = _label(face.name, face.set, face.collector_number)
+        summary.invalid.append((label, reason))
+    summary.left_out[str(reason)] += 1
+
+
+def _label(name: str, code: str, number: str) -> str:
+    return f"{name} ({code.upper()} {number})"
+
+
+def _printing(face: CardFace) -> dict[str, Any]:
+    """What an answer tells of a printing that shares the artwork."""
+    record = face.record()
+    keys = (
+        "scryfall_id face_id oracle_id name printed_name set set_name collector_number layout "
+        "rarity lang released_at finishes promo_types frame border_color full_art digital card_url"
+    )
+    return {key: record[key] for key in keys.split()}

@@ -1,0 +1,105 @@
+"""What a build takes over from the database that is in force: vectors, the graph, the precision."""
+
+from __future__ import annotations
+
+import json
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mtg_image_db.building.options import BuildSummary
+from mtg_image_db.building.plan import Plan, PlannedFace
+from mtg_image_db.database.database import Database
+from mtg_image_db.encoders import Fingerprint
+from mtg_image_db.encoders.local_features import MADE_BY as FEATURES_MADE_BY
+from mtg_image_db.errors import MissingInput, MtgDbError
+from mtg_image_db.system.files import sha256_file
+from mtg_image_db.system.progress import Progress
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_COPY_ROWS = 8192
+
+
+class Predecessor:
+    """The database that a build replaces.
+
+    Its vectors are reused wherever image and encoder are unchanged, whatever else changed.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.lines: dict[str, bytes] = {}
+        self.keys: dict[str, int] = {}
+        for row in range(len(database)):
+            line = database.line(row)
+            record = json.loads(line)
+            self.lines[record["face_id"]] = hash_of(line)
+            self.keys.setdefault(record.get("image_sha256", ""), row)
+
+    @classmethod
+    def open(cls, out: Path, progress: Progress) -> Predecessor | None:
+        """Open what is published in `out`; None, with a note if it is damaged, where nothing is."""
+        try:
+            database = Database.open(out)
+            for name, (_, digest) in database.manifest.outputs.items():
+                # A damaged vector that is copied gets a digest that says it is whole.
+                if sha256_file(database.folder / name) != digest:
+                    progress.note(f"The database in {out} is not reused: {name} was changed.")
+                    return None
+            return cls(database)
+        except MissingInput:
+            return None
+        except (MtgDbError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            progress.note(f"The database in {out} is not reused: {error}")
+            return None
+
+    def fits(self, fingerprint: Fingerprint) -> bool:
+        """Whether its vectors are of this encoder."""
+        return self.database.manifest.fingerprint.digest == fingerprint.digest
+
+    @property
+    def precision(self) -> str | None:
+        """What its vectors were made with."""
+        value = self.database.manifest.precision
+        return value if value in ("fp32", "bf16", "fp16") else None
+
+    @property
+    def has_features(self) -> bool:
+        """Whether it has local features that compare with this version's."""
+        made = self.database.manifest.raw["parameters"].get("local_features")
+        return self.database.local_features is not None and made == FEATURES_MADE_BY
+
+    def copy(
+        self, rows_of: dict[str, list[int]], source: NDArray[Any], target: NDArray[Any]
+    ) -> None:
+        """Copy the row of each known image in one of its arrays to the rows of this image."""
+        import numpy as np
+
+        pairs = [(old, new) for key, old in self.keys.items() for new in rows_of.get(key, ())]
+        table = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
+        for start in range(0, len(table), _COPY_ROWS):
+            old, new = table[start : start + _COPY_ROWS].T
+            target[new] = source[old]
+
+    def count_changes(self, plan: Plan, faces: list[PlannedFace], summary: BuildSummary) -> None:
+        """Count in `summary` what is new, changed and gone."""
+        kept = 0
+        for face in faces:
+            before = self.lines.get(face.face_id)
+            if before is None:
+                summary.new += 1
+                continue
+            kept += 1
+            if before != hash_of(plan.line(face)):
+                if face.key in self.keys:
+                    summary.refreshed += 1
+                else:
+                    summary.changed += 1
+        summary.gone = len(self.lines) - kept
+
+
+def hash_of(line: bytes) -> bytes:
+    """A short digest of a line of metadata."""
+    return blake2b(line.rstrip(b"\n"), digest_size=16).digest()

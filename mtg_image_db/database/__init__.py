@@ -1,0 +1,1 @@
+"""The database: its files, opened and published as one; search, and answers."""

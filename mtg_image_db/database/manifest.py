@@ -1,0 +1,145 @@
+"""The manifest of a database: what made it, how, and the digest of each part."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from mtg_image_db.encoders import EncoderChoice, Fingerprint
+from mtg_image_db.errors import DatabaseError
+from mtg_image_db.system.files import read_json_object
+
+MANIFEST = "build_manifest.json"
+MANIFEST_VERSION = "1.0.0"
+MOST_EF_SEARCH = 65536
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What `build_manifest.json` says of a database, as far as opening it needs.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    built
+        When, in UTC.
+    faces, entries, index_entries
+        N rows, U distinct vectors; the index may have further entries whose faces are gone.
+    outputs
+        Size in bytes and SHA-256 of each part, by file name.
+    raw
+        The whole manifest.
+    """
+
+    path: Path
+    built: datetime
+    fingerprint: Fingerprint
+    choice: EncoderChoice
+    precision: str
+    faces: int
+    entries: int
+    index_entries: int
+    hnsw_m: int
+    hnsw_ef_construction: int
+    ef_search: int
+    outputs: dict[str, tuple[int, str]]
+    raw: dict[str, Any] = field(repr=False)
+
+    @classmethod
+    def read(cls, path: Path) -> Manifest:
+        """Read a manifest; raises DatabaseError where it is damaged or of a newer version."""
+        raw = read_json_object(path)
+        if raw is None:
+            raise DatabaseError.damaged(path, "it is missing or no valid JSON")
+        version = raw.get("version")
+        if (
+            not isinstance(version, str)
+            or version.split(".")[0] != MANIFEST_VERSION.split(".", maxsplit=1)[0]
+        ):
+            raise DatabaseError(
+                "The database was made by another version of mtg-db",
+                details=f"{path}: version {version}, this one reads {MANIFEST_VERSION}",
+                suggestion="Update the package, or build the database again.",
+            )
+        try:
+            encoder, counts, parameters = raw["encoder"], raw["statistics"], raw["parameters"]
+            return cls(
+                path=path,
+                built=datetime.fromisoformat(raw["timestamp"]).astimezone(timezone.utc),
+                fingerprint=Fingerprint.from_json(encoder["fingerprint"]),
+                choice=_choice(encoder["choice"]),
+                precision=str(encoder["precision"]),
+                faces=_whole(counts["faces"]),
+                entries=_whole(counts["entries"]),
+                index_entries=_whole(counts["index_entries"]),
+                hnsw_m=_whole(parameters["hnsw_m"]),
+                hnsw_ef_construction=_whole(parameters["hnsw_ef_construction"]),
+                ef_search=_whole(parameters["hnsw_ef_search"], MOST_EF_SEARCH),
+                outputs={
+                    _name(name): (_whole(part["bytes"], 1 << 62), str(part["sha256"]))
+                    for name, part in raw["outputs"].items()
+                },
+                raw=raw,
+            )
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise DatabaseError.damaged(path, f"{type(error).__name__}: {error}") from error
+
+    def check_sizes(self) -> None:
+        """Raise a DatabaseError unless each part is there, as long as it was."""
+        for name, (size, _) in self.outputs.items():
+            part = self.path.with_name(name)
+            try:
+                found = part.stat().st_size
+            except (FileNotFoundError, NotADirectoryError):
+                raise DatabaseError.damaged(part, "it is missing") from None
+            if found != size:
+                raise DatabaseError.damaged(part, f"{found} bytes, where the manifest says {size}")
+
+    def check_encoder(self, theirs: Fingerprint) -> None:
+        """Raise a DatabaseError unless an encoder's vectors compare with the database's."""
+        if theirs.digest != self.fingerprint.digest:
+            before, now = self.fingerprint.to_json(), theirs.to_json()
+            differing = [name for name in before if before[name] != now[name]]
+            raise DatabaseError(
+                "The encoder is not the one this database was built with",
+                details=f"they differ in {', '.join(differing)} ({self.path})",
+                suggestion="Name the weights it was built with, or build the database again.",
+            )
+
+
+def _whole(value: object, most: int = (1 << 31) - 1) -> int:
+    if not isinstance(value, int) or not 0 <= value <= most:
+        raise ValueError(f"{value!r} is no number of anything")
+    return value
+
+
+def _name(value: str) -> str:
+    """A name, not a path: nothing outside the folder is ever opened."""
+    if value != Path(value).name or not value.isprintable():
+        raise ValueError(f"{value!r} is no name of a file")
+    return value
+
+
+def _choice(values: dict[str, Any]) -> EncoderChoice:
+    """The reverse of `manifest_choice`."""
+    model, pretrained, size, fit = (values[n] for n in ("model", "pretrained", "size", "fit"))
+    if not isinstance(model, str) or not isinstance(pretrained, str):
+        raise TypeError("an encoder's name is no text")
+    if fit not in (None, "pad", "squash"):
+        raise ValueError(f"{fit!r} is no way to fit")
+    if size is not None:
+        height, width = size
+        size = (_whole(height), _whole(width))
+    return EncoderChoice(model, pretrained, size, fit)
+
+
+def manifest_choice(choice: EncoderChoice) -> dict[str, Any]:
+    """How an encoder is named in a manifest: a local file by its full path, any device."""
+    values = asdict(choice)
+    if Path(choice.pretrained).is_file():
+        values["pretrained"] = str(Path(choice.pretrained).resolve())
+    values["device"] = "auto"
+    return values

@@ -1,0 +1,73 @@
+"""Which printings share an artwork: an image proves an artwork, not a printing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mtg_image_db.errors import DatabaseError
+from mtg_image_db.scryfall.faces import FaceFilter
+from mtg_image_db.system.records import Records
+
+_TEXTS = ("scryfall_id", "set", "collector_number")
+
+
+class Printings:
+    """The printings of each artwork, in a file sorted by illustration id.
+
+    Iterating yields each illustration id with its printings, as `of` gives them.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._records = Records(path)
+
+    def of(self, illustration_id: str) -> tuple[dict[str, Any], ...]:
+        """All printings known to share an artwork, oldest first."""
+        if not illustration_id:
+            return ()
+        record = self._records.find("illustration_id", illustration_id)
+        return self._listed(record) if record else ()
+
+    def __iter__(self) -> Iterator[tuple[str, tuple[dict[str, Any], ...]]]:
+        return self.possible({})
+
+    def possible(
+        self, allowed: Mapping[str, Collection[str]]
+    ) -> Iterator[tuple[str, tuple[dict[str, Any], ...]]]:
+        """Those that may have a printing with one of the values allowed of each key."""
+        for number in self._records.possible(allowed):
+            record = self._records[number]
+            yield str(record.get("illustration_id")), self._listed(record)
+
+    def _listed(self, record: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+        found = record.get("printings")
+        if not isinstance(found, list) or not all(
+            isinstance(one, dict) and all(isinstance(one.get(name), str) for name in _TEXTS)
+            for one in found
+        ):
+            raise DatabaseError.damaged(self._path, "a line lists no printings")
+        return tuple(found)
+
+
+def rows_that_show(wanted: FaceFilter, records: Records, printings: Printings) -> list[int]:
+    """The rows of wanted faces, and of those whose artwork a wanted printing shares.
+
+    A printing counts where it is no wanted face itself: then another face stands for it.
+    """
+    faces = ((row, records[row]) for row in records.possible(wanted.codes))
+    own = {row: str(face.get("face_id")) for row, face in faces if wanted.wants(face)}
+    known = set(own.values())
+    artworks = {
+        artwork
+        for artwork, some in printings.possible(wanted.codes)
+        for printing in some
+        if str(printing.get("face_id")) not in known and wanted.wants(printing)
+    }
+    others = (
+        row
+        for row in records.possible({"illustration_id": artworks})
+        if str(records[row].get("illustration_id")) in artworks
+    )
+    return sorted({*own, *others})

@@ -1,0 +1,101 @@
+"""Verifying a database: all that opening it leaves out because it takes time."""
+
+from __future__ import annotations
+
+import json
+
+from mtg_image_db.database.database import Database
+from mtg_image_db.database.parts import EMBEDDINGS, INDEX, METADATA
+from mtg_image_db.errors import DatabaseError
+from mtg_image_db.scryfall.faces import is_card_id
+from mtg_image_db.system.files import sha256_file
+from mtg_image_db.system.progress import Progress, Silent
+
+_ROWS = 1024
+_LENGTH_TOLERANCE = 1e-4
+
+
+def verify_database(database: Database, progress: Progress | None = None) -> list[str]:
+    """Check every digest, the length of every vector, every record, and that each face is found.
+
+    Returns
+    -------
+    What is wrong, a line each; empty where nothing is.
+
+    Raises
+    ------
+    DatabaseError
+        A newer database took its place meanwhile.
+    """
+    progress = Silent() if progress is None else progress
+    return [
+        *_digests(database, progress),
+        *_records(database, progress),
+        *_vectors(database, progress),
+    ]
+
+
+def _digests(database: Database, progress: Progress) -> list[str]:
+    outputs = database.manifest.outputs
+    progress.start("digests", len(outputs), "files")
+    problems = []
+    for name, (_, digest) in outputs.items():
+        try:
+            found = sha256_file(database.folder / name)
+        except FileNotFoundError as error:
+            raise DatabaseError.replaced(database.folder / name) from error
+        if found != digest:
+            problems.append(f"{name}: its SHA-256 is not the manifest's")
+        progress.advance()
+    progress.finish()
+    return problems
+
+
+def _records(database: Database, progress: Progress) -> list[str]:
+    progress.start("metadata", len(database), "faces")
+    problems: list[str] = []
+    seen: set[str] = set()
+    for row in range(len(database)):
+        progress.advance()
+        try:
+            record = json.loads(database.line(row))
+            face_id, known = str(record["face_id"]), is_card_id(record["scryfall_id"])
+        except (ValueError, KeyError, TypeError, DatabaseError):
+            problems.append(f"{METADATA}: line {row + 1} is no record")
+            continue
+        if not known or face_id in seen:
+            problems.append(f"{METADATA}: line {row + 1}: {face_id} is no id, or comes twice")
+        seen.add(face_id)
+    progress.finish()
+    return problems
+
+
+def _vectors(database: Database, progress: Progress) -> list[str]:
+    """Each vector has length 1, and searching for it finds its row."""
+    import numpy as np
+
+    progress.start("vectors", len(database), "faces")
+    problems: list[str] = []
+    for start in range(0, len(database), _ROWS):
+        vectors = np.asarray(database.embeddings[start : start + _ROWS])
+        lengths = np.linalg.norm(vectors, axis=1)
+        # Written so that NaN is wrong as well.
+        wrong = ~(np.abs(lengths - 1) <= _LENGTH_TOLERANCE)
+        for row in np.flatnonzero(wrong):
+            problems.append(f"{EMBEDDINGS}: row {start + row} is no unit vector")  # noqa: PERF401
+        good = np.flatnonzero(~wrong)
+        if len(good):
+            try:
+                hits = database.search_rows(np.ascontiguousarray(vectors[good]), 3)
+            except DatabaseError as error:
+                problems.append(error.details)
+                break
+            for row, found in zip(good, hits, strict=True):
+                if start + int(row) not in [r for _, r in found]:
+                    face = database.face(start + int(row))
+                    problems.append(
+                        f"{INDEX}: {face.name} ({face.face_id}) is not found by its own vector"
+                    )
+        progress.advance(len(vectors))
+    progress.finish()
+    return problems

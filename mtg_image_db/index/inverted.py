@@ -1,0 +1,207 @@
+"""An inverted index of all faces' local features: which faces a photo's features speak for.
+
+An IVF index with product quantisation (Jegou, Douze and Schmid, PAMI 2011), by FAISS: 16 bytes a
+feature and its number. Which row a feature belongs to stands in an array of its own, so that an
+update can renumber rows without touching the index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from mtg_image_db.encoders.local_features import unpack
+from mtg_image_db.errors import DatabaseError
+from mtg_image_db.index.hnsw import last_line
+from mtg_image_db.system.progress import Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+LEAST_FEATURES = 2_000
+"""Fewer cannot train an index, and need none."""
+_LEAST_TO_QUANTISE = 100_000
+"""Fewer features are kept at 128 bytes each: that trains at once, and is still small."""
+_MOST_LISTS = 4096
+_A_LIST = 100
+_CODE_BYTES = 16
+_TRAINING = 160_000
+_PROBES = 8
+_NEIGHBOURS = 10
+_FACES = 500
+
+
+class InvertedIndex:
+    """Features by what they resemble.
+
+    Parameters
+    ----------
+    path
+        The FAISS index; opened memory-mapped where FAISS can.
+    rows
+        int32 [features]: the row that each belongs to; -1 for rows that are gone.
+    faces
+        How many rows there are.
+    """
+
+    def __init__(self, path: Path, rows: NDArray[np.int32], faces: int) -> None:
+        import numpy as np
+
+        self._path = path
+        self._rows = rows
+        self._faces = faces
+        # Mapped: it stays readable when a newer database takes this one's place.
+        self._bytes = np.memmap(path, dtype=np.uint8, mode="r")
+        self._index: Any = None
+        self._opening = Lock()
+
+    def vote(
+        self, descriptors: NDArray[np.float32], most: int, wanted: NDArray[np.bool_] | None = None
+    ) -> list[int]:
+        """The rows that most descriptors [n, 128] of a photo speak for, the first the most.
+
+        A neighbour counts by how much nearer it is than the tenth: what resembles everything says
+        nothing.
+
+        Parameters
+        ----------
+        wanted
+            Which rows may be answered with, bool [N]; None for all.
+        """
+        import numpy as np
+
+        if not len(descriptors):
+            return []
+        with self._opening:
+            if self._index is None:
+                self._index = self._opened()
+        distances, ids = self._index.search(descriptors, _NEIGHBOURS)
+        weights = np.maximum(0, 1 - distances / np.maximum(distances[:, -1:], 1e-6))
+        rows = self._rows[np.clip(ids, 0, len(self._rows) - 1)]
+        if (ids >= len(self._rows)).any() or (rows >= self._faces).any():
+            raise DatabaseError.damaged(self._path, "it names rows that do not exist")
+        counted = (ids >= 0) & (rows >= 0)
+        if wanted is not None:
+            counted &= wanted[rows]
+        votes = np.bincount(rows[counted], weights[counted])
+        best = np.argsort(-votes, kind="stable")[:most]
+        return [int(row) for row in best if votes[row] > 0]
+
+    def _opened(self) -> Any:
+        """The index, read when it is needed first; few photos need it."""
+        import faiss
+
+        try:
+            index = self._read()
+        except (RuntimeError, MemoryError) as error:
+            raise DatabaseError.damaged(self._path, last_line(error)) from error
+        if not isinstance(index, faiss.IndexIVF) or index.ntotal != len(self._rows):
+            raise DatabaseError.damaged(self._path, "it is no index of these features")
+        index.nprobe = _PROBES
+        return index
+
+    def _read(self) -> Any:
+        import faiss
+
+        # A table of distances would take 67 MB, and save less than it costs on one photo.
+        flags = faiss.IO_FLAG_SKIP_PRECOMPUTE_TABLE
+        try:
+            return faiss.read_index(str(self._path), flags | faiss.IO_FLAG_MMAP)
+        except RuntimeError:  # its folder is gone: a newer database has been published
+            return faiss.deserialize_index(self._bytes)
+
+
+@dataclass(frozen=True)
+class Extension:
+    """An index to extend.
+
+    Parameters
+    ----------
+    path
+        Of the FAISS index.
+    rows
+        int32 [features]: the new row of each of its features, -1 where it is gone.
+    """
+
+    path: Path
+    rows: NDArray[np.int32]
+
+
+def write_inverted(
+    packed: NDArray[np.uint8],
+    wanted: NDArray[np.int32],
+    path: Path,
+    rows_path: Path,
+    extension: Extension | None,
+    progress: Progress,
+) -> bool:
+    """Index the local features of faces [N, 180, 68].
+
+    Parameters
+    ----------
+    wanted
+        The rows to index: one for each image.
+    path, rows_path
+        Where the index goes, and the row of each of its features.
+    extension
+        What to extend; only the features of rows that it does not name are added.
+
+    Returns
+    -------
+    Whether there are enough features to index.
+    """
+    import faiss
+    import numpy as np
+
+    index: Any
+    known = np.zeros(0, np.int32)
+    if extension is not None:
+        index, known = faiss.read_index(str(extension.path)), extension.rows.astype(np.int32)
+    else:
+        count = sum(len(owners) for owners, _ in _features(packed, wanted))
+        if count < LEAST_FEATURES:
+            return False
+        lists = max(1, min(_MOST_LISTS, count // _A_LIST))
+        # "np": no polysemous codes, which take half a minute to train and are not used.
+        codes = f"PQ{_CODE_BYTES}x8np" if count >= _LEAST_TO_QUANTISE else "SQ8"
+        index = faiss.index_factory(128, f"IVF{lists},{codes}")
+        # FAISS warns on standard error where a cluster has few examples: here that is meant.
+        index.cp.min_points_per_centroid = 1
+        index.train(_sample(packed, wanted, count))
+    parts = [known]
+    for owners, descriptors in _features(packed, np.setdiff1d(wanted, known)):
+        index.add(descriptors)
+        parts.append(owners)
+        progress.advance(len(np.unique(owners)))
+    faiss.write_index(index, str(path))
+    np.save(rows_path, np.concatenate(parts))
+    return True
+
+
+def _features(
+    packed: NDArray[np.uint8], rows: NDArray[np.int32]
+) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float32]]]:
+    """The rows and descriptors of all features of some faces, some faces at a time."""
+    import numpy as np
+
+    for start in range(0, len(rows), _FACES):
+        some = rows[start : start + _FACES]
+        part = packed[some]
+        there = part[:, :, 2] > 0
+        owners = np.repeat(some, there.sum(axis=1)).astype(np.int32)
+        yield owners, np.ascontiguousarray(unpack(part).descriptors[there])
+
+
+def _sample(
+    packed: NDArray[np.uint8], wanted: NDArray[np.int32], count: int
+) -> NDArray[np.float32]:
+    """Descriptors to train with, of faces drawn at random."""
+    import numpy as np
+
+    share = min(1.0, _TRAINING / count)
+    rows = np.random.default_rng(0).permutation(wanted)[: max(1, round(share * len(wanted)))]
+    return np.concatenate([descriptors for _, descriptors in _features(packed, np.sort(rows))])

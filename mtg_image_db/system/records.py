@@ -1,0 +1,147 @@
+"""Records in a JSON Lines file, reached by number without parsing the others."""
+
+from __future__ import annotations
+
+import mmap
+import re
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mtg_image_db.errors import DatabaseError
+from mtg_image_db.system.files import parse_json
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def write_records(path: Path, lines: Iterable[bytes]) -> int:
+    """Write lines (without breaks) to ``<path>``, and where each begins to ``<path>.offsets.npy``.
+
+    Returns
+    -------
+    How many.
+    """
+    import numpy as np
+
+    offsets = [0]
+    with path.open("wb") as stream:
+        for line in lines:
+            stream.write(line + b"\n")
+            offsets.append(offsets[-1] + len(line) + 1)
+    np.save(offsets_path(path), np.asarray(offsets, dtype=np.int64))
+    return len(offsets) - 1
+
+
+def offsets_path(path: Path) -> Path:
+    """The file of offsets that belongs to a file of records."""
+    return path.with_name(f"{path.name}.offsets.npy")
+
+
+def open_array(path: Path, dtype: str, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
+    """Map the array of a ``.npy`` file.
+
+    Parameters
+    ----------
+    shape
+        What it must be; None where it has one dimension, of any length.
+
+    Raises
+    ------
+    DatabaseError
+        It is no such array.
+    """
+    import numpy as np
+
+    try:
+        array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
+    except (FileNotFoundError, PermissionError):
+        raise
+    # NumPy reads headers with Python's own parser, which raises nearly everything.
+    except Exception as error:
+        raise DatabaseError.damaged(path, f"{type(error).__name__}: {error}") from error
+    fits = array.ndim == 1 if shape is None else array.shape == shape
+    if not fits or array.dtype != np.dtype(dtype):
+        raise DatabaseError.damaged(path, f"it holds {array.dtype} {array.shape}")
+    return array
+
+
+class Records:
+    """A file of records, memory-mapped.
+
+    Raises
+    ------
+    DatabaseError
+        The offsets do not fit the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offsets: NDArray[np.int64] = open_array(offsets_path(path), "int64")
+        with path.open("rb") as stream:
+            size = stream.seek(0, 2)
+            # An empty file cannot be mapped.
+            self._data: mmap.mmap | bytes = (
+                mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+            )
+        ends = self._offsets[[0, -1]].tolist() if len(self._offsets) else None
+        if ends != [0, size] or not (self._offsets[1:] > self._offsets[:-1]).all():
+            raise DatabaseError.damaged(path, "its offsets do not fit")
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    def line(self, number: int) -> bytes:
+        """The text of one record."""
+        start, end = int(self._offsets[number]), int(self._offsets[number + 1])
+        if not 0 <= start < end <= len(self._data):
+            raise DatabaseError.damaged(self._path, f"line {number + 1} has no place")
+        return bytes(self._data[start:end])
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        try:
+            record = parse_json(self.line(number))
+        except ValueError as error:
+            raise DatabaseError.damaged(
+                self._path, f"line {number + 1} is no valid JSON"
+            ) from error
+        if not isinstance(record, dict):
+            raise DatabaseError.damaged(self._path, f"line {number + 1} is no record")
+        return record
+
+    def possible(self, allowed: Mapping[str, Collection[str]]) -> list[int]:
+        """The numbers of records that may have, for each key, one of the values allowed.
+
+        None that has is left out. The text is searched, which is much faster than parsing it: a
+        quote within a JSON string is escaped, so what looks like a key is one. Values that have
+        something escaped are not read: each of them may be allowed.
+        """
+        import numpy as np
+
+        numbers: set[int] | None = None
+        for key, values in allowed.items():
+            pattern = re.compile(b'"%s"[ \\t]*:[ \\t]*"((?:[^"\\\\]|\\\\.)*)"' % key.encode())
+            wanted = {value.encode("utf-8", "backslashreplace") for value in values}
+            places = [
+                match.start()
+                for match in pattern.finditer(self._data)
+                if match[1] in wanted or b"\\" in match[1]
+            ]
+            found = set((np.searchsorted(self._offsets, places, side="right") - 1).tolist())
+            numbers = found if numbers is None else numbers & found
+        return list(range(len(self))) if numbers is None else sorted(numbers)
+
+    def find(self, key: str, value: str) -> dict[str, Any] | None:
+        """The record whose `key` is `value`, in a file sorted by that key."""
+        low, high = 0, len(self)
+        while low < high:
+            middle = (low + high) // 2
+            record = self[middle]
+            if record.get(key) == value:
+                return record
+            if str(record.get(key)) < value:
+                low = middle + 1
+            else:
+                high = middle
+        return None

@@ -83,16 +83,16 @@ database = Database.open(arguments.db)
 part("opening")
 database.encoder
 part("encoder")
-cards = database.query(arguments.images[0])
+found = database.recognise(arguments.images[0])
 part("decoding and geometry")
 for stage, name in (("encode", "encoding"), ("search", "searching")):
-    parts[name] = database.recogniser.seconds[stage]
+    parts[name] = found.seconds[stage]
     parts["decoding and geometry"] -= parts[name]
 began = time.perf_counter()
 import contextlib, io, json
 from mtg_image_db.cli.answers import FORMATS, Asked
 with contextlib.redirect_stdout(io.StringIO()):
-    FORMATS["table"](Asked(arguments.images[0], cards), 5)
+    FORMATS["table"](Asked(arguments.images[0], found.cards), 5)
 part("printing")
 print(json.dumps(parts))
 """

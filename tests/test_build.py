@@ -122,8 +122,8 @@ def test_an_answer_lists_the_printings_that_share_its_artwork(tmp_path: Path) ->
     database = Database.open(tmp_path / "out")
     database.use_encoder(encoder)
     [card] = database.query(make_picture(0), k=1)
-    assert [p["set"] for p in card.matches[0].printings] == ["old", "tst"]
-    assert {p["layout"] for p in card.matches[0].printings} == {"normal"}
+    assert [p.set for p in card.matches[0].printings] == ["old", "tst"]
+    assert {p.layout for p in card.matches[0].printings} == {"normal"}
     # The one image of the artwork stands for its printing in the other set.
     [card] = database.where(FaceFilter(sets=frozenset({"old"}))).query(make_picture(2))
     assert [match.face.name for match in card.matches] == ["Card 0"]

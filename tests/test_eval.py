@@ -140,7 +140,7 @@ def test_names_are_compared_by_their_front_without_capitals_and_accents() -> Non
 
 def _answer(verdict: Verdict, names: str, points: int = 0) -> CardAnswer:
     faces = (CardFace.from_record({"name": name}) for name in names)
-    matches = tuple(Match(rank, 0.5, face) for rank, face in enumerate(faces, start=1))
+    matches = tuple(Match(rank, 0.5, face, image=rank) for rank, face in enumerate(faces, start=1))
     return CardAnswer(matches, verdict, ((0, 0), (1, 0), (1, 1), (0, 1)), points)
 
 

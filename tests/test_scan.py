@@ -3,7 +3,6 @@ from __future__ import annotations
 import base64
 import csv
 import io
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from mtg_image_db.collection.scan import Scan, Sighting, collect
 from mtg_image_db.database.answers import Match
 from mtg_image_db.download.ledger import image_path
 from mtg_image_db.recognise.verdict import Verdict
-from mtg_image_db.scryfall.faces import CardFace, faces_of, to_line
+from mtg_image_db.scryfall.faces import CardFace, faces_of
 from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 BOTH = ["nonfoil", "foil"]
@@ -36,8 +35,8 @@ def seen_as(
     face: CardFace, *shared: CardFace, verdict: Verdict = "confident", index: int = 1
 ) -> Sighting:
     """A sighting whose best match is `face`; `shared` are all printings of its artwork."""
-    printings = tuple(json.loads(to_line(one.record())) for one in shared or (face,))
-    return Sighting("a.jpg", index, verdict, (Match(1, 0.9, face, printings),))
+    printings = tuple(one.printing for one in shared or (face,))
+    return Sighting("a.jpg", index, verdict, (Match(1, 0.9, face, printings, image=1),))
 
 
 def names(scan: Scan) -> list[tuple[str, str, int]]:
@@ -111,7 +110,9 @@ def test_other_cards_and_screens_do_not_share_an_artwork() -> None:
 
 
 def test_the_same_image_on_two_cards_tells_nothing() -> None:
-    matches = tuple(Match(rank, 0.9, face, (face.record(),)) for rank, face in ((1, LEA), (2, ICE)))
+    matches = tuple(
+        Match(rank, 0.9, face, (face.printing,), image=1) for rank, face in ((1, LEA), (2, ICE))
+    )
     scan = collect([Sighting("a.jpg", 1, "confident", matches)])
     assert [one.set for one, _ in scan.to_review[0].candidates] == ["lea", "ice"]
 
@@ -318,7 +319,7 @@ def test_a_printing_that_looks_different_does_not_stand_in_for_one_that_was_left
     borderless = a_face(3, set="qpr", border_color="borderless", finishes=["foil"])
     framed = a_face(4, set="qtg")
     # Its own image, which nobody saw or which resembles the photo less.
-    for others in ((), (Match(2, 0.7, framed, (framed.record(),)),)):
+    for others in ((), (Match(2, 0.7, framed, (framed.printing,), image=2),)):
         sighting = seen_as(borderless, borderless, framed)
         scan = collect([replace(sighting, matches=sighting.matches + others)])
         assert scan.cards == ()
@@ -335,7 +336,7 @@ QTG = Assumptions(sets=frozenset({"qtg"}))
 
 def test_the_page_stands_alone(tmp_path: Path) -> None:
     face = a_face(1, name="<b>&", card_url="https://scryfall.com/card/x")
-    sighting = Sighting("<i>.jpg", 1, "likely", (Match(1, 0.9, face),), make_picture(1))
+    sighting = Sighting("<i>.jpg", 1, "likely", (Match(1, 0.9, face, image=1),), make_picture(1))
     scan = collect([sighting, seen_as(LEA)])
     text = render_page(scan).decode()
     assert "1 of 2 cards to review" in text
@@ -348,7 +349,7 @@ def test_the_page_stands_alone(tmp_path: Path) -> None:
         assert max(crop.size) == 336
     # What it may be is shown where the image cache has it, by its URL or whatever URL it has.
     for url in (face.image_url, ""):
-        match = Match(1, 0.9, replace(face, image_url=url))
+        match = Match(1, 0.9, replace(face, image_url=url), image=1)
         known = collect([Sighting("i.jpg", 1, "likely", (match,), make_picture(1))])
         picture = tmp_path / image_path(face.face_id, face.image_url)
         picture.parent.mkdir(parents=True, exist_ok=True)

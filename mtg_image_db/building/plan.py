@@ -8,11 +8,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import IO, Any
+from typing import IO
 
 from mtg_image_db.building.options import BuildOptions, BuildSummary
 from mtg_image_db.download.ledger import Ledger, Outcome
 from mtg_image_db.scryfall.faces import CardFace, faces_of, to_line
+from mtg_image_db.scryfall.printing import label_of
 from mtg_image_db.scryfall.rows import RowCount, read_rows
 from mtg_image_db.scryfall.snapshot import Snapshot
 from mtg_image_db.system.progress import Progress
@@ -72,7 +73,8 @@ class Plan:
         """Take in that these are printings of their artworks."""
         for face in faces:
             if face.illustration_id:
-                self.printings[sys.intern(face.illustration_id)].append(to_line(_printing(face)))
+                line = to_line(face.printing.record())
+                self.printings[sys.intern(face.illustration_id)].append(line)
 
     def line(self, face: PlannedFace) -> bytes:
         """A face's line of metadata, without the break."""
@@ -86,7 +88,7 @@ class Plan:
     def label(self, face: PlannedFace) -> str:
         """How a face is called in messages."""
         record = json.loads(self.line(face))
-        return _label(record["name"], record["set"], record["collector_number"])
+        return f"{record['name']} ({label_of(record['set'], record['collector_number'])})"
 
 
 def plan_faces(
@@ -154,20 +156,5 @@ def _consider(
             reason = "image file changed"
         except OSError:
             reason = "image file missing"
-        label = _label(face.name, face.set, face.collector_number)
-        summary.invalid.append((label, reason))
+        summary.invalid.append((f"{face.name} ({face.label})", reason))
     summary.left_out[str(reason)] += 1
-
-
-def _label(name: str, code: str, number: str) -> str:
-    return f"{name} ({code.upper()} {number})"
-
-
-def _printing(face: CardFace) -> dict[str, Any]:
-    """What an answer tells of a printing that shares the artwork."""
-    record = face.record()
-    keys = (
-        "scryfall_id face_id oracle_id name printed_name set set_name collector_number layout "
-        "rarity lang released_at finishes promo_types frame border_color full_art digital card_url"
-    )
-    return {key: record[key] for key in keys.split()}

@@ -32,8 +32,9 @@ class Predecessor:
         self.database = database
         self.lines: dict[str, bytes] = {}
         self.keys: dict[str, int] = {}
+        self.parts = database.gallery.parts
         for row in range(len(database)):
-            line = database.line(row)
+            line = self.parts.records.line(row)
             record = json.loads(line)
             self.lines[record["face_id"]] = hash_of(line)
             self.keys.setdefault(record.get("image_sha256", ""), row)
@@ -69,7 +70,7 @@ class Predecessor:
     def has_features(self) -> bool:
         """Whether it has local features that compare with this version's."""
         made = self.database.manifest.raw["parameters"].get("local_features")
-        return self.database.local_features is not None and made == FEATURES_MADE_BY
+        return self.parts.local_features is not None and made == FEATURES_MADE_BY
 
     def copy(
         self, rows_of: dict[str, list[int]], source: NDArray[Any], target: NDArray[Any]

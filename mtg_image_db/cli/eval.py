@@ -38,20 +38,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate."""
-    from dataclasses import replace
-
     from mtg_image_db.database.database import Database
-    from mtg_image_db.encoders import load_encoder
     from mtg_image_db.evaluation.fit import fit
     from mtg_image_db.evaluation.labels import plain_name, read_labels
     from mtg_image_db.evaluation.report import PAGE, write_report
     from mtg_image_db.evaluation.scores import evaluate, to_json
 
-    database = Database.open(arguments.db)
+    database = Database.open(arguments.db, device=arguments.device)
     known = {plain_name(face.name) for face in database.faces()}
     photos = read_labels(arguments.labels, arguments.truth, known)
-    encoder = replace(database.manifest.choice, device=arguments.device)
-    database.use_encoder(load_encoder(encoder, database.manifest.fingerprint))
+    _ = database.encoder  # whether it can be loaded shows before any photo is looked at
     outcomes = evaluate(database, photos, Bars())
     broken = sum(bool(outcome.error) for outcome in outcomes)
     if broken == len(outcomes):

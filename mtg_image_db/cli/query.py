@@ -13,10 +13,10 @@ from mtg_image_db.cli.arguments import Choice, codes, file, folder, integer, num
 from mtg_image_db.cli.console import answer, counted, say
 from mtg_image_db.cli.options import add_db, add_device, add_filters, add_strict
 from mtg_image_db.errors import ImageError, InvalidArguments, MissingInput
-from mtg_image_db.system.cores import in_order, usable_cores
 from mtg_image_db.system.files import atomic_write
 
 if TYPE_CHECKING:
+    from mtg_image_db.database.answers import Recognition
     from mtg_image_db.database.database import Database
     from mtg_image_db.pages.sheet import SheetEntry
 
@@ -149,22 +149,29 @@ def check(arguments: argparse.Namespace) -> list[str]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Query."""
+    from mtg_image_db.database.asking import recognise_named
+
     names, several = _names(arguments)
     database = _open(arguments)
     show = FORMATS[arguments.format]
     if arguments.format == "csv":
         print_csv_header()
     if arguments.text is not None:
-        found = database.search_text(arguments.text, arguments.k, min_score=arguments.min_score)
-        show(Asked(arguments.text, matches=found), arguments.k)
+        matches = database.search_text(arguments.text, arguments.k, min_score=arguments.min_score)
+        show(Asked(arguments.text, matches=matches), arguments.k)
         return 0
     sheet: list[SheetEntry] = []
     asked = broken = 0
-    # Pictures that come one by one are answered before the next is looked for.
-    ahead = 2 * usable_cores() if isinstance(names, list) else 0
-    for _, (about, entries) in in_order(lambda name: _ask(database, name, arguments), names, ahead):
-        broken += bool(about.error)
-        sheet += entries
+    options = {"find": not arguments.no_find, "min_score": arguments.min_score}
+    for name, found in recognise_named(
+        database, names, arguments.k, allow_private=arguments.allow_private, **options
+    ):
+        if isinstance(found, ImageError):
+            about = Asked(name, error=found.message)
+            broken += 1
+        else:
+            about = Asked(name, found.cards, narrowed=database.gallery.narrowed)
+            sheet += _drawn(name, found, arguments)
         if arguments.format == "table" and several and not about.error:
             answer(("\n" if asked else "") + f"{about.title}:")
         show(about, arguments.k)
@@ -220,24 +227,17 @@ def _open_list(name: str) -> IO[bytes]:
 
 
 def _open(arguments: argparse.Namespace) -> Database:
-    from dataclasses import replace
-
     from mtg_image_db.database.database import Database
-    from mtg_image_db.encoders import load_encoder
     from mtg_image_db.scryfall.faces import FaceFilter
 
-    database = Database.open(arguments.db, ef_search=arguments.ef_search)
-    encoder = replace(database.manifest.choice, device=arguments.device)
-    if arguments.pretrained:
-        encoder = replace(encoder, pretrained=arguments.pretrained)
-    if arguments.text is not None:
-        from mtg_image_db.encoders.text import TextEncoder
-
-        database.use_text_encoder(TextEncoder.load(encoder))
-    else:
-        # A file that is named has to be looked at: it may be another encoder's.
-        known = None if arguments.pretrained else database.manifest.fingerprint
-        database.use_encoder(load_encoder(encoder, known))
+    database = Database.open(
+        arguments.db,
+        ef_search=arguments.ef_search,
+        device=arguments.device,
+        weights=arguments.pretrained,
+    )
+    # Whether it can be loaded shows before anything is looked at.
+    _ = database.encoder if arguments.text is None else database.text_encoder
     wanted = FaceFilter(
         sets=arguments.set,
         langs=arguments.lang,
@@ -248,30 +248,15 @@ def _open(arguments: argparse.Namespace) -> Database:
     return database if wanted == FaceFilter(include_digital=True) else database.where(wanted)
 
 
-def _ask(
-    database: Database, name: str, arguments: argparse.Namespace
-) -> tuple[Asked, list[SheetEntry]]:
-    """Ask about one picture, and draw what is to be drawn."""
-    from mtg_image_db.pictures.inputs import source_of
-    from mtg_image_db.pictures.opening import open_picture
-
-    entries: list[SheetEntry] = []
-    try:
-        source = source_of(name, allow_private=arguments.allow_private)
-        cards = database.query(
-            source, arguments.k, find=not arguments.no_find, min_score=arguments.min_score
-        )
-        drawn = arguments.find_report or arguments.contact_sheet
-        picture = open_picture(source) if drawn else None
-    except ImageError as error:
-        return Asked(name, error=error.message), entries
-    if arguments.find_report and picture:
+def _drawn(name: str, found: Recognition, arguments: argparse.Namespace) -> list[SheetEntry]:
+    """Draw what is to be drawn of a picture; give what it has for the contact sheet."""
+    if arguments.find_report:
         from mtg_image_db.pages.overlay import find_report
 
         with atomic_write(arguments.find_report) as stream:
-            find_report(picture, cards).save(stream, "PNG")
-    if arguments.contact_sheet and picture:
-        from mtg_image_db.pages.sheet import sheet_entries
+            find_report(found).save(stream, "PNG")
+    if not arguments.contact_sheet:
+        return []
+    from mtg_image_db.pages.sheet import sheet_entries
 
-        entries = sheet_entries(name, picture, cards, arguments.cache)
-    return Asked(name, cards, narrowed=database.narrowed), entries
+    return sheet_entries(name, found, arguments.cache)

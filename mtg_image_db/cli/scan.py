@@ -51,13 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Scan."""
-    from dataclasses import replace
-
     from mtg_image_db.collection.corrections import read_corrections
     from mtg_image_db.collection.review import refuse_to_lose_answers, write_review
     from mtg_image_db.collection.scan import collect
     from mtg_image_db.database.database import Database
-    from mtg_image_db.encoders import load_encoder
     from mtg_image_db.pictures.inputs import expand
 
     # Each once: a card that is listed twice would count twice.
@@ -66,12 +63,11 @@ def run(arguments: argparse.Namespace) -> int:
     refuse_to_lose_answers(review, arguments.corrections)
     named = expand(arguments.images, recursive=arguments.recursive)
     photos = list({Path(name): name for name in named}.values())
-    database = Database.open(arguments.db)
+    database = Database.open(arguments.db, device=arguments.device)
     given = (arguments.finish, arguments.condition, arguments.lang or "", arguments.set)
     assumed, answers = Assumptions(*given), arguments.corrections
     said = read_corrections(answers, database, set(photos), assumed) if answers else {}
-    encoder = replace(database.manifest.choice, device=arguments.device)
-    database.use_encoder(load_encoder(encoder, database.manifest.fingerprint))
+    _ = database.encoder  # whether it can be loaded shows before any photo is looked at
     broken: list[str] = []
     scan = collect(_sightings(database, photos, broken), assumed, said)
     if len(broken) == len(photos):
@@ -84,46 +80,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _sightings(database: Database, photos: Sequence[str], broken: list[str]) -> Iterator[Sighting]:
     """Every card in the photos, one photo after the other; those that cannot be read are told."""
-    from mtg_image_db.system.cores import in_order, usable_cores
+    from mtg_image_db.collection.scan import sightings_of
+    from mtg_image_db.database.asking import recognise_named
 
     bars = Bars()
     bars.start("scanning", len(photos), "photos")
-    ahead = 2 * usable_cores()
-    for photo, seen in in_order(lambda photo: _seen_in(database, photo), photos, ahead):
-        if isinstance(seen, ImageError):
-            bars.note(f"{one_line(photo)}: {seen.message}")
+    for photo, found in recognise_named(database, photos):
+        if isinstance(found, ImageError):
+            bars.note(f"{one_line(photo)}: {found.message}")
             broken.append(photo)
         else:
-            yield from seen
+            yield from sightings_of(photo, found)
             bars.advance()
     bars.finish()
-
-
-def _seen_in(database: Database, photo: str) -> list[Sighting] | ImageError:
-    """Every card in a photo, or why it cannot be read."""
-    import numpy as np
-    from PIL import Image
-
-    from mtg_image_db.collection.scan import Sighting
-    from mtg_image_db.pictures.inputs import source_of
-    from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH, open_photo
-    from mtg_image_db.recognise.quads import rectify
-    from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS
-
-    try:
-        picture, _ = open_photo(source_of(photo), at_least=ENOUGH_PIXELS)
-    except ImageError as error:
-        return error
-    pixels = np.asarray(picture)
-    sightings = []
-    for index, card in enumerate(database.query(picture), start=1):
-        quad = np.array(card.quad, dtype=np.float32)
-        crop = Image.fromarray(rectify(pixels, quad, CARD_WIDTH, CARD_HEIGHT))
-        place = tuple(float(share) for share in quad.mean(axis=0) / picture.size)
-        sightings.append(
-            Sighting(photo, index, card.verdict, card.matches, crop, (place[0], place[1]))
-        )
-    return sightings
 
 
 def _write(data: bytes, out: Path | None) -> None:

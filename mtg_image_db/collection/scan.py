@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from math import dist
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mtg_image_db.collection.cards import Assumptions, CollectionCard, add_up
 from mtg_image_db.collection.corrections import Correction
-from mtg_image_db.database.answers import Match
+from mtg_image_db.database.answers import Match, Recognition
 from mtg_image_db.errors import InvalidArguments
 from mtg_image_db.pages.page import small_jpeg
 from mtg_image_db.recognise.verdict import Verdict
@@ -46,6 +46,16 @@ class Sighting:
     def id(self) -> str:
         """What corrections call it."""
         return f"{self.photo}#{self.index}"
+
+
+def sightings_of(photo: str, recognition: Recognition) -> Iterator[Sighting]:
+    """Every card that was recognised in a photo."""
+    picture, scale = recognition.photo.picture, recognition.photo.scale
+    for index, card in enumerate(recognition.cards, start=1):
+        x, y = (sum(along) / len(card.quad) / scale for along in zip(*card.quad, strict=True))
+        place = x / picture.width, y / picture.height
+        crop = recognition.crop(card)
+        yield Sighting(photo, index, card.verdict, card.matches, crop, place)
 
 
 @dataclass(frozen=True)
@@ -172,7 +182,7 @@ def _settle(
         reason = "it is not certain which card this is" if likely else "no card resembles it enough"
         return None, reason, tuple(found.values())
     # Images that are the same tell nothing apart.
-    tied = [match for match in matches if match.score == matches[0].score]
+    tied = [match for match in matches if match.image == matches[0].image]
     known = _printings(tied, given)
     spoken = [one for one in known if not given.lang or one.lang in (given.lang, "en", "")]
     finished = [one for one in spoken if not one.finishes or given.finish in one.finishes]
@@ -181,7 +191,7 @@ def _settle(
     best = matches[0].face
     if len(left) == 1 and left[0].set not in given.sets and not _could_be(left[0], matches):
         # What was assumed of all cards has left out the one printing that it looks like.
-        reason = f"it looks like {best.set.upper()} {best.collector_number}, which does not exist "
+        reason = f"it looks like {best.label}, which does not exist "
         return None, reason + what, _ranked(known, matches)
     candidates = _ranked(left or known, matches)
     if len(left) == 1:
@@ -194,7 +204,7 @@ def _settle(
 def _could_be(printing: CardFace, matches: Sequence[Match]) -> bool:
     """Whether the best match may show a printing as well: it is that, or has the same frame."""
     best = matches[0].face
-    return _code(printing) in {_code(m.face) for m in matches if m.score == matches[0].score} or (
+    return _code(printing) in {_code(m.face) for m in matches if m.image == matches[0].image} or (
         (printing.frame, printing.border_color, printing.full_art)
         == (best.frame, best.border_color, best.full_art)
     )
@@ -220,7 +230,8 @@ def _printings(matches: Sequence[Match], given: Assumptions) -> list[CardFace]:
     pool: dict[tuple[str, str], CardFace] = {}
     for match in matches:
         own = match.face
-        for printing in map(CardFace.from_record, match.printings):
+        for one in match.printings:
+            printing = CardFace.from_record(one.record())
             # Art cards and tokens may show the same artwork, but they are other cards.
             if printing.oracle_id == own.oracle_id:
                 pool.setdefault(_code(printing), printing)

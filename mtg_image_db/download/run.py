@@ -176,7 +176,7 @@ class _Run:
                 if reason:
                     summary.skipped[reason] += 1
                 else:
-                    text = f"{face.name} ({face.set.upper()} {face.collector_number})"
+                    text = f"{face.name} ({face.label})"
                     # A lone surrogate in a name cannot be stored as text.
                     label = text.encode("utf-8", "replace").decode()
                     yield face.face_id, face.image_url, label

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import mean, median
@@ -11,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from mtg_image_db.errors import ImageError
 from mtg_image_db.evaluation.labels import LabelledPhoto, plain_name
-from mtg_image_db.pictures.opening import open_photo
-from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS
 from mtg_image_db.system.progress import Progress
 
 if TYPE_CHECKING:
@@ -53,7 +50,7 @@ class Outcome:
     Parameters
     ----------
     answers
-        What the database said; quads in pixels of the photo as `open_photo` decodes it.
+        What the database said.
     right
         For each answer, whether its first match has the name of a card in the photo.
     places
@@ -98,22 +95,16 @@ def evaluate(
     database: Database, photos: Sequence[LabelledPhoto], progress: Progress
 ) -> list[Outcome]:
     """Ask about each photo; one that cannot be read is told, and becomes an `Outcome.error`."""
-    clock = database.recogniser.seconds
     progress.start("asking", len(photos), "photos")
     outcomes = []
     for photo in photos:
-        began, before = time.perf_counter(), dict(clock)
         try:
-            picture, _ = open_photo(photo.path, at_least=ENOUGH_PIXELS)
-            decoded = time.perf_counter()
-            answers = database.query(picture, _BEST)
+            found = database.recognise(photo.path, _BEST)
         except ImageError as error:
             progress.note(f"{photo.file}: {error.message}")
             outcomes.append(Outcome(photo, error=error.message))
             continue
-        seconds = {"all": time.perf_counter() - began, "decode": decoded - began}
-        seconds |= {stage: clock[stage] - before.get(stage, 0.0) for stage in clock}
-        outcomes.append(judge(photo, answers, seconds))
+        outcomes.append(judge(photo, found.cards, found.seconds))
         progress.advance()
     progress.finish()
     return outcomes

@@ -25,8 +25,9 @@ from mtg_image_db.recognise.arrangement import (
     is_within,
     strangers,
 )
-from mtg_image_db.recognise.examiner import OFTEN, Card, Cut, Examiner, Finding, Gallery, Hit
+from mtg_image_db.recognise.examiner import OFTEN, Card, Cut, Examiner, Finding
 from mtg_image_db.recognise.finder import Guess, guess_cards
+from mtg_image_db.recognise.gallery import Gallery, Hit
 from mtg_image_db.recognise.quads import area_of, frame_of, moved, overlap, rectify
 from mtg_image_db.recognise.scene import Scene
 from mtg_image_db.recognise.verdict import Verdict
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
 
 LONG_SIDE = 1600
 """Photos are looked at no larger than this, in pixels."""
-ENOUGH_PIXELS = (1200, 1200)
-"""Width and height, at the least, to decode a photo at."""
 _LEAST_SIDE = 16
 """A photo that is narrower, as it is looked at, holds no card to find."""
 _FILLS = 0.6
@@ -163,7 +162,7 @@ class Recogniser:
         unknown = all(other.verdict == "none" for other in found)
         if unknown and whole.score >= _SAME_PICTURE:
             # A plain picture has few features to prove what it is, and yet it is the same.
-            return replace(finding, quad=whole.quad, row=whole.hits[0][1], verdict="likely")
+            return replace(finding, quad=whole.quad, row=whole.hits[0].row, verdict="likely")
         return None
 
     def _search(self, photo: Pixels, cut: Cut) -> list[Finding]:
@@ -192,8 +191,8 @@ class Recogniser:
                 continue
             [card] = self._examiner.cards([quad], [cut(quad)])
             score = self._gallery.score(card.vector, row)
-            others = [hit for hit in card.hits if hit[1] != row]
-            card = replace(card, hits=((score, row), *others))
+            others = [hit for hit in card.hits if hit.row != row]
+            card = replace(card, hits=(Hit(score, row, row), *others))
             finding = self._examiner.check(card)
             if finding.verdict != "none":
                 found.append(finding)
@@ -276,8 +275,10 @@ class Recogniser:
             if finding.verdict != "none":
                 # Geometry names the artwork; which of its printings, the score tells better.
                 artwork = self._gallery.artwork(finding.row)
-                first = [hit for hit in hits if self._gallery.artwork(hit[1]) == artwork]
-                first = first or [(self._gallery.score(vector, finding.row), finding.row)]
+                first = [hit for hit in hits if self._gallery.artwork(hit.row) == artwork]
+                if not first:
+                    score = self._gallery.score(vector, finding.row)
+                    first = [Hit(score, finding.row, finding.row)]
                 hits = first + [hit for hit in hits if hit not in first]
             answers.append(
                 SeenCard(finding.quad, tuple(hits), finding.verdict, finding.evidence.points)

@@ -93,7 +93,7 @@ def main() -> int:
         print(f"{thresholds}\n  on the other half: {tried(other, thresholds)}")
     final = Thresholds(*np.max([list(asdict(one).values()) for one in chosen], axis=0).tolist())
     print(f"written: {final}\n  on all photos: {tried(halves[0] + halves[1], final)}")
-    model = onnx.load(str(arguments.onnx))
+    model = onnx.load(str(arguments.onnx), load_external_data=False)
     kept = {prop.key: prop.value for prop in model.metadata_props}
     onnx.helper.set_model_props(model, {**kept, THRESHOLDS: json.dumps(asdict(final))})
     onnx.save(model, str(arguments.onnx))

@@ -20,8 +20,9 @@ from mtg_image_db.encoders import (
     probe,
 )
 from mtg_image_db.encoders.onnx import FINGERPRINT, OnnxEncoder
+from mtg_image_db.encoders.preprocessing import Fit, open_for, prepare
 from mtg_image_db.errors import EncoderError
-from mtg_image_db.pictures.opening import Fit, open_for, open_picture, prepare
+from mtg_image_db.pictures.opening import open_picture
 
 SHIPPED = WEIGHTS / f"{DEFAULT_MODEL}.safetensors"
 

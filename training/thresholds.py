@@ -21,9 +21,10 @@ import onnx
 
 from mtg_image_db import Database
 from mtg_image_db.encoders.onnx import THRESHOLDS
+from mtg_image_db.encoders.thresholds import Thresholds
 from mtg_image_db.evaluation.labels import plain_name, read_labels
 from mtg_image_db.evaluation.scores import Share, evaluate
-from mtg_image_db.recognise.verdict import Thresholds, by_score
+from mtg_image_db.recognise.verdict import by_score
 from mtg_image_db.system.progress import Silent
 
 MARGINS = (0.0, 0.02, 0.04, 0.06, 0.08, 0.10, 0.15)

@@ -13,9 +13,10 @@ from mtg_image_db.database.printings import rows_that_show
 from mtg_image_db.database.publication import open_current
 from mtg_image_db.encoders import Encoder, load_encoder
 from mtg_image_db.encoders.local_features import FaceFeatures, unpack
+from mtg_image_db.encoders.preprocessing import open_for
 from mtg_image_db.errors import DatabaseError, ImageError, StorageError
 from mtg_image_db.index.exact import ExactIndex, first_rows
-from mtg_image_db.pictures.opening import is_card_shaped, open_for, open_photo, upright_rgb
+from mtg_image_db.pictures.opening import is_card_shaped, open_photo, upright_rgb
 from mtg_image_db.recognise.examiner import Hit
 from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS, Recogniser
 from mtg_image_db.scryfall.faces import CardFace, FaceFilter

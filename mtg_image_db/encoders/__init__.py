@@ -9,14 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from mtg_image_db.encoders.preprocessing import Fit, Preprocessing
 from mtg_image_db.errors import EncoderError
-from mtg_image_db.pictures.opening import Fit, Preprocessing
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from mtg_image_db.recognise.verdict import Thresholds
+    from mtg_image_db.encoders.thresholds import Thresholds
 
 DEFAULT_MODEL = "mtg-resnet10t-104x144"
 DEFAULT_SIZE = (144, 104)
@@ -132,7 +132,7 @@ class Encoder(Protocol):
         """Compute in ``fp32``, ``bf16`` or ``fp16`` from now on."""
 
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Encode pictures that `images.prepare` has brought into shape.
+        """Encode pictures that `preprocessing.prepare` has brought into shape.
 
         Parameters
         ----------

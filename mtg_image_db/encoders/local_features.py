@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from mtg_image_db.recognise.quads import Pixels
+    from mtg_image_db.pictures.opening import Pixels
 
 ART_POINTS, OTHER_POINTS = 130, 50
 """How many points of a scan are kept. What is in the art tells cards apart; frames and text repeat

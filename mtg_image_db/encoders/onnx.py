@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtg_image_db.encoders import Fingerprint, normalised
+from mtg_image_db.encoders.preprocessing import Fit
+from mtg_image_db.encoders.thresholds import Thresholds
 from mtg_image_db.errors import EncoderError
-from mtg_image_db.pictures.opening import Fit
-from mtg_image_db.recognise.verdict import Thresholds
 from mtg_image_db.system.cores import usable_cores
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from mtg_image_db.encoders import (
     Fingerprint,
     normalised,
 )
+from mtg_image_db.encoders.preprocessing import Preprocessing
 from mtg_image_db.errors import EncoderError
-from mtg_image_db.pictures.opening import Preprocessing
 
 if TYPE_CHECKING:
     import numpy as np

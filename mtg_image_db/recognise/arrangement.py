@@ -11,7 +11,8 @@ from mtg_image_db.recognise.examiner import OFTEN, Card, Finding
 from mtg_image_db.recognise.quads import area_of, covered, overlap
 
 if TYPE_CHECKING:
-    from mtg_image_db.recognise.quads import Pixels, Quad
+    from mtg_image_db.pictures.opening import Pixels
+    from mtg_image_db.recognise.quads import Quad
 
 DOUBTFUL = 6
 """Points of evidence from which a card that was not named may be one that is known."""

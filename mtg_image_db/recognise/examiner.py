@@ -11,7 +11,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 from mtg_image_db.encoders.local_features import FaceFeatures, Features, describe
-from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH, prepare
+from mtg_image_db.encoders.preprocessing import prepare
+from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
 from mtg_image_db.recognise.evidence import Evidence, weigh
 from mtg_image_db.recognise.finder import Guess
 from mtg_image_db.recognise.quads import moved, readings, turned

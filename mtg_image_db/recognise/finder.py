@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from mtg_image_db.recognise.quads import Pixels, Quad
+    from mtg_image_db.pictures.opening import Pixels
+    from mtg_image_db.recognise.quads import Quad
 
 _LONG_SIDE = 800
 _SAME = 0.8

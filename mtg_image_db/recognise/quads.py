@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from mtg_image_db.pictures.opening import Pixels
+
     Quad = NDArray[np.float32]
-    Pixels = NDArray[np.uint8]
 
 _LEAST_SHARE = 0.004
 _MOST_SHARE = 0.995

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from mtg_image_db.encoders import Encoder
-    from mtg_image_db.recognise.quads import Pixels, Quad
+    from mtg_image_db.pictures.opening import Pixels
+    from mtg_image_db.recognise.quads import Quad
 
 LONG_SIDE = 1600
 """Photos are looked at no larger than this, in pixels."""

@@ -55,7 +55,7 @@ _SAME_PICTURE = 0.995
 
 
 @dataclass(frozen=True)
-class SeenCard:
+class RecognisedCard:
     """A card that was seen in a photo.
 
     Parameters
@@ -101,7 +101,7 @@ class Recogniser:
         *,
         find: bool = True,
         as_built: Image.Image | None = None,
-    ) -> list[SeenCard]:
+    ) -> list[RecognisedCard]:
         """Name the cards in an upright RGB picture; at least one, if only to say ``none``.
 
         Parameters
@@ -256,7 +256,7 @@ class Recogniser:
         again = self._examiner.check(replace(card, votes=finding.card.votes))
         return finding if again.verdict == "none" else again
 
-    def _answers(self, findings: Sequence[Finding], cut: Cut, k: int) -> list[SeenCard]:
+    def _answers(self, findings: Sequence[Finding], cut: Cut, k: int) -> list[RecognisedCard]:
         """Search again for cards whose corners are known better now, and put the named face first.
 
         Parameters
@@ -281,7 +281,7 @@ class Recogniser:
                 first = first or [(self._gallery.score(vector, finding.row), finding.row)]
                 hits = first + [hit for hit in hits if hit not in first]
             answers.append(
-                SeenCard(finding.quad, tuple(hits), finding.verdict, finding.evidence.points)
+                RecognisedCard(finding.quad, tuple(hits), finding.verdict, finding.evidence.points)
             )
         return answers
 

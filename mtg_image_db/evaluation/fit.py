@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mtg_image_db.evaluation.scores import Outcome, Share
+from mtg_image_db.evaluation.scores import PhotoResult, Share
 from mtg_image_db.recognise.verdict import LIKELY_POINTS
 
 _CHANCE = 0.05
@@ -57,7 +57,7 @@ class Fit:
     levels: tuple[Level, ...]
 
 
-def fit(outcomes: Sequence[Outcome]) -> Fit:
+def fit(outcomes: Sequence[PhotoResult]) -> Fit:
     """Fit thresholds for `CardAnswer.points`; a hash of the file name says which half it is in."""
     halves: tuple[list[tuple[int, bool]], list[tuple[int, bool]]] = ([], [])
     refused = 0

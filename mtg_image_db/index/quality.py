@@ -22,7 +22,7 @@ _ONE_BY_ONE = 100
 
 
 @dataclass(frozen=True)
-class Level:
+class SearchLevel:
     """What one efSearch gives: recall of the best and the ten best, and milliseconds a query.
 
     Parameters
@@ -57,10 +57,10 @@ class Quality:
     from_images: int
     ef_search: int
     index_bytes: int
-    levels: tuple[Level, ...]
+    levels: tuple[SearchLevel, ...]
 
     @property
-    def chosen(self) -> Level:
+    def chosen(self) -> SearchLevel:
         """What the stored efSearch gives."""
         return next(level for level in self.levels if level.ef_search == self.ef_search)
 
@@ -108,7 +108,7 @@ def measure(
         How many of the queries come from images.
     """
     best_scores, best = ExactIndex(vectors, rows).search(queries, 10)
-    levels: list[Level] = []
+    levels: list[SearchLevel] = []
     for ef_search in EF_SEARCHES:
         levels.append(_level(index, queries, best, best_scores[:, 0], ef_search))
         if levels[-1].recall_at_1 >= ENOUGH:
@@ -123,7 +123,7 @@ def _level(
     best: NDArray[np.int64],
     best_scores: NDArray[np.float32],
     ef_search: int,
-) -> Level:
+) -> SearchLevel:
     import numpy as np
 
     k = best.shape[1]
@@ -145,6 +145,6 @@ def _level(
     at_1 = found(answers)
     rows = np.concatenate([ids for _, ids in answers])
     at_10 = [len(np.intersect1d(f, b)) / k for f, b in zip(rows, best[: len(rows)], strict=True)]
-    return Level(
+    return SearchLevel(
         ef_search, len(rows), float(at_1.mean()), float(np.mean(at_10)), round(milliseconds, 3)
     )

@@ -15,7 +15,7 @@ _CHANCE = 0.05
 
 
 @dataclass(frozen=True)
-class Level:
+class FittedThreshold:
     """A threshold that one half of the photos chooses, and what it gives on the other half.
 
     Parameters
@@ -54,7 +54,7 @@ class Fit:
     right: Counter[int]
     wrong: Counter[int]
     refused: int
-    levels: tuple[Level, ...]
+    levels: tuple[FittedThreshold, ...]
 
 
 def fit(outcomes: Sequence[PhotoResult]) -> Fit:
@@ -75,7 +75,7 @@ def fit(outcomes: Sequence[PhotoResult]) -> Fit:
             least = max(wrong, default=0) + 1 + margin
             over = [right for points, right in tried_on if points >= least]
             kept = Share(sum(over), sum(right for _, right in tried_on))
-            levels.append(Level(least, margin, Share(over.count(False), len(over)), kept))
+            levels.append(FittedThreshold(least, margin, Share(over.count(False), len(over)), kept))
     every = halves[0] + halves[1]
     right_ones = Counter(points for points, right in every if right)
     return Fit(right_ones, Counter(p for p, right in every if not right), refused, tuple(levels))

@@ -17,8 +17,6 @@ from mtg_image_db.encoders.preprocessing import open_for
 from mtg_image_db.errors import DatabaseError, ImageError, StorageError
 from mtg_image_db.index.exact import ExactIndex, first_rows
 from mtg_image_db.pictures.opening import is_card_shaped, open_photo, upright_rgb
-from mtg_image_db.recognise.examiner import Hit
-from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS, Recogniser
 from mtg_image_db.scryfall.faces import CardFace, FaceFilter
 
 if TYPE_CHECKING:
@@ -27,6 +25,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from mtg_image_db.encoders.text import TextEncoder
+    from mtg_image_db.recognise.examiner import Hit
+    from mtg_image_db.recognise.recogniser import Recogniser
 
 _HIGHEST_SCORE = 1.001
 
@@ -131,6 +131,9 @@ class Database:
     @property
     def recogniser(self) -> Recogniser:
         """What names the cards in photos by this database."""
+        # Only recognition needs OpenCV: `info`, `verify` and `export` do without.
+        from mtg_image_db.recognise.recogniser import Recogniser
+
         if self._recogniser is None:
             self._recogniser = Recogniser(self.encoder, self)
         return self._recogniser
@@ -169,6 +172,8 @@ class Database:
         EncoderError, DatabaseError
             The encoder cannot be loaded, or does not fit.
         """
+        from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS
+
         if isinstance(image, str):
             image = Path(image)
         if isinstance(image, Path | bytes):

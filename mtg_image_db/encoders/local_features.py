@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from mtg_image_db.pictures.opening import Pixels
 
 ART_POINTS, OTHER_POINTS = 130, 50
@@ -55,8 +55,6 @@ class Features:
 
     def turned(self) -> Features:
         """The features of the same card upside down: SIFT's descriptors turn with the picture."""
-        import numpy as np
-
         points = self.points.copy()
         points[:, :2] = np.array([CARD_WIDTH, CARD_HEIGHT], np.float32) - points[:, :2]
         points[:, 3] = (points[:, 3] + 180) % 360
@@ -72,7 +70,6 @@ def in_art(points: NDArray[np.float32]) -> NDArray[np.bool_]:
 def describe(card: Pixels) -> Features:
     """Find the local features of an upright card [336, 240, 3], the strongest first."""
     import cv2
-    import numpy as np
 
     grey = cv2.cvtColor(card, cv2.COLOR_RGB2GRAY)
     sift = cv2.SIFT.create(nfeatures=_QUERY_POINTS, contrastThreshold=_CONTRAST)
@@ -88,8 +85,6 @@ def describe(card: Pixels) -> Features:
 
 def pack(features: Features) -> NDArray[np.uint8]:
     """The features to be stored of a scan, uint8 [180, 68]; rows of zeros where it has fewer."""
-    import numpy as np
-
     art = in_art(features.points)
     chosen = np.concatenate([np.flatnonzero(art)[:ART_POINTS], np.flatnonzero(~art)[:OTHER_POINTS]])
     points = features.points[chosen]
@@ -123,8 +118,6 @@ class FaceFeatures:
 
 def unpack(packed: NDArray[np.uint8]) -> FaceFeatures:
     """The reverse of `pack`, to the precision that is stored, of faces [F, 180, 68]."""
-    import numpy as np
-
     points = np.empty((*packed.shape[:2], 4), dtype=np.float32)
     points[..., 0] = (packed[..., 0] + 0.5) * (CARD_WIDTH / 256)
     points[..., 1] = (packed[..., 1] + 0.5) * (CARD_HEIGHT / 256)
@@ -140,7 +133,5 @@ def unpack(packed: NDArray[np.uint8]) -> FaceFeatures:
 
 def rooted(raw: NDArray[Any]) -> NDArray[np.float32]:
     """SIFT's descriptors [n, 128] as RootSIFT, of length 1."""
-    import numpy as np
-
     sums = np.maximum(raw.sum(axis=1, keepdims=True), 1e-6)
     return np.asarray(np.sqrt(raw / sums), dtype=np.float32)

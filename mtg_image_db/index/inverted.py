@@ -11,16 +11,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
 
 from mtg_image_db.encoders.local_features import unpack
 from mtg_image_db.errors import DatabaseError
 from mtg_image_db.index.hnsw import last_line
 from mtg_image_db.system.progress import Progress
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 LEAST_FEATURES = 2_000
 """Fewer cannot train an index, and need none."""
@@ -49,8 +49,6 @@ class InvertedIndex:
     """
 
     def __init__(self, path: Path, rows: NDArray[np.int32], faces: int) -> None:
-        import numpy as np
-
         self._path = path
         self._rows = rows
         self._faces = faces
@@ -72,8 +70,6 @@ class InvertedIndex:
         wanted
             Which rows may be answered with, bool [N]; None for all.
         """
-        import numpy as np
-
         if not len(descriptors):
             return []
         with self._opening:
@@ -93,8 +89,6 @@ class InvertedIndex:
 
     def _opened(self) -> Any:
         """The index, read when it is needed first; few photos need it."""
-        import faiss
-
         try:
             index = self._read()
         except (RuntimeError, MemoryError) as error:
@@ -105,8 +99,6 @@ class InvertedIndex:
         return index
 
     def _read(self) -> Any:
-        import faiss
-
         # A table of distances would take 67 MB, and save less than it costs on one photo.
         flags = faiss.IO_FLAG_SKIP_PRECOMPUTE_TABLE
         try:
@@ -154,9 +146,6 @@ def write_inverted(
     -------
     Whether there are enough features to index.
     """
-    import faiss
-    import numpy as np
-
     index: Any
     known = np.zeros(0, np.int32)
     if extension is not None:
@@ -186,8 +175,6 @@ def _features(
     packed: NDArray[np.uint8], rows: NDArray[np.int32]
 ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float32]]]:
     """The rows and descriptors of all features of some faces, some faces at a time."""
-    import numpy as np
-
     for start in range(0, len(rows), _FACES):
         some = rows[start : start + _FACES]
         part = packed[some]
@@ -200,8 +187,6 @@ def _sample(
     packed: NDArray[np.uint8], wanted: NDArray[np.int32], count: int
 ) -> NDArray[np.float32]:
     """Descriptors to train with, of faces drawn at random."""
-    import numpy as np
-
     share = min(1.0, _TRAINING / count)
     rows = np.random.default_rng(0).permutation(wanted)[: max(1, round(share * len(wanted)))]
     return np.concatenate([descriptors for _, descriptors in _features(packed, np.sort(rows))])

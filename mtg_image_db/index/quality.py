@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mtg_image_db.index.exact import ExactIndex
 from mtg_image_db.index.hnsw import Index, VectorFile
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 EF_SEARCHES = (16, 32, 64, 128, 256, 512)
 ENOUGH = 0.999
@@ -76,8 +75,6 @@ class Quality:
 
 def with_noise(vectors: NDArray[np.float32], seed: int = 0) -> NDArray[np.float32]:
     """Turn unit vectors [n, D] by random noise so that each keeps a cosine of 0.9 with itself."""
-    import numpy as np
-
     rng = np.random.default_rng(seed)
     noise = rng.standard_normal(vectors.shape).astype(np.float32)
     noise -= (noise * vectors).sum(axis=1, keepdims=True) * vectors
@@ -124,8 +121,6 @@ def _level(
     best_scores: NDArray[np.float32],
     ef_search: int,
 ) -> SearchLevel:
-    import numpy as np
-
     k = best.shape[1]
 
     def found(answers: list[tuple[NDArray[np.float32], NDArray[np.int64]]]) -> NDArray[np.bool_]:

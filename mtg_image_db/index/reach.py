@@ -8,11 +8,11 @@ card scans, with several printings of one artwork, it happened at the first try.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import faiss
+import numpy as np
+from numpy.typing import NDArray
 
 _CHUNK = 8192
 
@@ -27,8 +27,6 @@ def connect_unreachable(graph: Any) -> int:
     -------
     How many links were added.
     """
-    import numpy as np
-
     if graph.ntotal == 0:
         return 0
     links = _Links(graph)
@@ -52,9 +50,6 @@ class _Links:
     """The links of a graph's lowest level, where all nodes are; written to in place."""
 
     def __init__(self, graph: Any) -> None:
-        import faiss
-        import numpy as np
-
         hnsw = graph.hnsw
         self.entry = int(hnsw.entry_point)
         self._targets: NDArray[np.int32] = faiss.rev_swig_ptr(
@@ -72,8 +67,6 @@ class _Links:
 
     def spread(self, reached: NDArray[np.bool_], frontier: NDArray[np.int64]) -> None:
         """Mark everything that can be reached from some nodes."""
-        import numpy as np
-
         reached[frontier] = True
         while len(frontier):
             following = np.zeros(len(reached), dtype=bool)
@@ -85,8 +78,6 @@ class _Links:
 
     def counted(self) -> NDArray[np.int64]:
         """How many links lead to each node."""
-        import numpy as np
-
         count = np.zeros(len(self._offsets), dtype=np.int64)
         for targets in self._rows(np.arange(len(self._offsets))):
             count += np.bincount(targets, minlength=len(count))
@@ -94,8 +85,6 @@ class _Links:
 
     def lead_to(self, node: int, reached: NDArray[np.bool_], spare: NDArray[np.int64]) -> None:
         """Lead a link to a node, from the nearest reached one that it links to."""
-        import numpy as np
-
         own = self._targets[self._offsets[node] + self._places]
         near = [int(n) for n in own if n >= 0 and reached[n]]
         for neighbor in [*near, self.entry]:

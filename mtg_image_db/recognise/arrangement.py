@@ -6,6 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import cv2
+import numpy as np
+
 from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
 from mtg_image_db.recognise.examiner import OFTEN, Card, Finding
 from mtg_image_db.recognise.quads import area_of, covered, overlap
@@ -90,9 +93,6 @@ def apart(ways: Sequence[list[Card]], most: int) -> tuple[list[list[Card]], list
 
 def has_room(photo: Pixels, settled: Sequence[Finding]) -> bool:
     """Whether enough of a photo lies beside some cards to show another one of their size."""
-    import cv2
-    import numpy as np
-
     if not settled:
         return True
     scale = _MAP_SIDE / max(photo.shape[:2])

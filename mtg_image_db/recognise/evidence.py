@@ -12,14 +12,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
 from mtg_image_db.encoders.local_features import FaceFeatures, Features, in_art
 from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
 from mtg_image_db.recognise.quads import frame_of
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from mtg_image_db.recognise.quads import Quad
 
 _NEAR = 40.0
@@ -66,8 +67,6 @@ def weigh(card: Features, faces: FaceFeatures, artworks: Sequence[str]) -> list[
     artworks
         Which artwork each face shows. Faces of one artwork do not compete.
     """
-    import numpy as np
-
     matched = np.zeros((len(artworks), len(card)), dtype=bool)
     corners: list[Quad | None] = []
     for face, (mine, theirs) in enumerate(_pairs(card, faces)):
@@ -93,8 +92,6 @@ def _pairs(
 
     Only points that could be the same count: near each other, about as large and turned alike.
     """
-    import numpy as np
-
     count, size = faces.descriptors.shape[:2]
     similar = card.descriptors @ faces.descriptors.reshape(count * size, -1).T
     mine, theirs = np.nonzero(similar > _ALIKE)
@@ -121,9 +118,6 @@ def _fit(
     here: NDArray[np.float32], there: NDArray[np.float32]
 ) -> tuple[NDArray[np.bool_], Quad] | None:
     """Fit a homography: which pairs of points [n, 2] obey it, and where the face's corners lie."""
-    import cv2
-    import numpy as np
-
     if len(here) < _LEAST_MATCHES:
         return None
     matrix: Any  # None where nothing fits, though OpenCV's types do not say so

@@ -10,6 +10,9 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mtg_image_db.encoders.local_features import FaceFeatures, Features, describe
 from mtg_image_db.encoders.preprocessing import prepare
 from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
@@ -19,8 +22,6 @@ from mtg_image_db.recognise.quads import moved, readings, turned
 from mtg_image_db.recognise.verdict import Verdict, by_geometry, by_score
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from PIL import Image
 
     from mtg_image_db.encoders import Encoder
@@ -161,16 +162,12 @@ class Examiner:
 
     def encode(self, pictures: Sequence[Image.Image]) -> NDArray[np.float32]:
         """The vectors [B, D] of pictures of cards."""
-        import numpy as np
-
         how = self._encoder.fingerprint.preprocessing
         with self.timed("encode"):
             return self._encoder.encode(np.stack([prepare(p, how) for p in pictures]))
 
     def describe(self, card: Card) -> Features:
         """The local features of a card."""
-        import numpy as np
-
         with self.timed("describe"):
             small = card.picture.resize((CARD_WIDTH, CARD_HEIGHT), reducing_gap=2.0)
             return describe(np.asarray(small))

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
 from mtg_image_db.recognise.quads import could_be_card, overlap, portrait
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from mtg_image_db.pictures.opening import Pixels
     from mtg_image_db.recognise.quads import Quad
 
@@ -38,9 +39,6 @@ class Guess:
 
 def guess_cards(photo: Pixels, most: int = 30) -> list[Guess]:
     """Guess where cards are in an RGB photo, the likeliest first."""
-    import cv2
-    import numpy as np
-
     scale = min(1.0, _LONG_SIDE / max(photo.shape[:2]))
     small: Any = photo
     if scale < 1:
@@ -60,9 +58,6 @@ def guess_cards(photo: Pixels, most: int = 30) -> list[Guess]:
 
 def _maps(photo: Any) -> Iterator[Any]:
     """Black-and-white maps in which a card's outline may be closed."""
-    import cv2
-    import numpy as np
-
     small, middle, large = (np.ones((n, n), np.uint8) for n in (3, 5, 9))
     lab = cv2.cvtColor(photo, cv2.COLOR_RGB2LAB)
     grey = cv2.GaussianBlur(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), (5, 5), 0)
@@ -95,9 +90,6 @@ def _maps(photo: Any) -> Iterator[Any]:
 
 def _outlines(mask: Any) -> Iterator[Quad]:
     """Yield the four-sided outlines of a map that have a card's shape."""
-    import cv2
-    import numpy as np
-
     area = float(mask.shape[0] * mask.shape[1])
     contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     for contour in contours:
@@ -117,9 +109,6 @@ def _outlines(mask: Any) -> Iterator[Quad]:
 
 def _four_corners(hull: Any) -> Quad:
     """A hull as four corners: what is left of it when simplified, or the box around it."""
-    import cv2
-    import numpy as np
-
     around = cv2.arcLength(hull, closed=True)
     for precision in _PRECISIONS:
         corners = cv2.approxPolyDP(hull, precision * around, closed=True)
@@ -135,9 +124,6 @@ def _straightened(points: NDArray[np.float32], quad: Quad) -> Quad | None:
 
     None where they do not meet in four corners.
     """
-    import cv2
-    import numpy as np
-
     sides = quad[[1, 2, 3, 0]] - quad
     lengths = np.hypot(sides[:, 0], sides[:, 1])
     if lengths.min() < 8:
@@ -170,8 +156,6 @@ def _straightened(points: NDArray[np.float32], quad: Quad) -> Quad | None:
 
 def _middle(quads: list[Quad]) -> Quad:
     """The median of quads that are nearly the same."""
-    import numpy as np
-
     first = quads[0]
     turns = ([np.roll(quad, k, axis=0) for k in range(4)] for quad in quads)
     alike = [min(some, key=lambda quad: float(np.abs(quad - first).sum())) for some in turns]

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
 from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from mtg_image_db.pictures.opening import Pixels
 
     Quad = NDArray[np.float32]
@@ -28,8 +29,6 @@ _MOST_SKEW = 0.6
 
 def portrait(corners: Quad) -> Quad:
     """Put any four corners clockwise, beginning so that the first side is one of the short ones."""
-    import numpy as np
-
     middle = corners.mean(axis=0)
     angles = np.arctan2(corners[:, 1] - middle[1], corners[:, 0] - middle[0])
     quad = corners[np.argsort(angles)].astype(np.float32)
@@ -43,8 +42,6 @@ def readings(quad: Quad) -> list[Quad]:
     Upright and upside down; sideways as well, where perspective could have made a card's long sides
     the short ones.
     """
-    import numpy as np
-
     sides = side_lengths(quad)
     ways = 2 if sides[0] + sides[2] < _NEARLY_SQUARE * (sides[1] + sides[3]) else 4
     return [np.roll(quad, 4 // ways * way, axis=0) for way in range(ways)]
@@ -52,23 +49,17 @@ def readings(quad: Quad) -> list[Quad]:
 
 def turned(quad: Quad) -> Quad:
     """The same quad read upside down."""
-    import numpy as np
-
     return np.roll(quad, 2, axis=0)
 
 
 def frame_of(width: int, height: int) -> Quad:
     """The quad of a whole picture, read upright (a landscape one from its left side)."""
-    import numpy as np
-
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
     return corners if width <= height else np.roll(corners, 1, axis=0)
 
 
 def side_lengths(quad: Quad) -> NDArray[np.float32]:
     """Lengths of the four sides in pixels: top, right, bottom, left."""
-    import numpy as np
-
     # `np.roll` and `np.linalg.norm` take ten times as long on so few numbers.
     sides = quad - quad[[1, 2, 3, 0]]
     return np.asarray(np.hypot(sides[:, 0], sides[:, 1]), dtype=np.float32)
@@ -82,9 +73,6 @@ def could_be_card(quad: Quad, area: float) -> bool:
     area
         Of the whole photo, in square pixels.
     """
-    import cv2
-    import numpy as np
-
     share = cv2.contourArea(quad) / area
     if not _LEAST_SHARE < share < _MOST_SHARE or not cv2.isContourConvex(quad):
         return False
@@ -105,16 +93,11 @@ def could_be_card(quad: Quad, area: float) -> bool:
 
 def area_of(quad: Quad) -> float:
     """The area of a quad in square pixels."""
-    import cv2
-
     return float(cv2.contourArea(quad))
 
 
 def moved(corners: Quad, quad: Quad) -> Quad:
     """Corners on the upright card that was cut out of a quad, as corners in the photo."""
-    import cv2
-    import numpy as np
-
     matrix = cv2.getPerspectiveTransform(frame_of(CARD_WIDTH, CARD_HEIGHT), quad)
     found = cv2.perspectiveTransform(corners[:, None], matrix)[:, 0]
     return np.asarray(found, dtype=np.float32)
@@ -122,8 +105,6 @@ def moved(corners: Quad, quad: Quad) -> Quad:
 
 def overlap(one: Quad, other: Quad) -> float:
     """Intersection over union of two convex quads."""
-    import cv2
-
     common, _ = cv2.intersectConvexConvex(one, other)
     union = cv2.contourArea(one) + cv2.contourArea(other) - common
     return float(common / union) if union > 0 else 0.0
@@ -131,8 +112,6 @@ def overlap(one: Quad, other: Quad) -> float:
 
 def covered(quad: Quad, by: Quad) -> float:
     """The share of a quad that lies within another."""
-    import cv2
-
     common, _ = cv2.intersectConvexConvex(quad, by)
     area = cv2.contourArea(quad)
     return float(common / area) if area > 0 else 0.0
@@ -143,9 +122,6 @@ def rectify(photo: Pixels, quad: Quad, width: int, height: int) -> Pixels:
 
     Where the photo is finer than the result it is shrunk first, so that nothing aliases.
     """
-    import cv2
-    import numpy as np
-
     sides = side_lengths(quad)
     finer = min(sides[[0, 2]].mean() / width, sides[[1, 3]].mean() / height)
     if finer > 1.3:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
 from mtg_image_db.recognise.arrangement import (
     DOUBTFUL,
@@ -114,8 +116,6 @@ class Recogniser:
         find
             Look for cards; otherwise the whole picture is one, upright.
         """
-        import numpy as np
-
         frame = frame_of(picture.width, picture.height)
         examiner = self._examiner
         if not find:

@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
 from mtg_image_db.encoders.local_features import FaceFeatures, in_art, rooted
 from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
 from mtg_image_db.recognise.quads import could_be_card, frame_of
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from mtg_image_db.pictures.opening import Pixels
     from mtg_image_db.recognise.quads import Quad
 
@@ -44,9 +45,6 @@ class Scene:
     """
 
     def __init__(self, photo: Pixels, known: Sequence[Quad]) -> None:
-        import cv2
-        import numpy as np
-
         self._scale = min(1.0, _LONG_SIDE / max(photo.shape[:2]))
         small: Any = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
         if self._scale < 1:
@@ -73,9 +71,6 @@ class Scene:
         face
             The local features of one face.
         """
-        import cv2
-        import numpy as np
-
         points, descriptors = face.points[0], face.descriptors[0]
         if not len(self.descriptors):
             return None
@@ -118,8 +113,6 @@ class Scene:
 
 def _most_agree(turn: NDArray[Any], size: NDArray[Any]) -> NDArray[np.bool_]:
     """The largest group of matches that are turned and scaled alike."""
-    import numpy as np
-
     if not len(turn):
         return np.zeros(0, dtype=bool)
     apart = np.abs((turn[:, None] - turn[None] + 180) % 360 - 180)

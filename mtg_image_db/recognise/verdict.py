@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from mtg_image_db.encoders.thresholds import Thresholds
-from mtg_image_db.recognise.evidence import Evidence
+
+if TYPE_CHECKING:
+    from mtg_image_db.recognise.evidence import Evidence
 
 Verdict = Literal["confident", "likely", "none"]
 

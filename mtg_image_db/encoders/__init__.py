@@ -19,14 +19,19 @@ if TYPE_CHECKING:
     from mtg_image_db.encoders.thresholds import Thresholds
 
 DEFAULT_MODEL = "mtg-resnet10t-104x144"
-DEFAULT_SIZE = (144, 104)
-"""Height and width of its input."""
 """The package's own encoder: see training/MODEL_CARD.md."""
+
+DEFAULT_SIZE = (144, 104)
+"""Height and width of its input, in pixels."""
 
 DEFAULT_PRETRAINED = "builtin"
 """The weights of `DEFAULT_MODEL` inside the package."""
 
 WEIGHTS = Path(__file__).parent / "weights"
+"""The folder of those weights, and of the network that ONNX Runtime runs with them."""
+
+_LENGTH_ERROR = 1e-5
+"""How far from 1 the length of a vector may be: float32 rounds by less."""
 
 
 @dataclass(frozen=True)
@@ -200,6 +205,6 @@ def normalised(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         )
     vectors = vectors / lengths
     worst = float(np.abs(np.linalg.norm(vectors, axis=1) - 1.0).max(initial=0.0))
-    if worst > 1e-5:
+    if worst > _LENGTH_ERROR:
         raise EncoderError("The encoder's vectors cannot be normalised", details=f"off by {worst}")
     return vectors

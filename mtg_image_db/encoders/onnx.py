@@ -22,6 +22,7 @@ THRESHOLDS = "thresholds"
 """Where they hold its `Thresholds`, as JSON, if they do; `training/thresholds.py` writes them."""
 
 _ERRORS_ONLY = 3
+"""ONNX Runtime's least severity of what it logs: 3 is an error."""
 
 
 class OnnxEncoder:

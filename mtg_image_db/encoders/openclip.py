@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _CONFIGS = Path(__file__).parent / "configs"
+"""The folder of what open_clip needs to know to build our own encoder."""
 _SUGGESTED = "laion2b_s34b_b79k"
 """A tag of ViT-B-32 and a few others, trained longer than most."""
 

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from PIL import Image
 
 Fit = Literal["pad", "squash"]
+"""How a picture of another shape fills the input; see `Preprocessing`."""
+
+_SHRINKING_GAP = 3.0
+"""How many times larger than the result a picture may be before Pillow shrinks it in two steps: its
+documentation calls 3.0 the same as one step, to the eye. Part of what a vector is: never change
+it."""
 
 
 @dataclass(frozen=True)
@@ -92,12 +98,14 @@ def prepare(picture: Image.Image, how: Preprocessing) -> NDArray[np.uint8]:
 
     filter_ = Image.Resampling[how.interpolation.upper()]
     if how.fit == "squash" or picture.width * how.height == picture.height * how.width:
-        return np.asarray(picture.resize((how.width, how.height), filter_, reducing_gap=3.0))
+        return np.asarray(
+            picture.resize((how.width, how.height), filter_, reducing_gap=_SHRINKING_GAP)
+        )
     scale = min(how.width / picture.width, how.height / picture.height)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     # The mean colour is zero after normalisation.
     fill = tuple(round(255 * m) for m in how.mean)
     canvas = Image.new("RGB", (how.width, how.height), fill)
     corner = ((how.width - size[0]) // 2, (how.height - size[1]) // 2)
-    canvas.paste(picture.resize(size, filter_, reducing_gap=3.0), corner)
+    canvas.paste(picture.resize(size, filter_, reducing_gap=_SHRINKING_GAP), corner)
     return np.asarray(canvas)

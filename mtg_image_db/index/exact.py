@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mtg_image_db.index.hnsw import VectorFile
 
 _BLOCK = 8192
+"""Vectors that are read and compared at a time: 8 MB of 256 dimensions. Chosen by hand."""
 
 
 class ExactIndex:

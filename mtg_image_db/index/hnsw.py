@@ -21,6 +21,7 @@ GONE = -1
 """Id of an entry whose face has left the database: its node stays, as a stepping stone."""
 
 _ADD_BATCH = 4096
+"""Vectors that are added between two signs of progress. Chosen by hand."""
 
 
 def new_index(dimension: int, *, m: int, ef_construction: int) -> Any:

@@ -14,7 +14,10 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-_CHUNK = 8192
+_NODES_AT_ONCE = 8192
+"""Nodes whose links are looked at together. Chosen by hand."""
+_ROUNDS = 10
+"""Rounds after which nodes that are still lost stay lost. Chosen by hand."""
 
 
 def connect_unreachable(graph: Any) -> int:
@@ -32,7 +35,7 @@ def connect_unreachable(graph: Any) -> int:
     links = _Links(graph)
     added = 0
     # Taking a link away can lose another node; each round sees to what the last one left.
-    for _ in range(10):
+    for _ in range(_ROUNDS):
         reached = np.zeros(graph.ntotal, dtype=bool)
         links.spread(reached, np.array([links.entry]))
         if reached.all():
@@ -60,8 +63,8 @@ class _Links:
 
     def _rows(self, nodes: NDArray[np.int64]) -> Iterator[NDArray[np.int32]]:
         """Yield the targets of some nodes' links, a few thousand nodes at a time."""
-        for start in range(0, len(nodes), _CHUNK):
-            some = self._offsets[nodes[start : start + _CHUNK], None] + self._places
+        for start in range(0, len(nodes), _NODES_AT_ONCE):
+            some = self._offsets[nodes[start : start + _NODES_AT_ONCE], None] + self._places
             targets = self._targets[some]
             yield targets[targets >= 0]
 

@@ -21,10 +21,12 @@ CARD_WIDTH, CARD_HEIGHT = 240, 336
 """An upright card, in pixels, as local features are measured on it: 63 x 88 mm, near enough."""
 
 MOST_PIXELS = 60_000_000
+"""Pixels of the largest picture that is opened. Chosen by hand."""
 MOST_BYTES = 32 << 20
-"""Largest file a download accepts."""
+"""Bytes of the largest file that a download accepts. Chosen by hand."""
 
-_SHAPE = 0.03
+_SHAPE_ERROR = 0.03
+"""Share by which a picture's shape may differ from a card's. Chosen by hand."""
 
 _SERVED_FORMATS = ("JPEG", "PNG", "WEBP")
 _READ_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "PPM", "TGA")
@@ -115,7 +117,7 @@ def open_photo(
 
 def is_card_shaped(picture: Image.Image) -> bool:
     """Whether a picture is upright and as wide for its height as a card, to some 3 %."""
-    return abs(picture.width * CARD_HEIGHT / (picture.height * CARD_WIDTH) - 1) < _SHAPE
+    return abs(picture.width * CARD_HEIGHT / (picture.height * CARD_WIDTH) - 1) < _SHAPE_ERROR
 
 
 def _check_regular(path: Path) -> None:

@@ -12,19 +12,33 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
-
 if TYPE_CHECKING:
     from mtg_image_db.pictures.opening import Pixels
 
     Quad = NDArray[np.float32]
 
-_LEAST_SHARE = 0.004
+LEAST_SHARE = 0.004
+"""Share of a photo's area that a card takes at the least. Chosen by hand; never fitted."""
 _MOST_SHARE = 0.995
+"""Share of a photo's area that a card takes at the most: an outline around all of it is its rim.
+Chosen by hand; never fitted."""
 _ASPECTS = (0.45, 0.97)
+"""Shorter side of a quad as a share of the longer. A card has 63 / 88 = 0.716; perspective makes it
+narrower or nearly square. The limits were chosen by hand; never fitted."""
 _NEARLY_SQUARE = 0.82
+"""Shorter side as a share of the longer from which the long sides of the card may be the short ones
+of the quad. All four ways together with the second-best way named 3 of 59 cards more
+(docs/recognition.md); the number was chosen by hand."""
 _MOST_TAPER = 1.9
+"""How many times as long as its opposite side a side may be. Chosen by hand; never fitted."""
 _MOST_SKEW = 0.6
+"""Cosine of the angle between neighbouring sides, at most: corners of 53 to 127 degrees. Chosen by
+hand; never fitted."""
+_LEAST_SIDE = 1.0
+"""Pixels: a quad with a shorter side has no shape. Chosen by hand; never fitted."""
+_FINER = 1.3
+"""How many times finer than the card that is cut out a photo may be before it is shrunk first, so
+that nothing aliases. Chosen by hand; never fitted."""
 
 
 def portrait(corners: Quad) -> Quad:
@@ -74,10 +88,10 @@ def could_be_card(quad: Quad, area: float) -> bool:
         Of the whole photo, in square pixels.
     """
     share = cv2.contourArea(quad) / area
-    if not _LEAST_SHARE < share < _MOST_SHARE or not cv2.isContourConvex(quad):
+    if not LEAST_SHARE < share < _MOST_SHARE or not cv2.isContourConvex(quad):
         return False
     sides = side_lengths(quad)
-    if sides.min() < 1:
+    if sides.min() < _LEAST_SIDE:
         return False
     across, along = sides[[0, 2]].mean(), sides[[1, 3]].mean()
     if not _ASPECTS[0] < min(across, along) / max(across, along) < _ASPECTS[1]:
@@ -94,13 +108,6 @@ def could_be_card(quad: Quad, area: float) -> bool:
 def area_of(quad: Quad) -> float:
     """The area of a quad in square pixels."""
     return float(cv2.contourArea(quad))
-
-
-def moved(corners: Quad, quad: Quad) -> Quad:
-    """Corners on the upright card that was cut out of a quad, as corners in the photo."""
-    matrix = cv2.getPerspectiveTransform(frame_of(CARD_WIDTH, CARD_HEIGHT), quad)
-    found = cv2.perspectiveTransform(corners[:, None], matrix)[:, 0]
-    return np.asarray(found, dtype=np.float32)
 
 
 def overlap(one: Quad, other: Quad) -> float:
@@ -124,7 +131,7 @@ def rectify(photo: Pixels, quad: Quad, width: int, height: int) -> Pixels:
     """
     sides = side_lengths(quad)
     finer = min(sides[[0, 2]].mean() / width, sides[[1, 3]].mean() / height)
-    if finer > 1.3:
+    if finer > _FINER:
         left, top = np.maximum(np.floor(quad.min(axis=0)).astype(int) - 2, 0)
         right, bottom = np.maximum(np.ceil(quad.max(axis=0)).astype(int) + 3, 1)
         part = photo[top:bottom, left:right]

@@ -39,8 +39,9 @@ from mtg_image_db.database.publication import new_generation
 from mtg_image_db.demo.cards import sample_cards
 from mtg_image_db.encoders import EncoderChoice, load_encoder
 from mtg_image_db.encoders.local_features import POINT_BYTES, POINTS, describe, pack
+from mtg_image_db.encoders.preprocessing import open_for, prepare
 from mtg_image_db.encoders.probe import Tuning
-from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH, open_for, prepare
+from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
 from mtg_image_db.system.progress import Silent
 from mtg_image_db.system.records import write_records
 

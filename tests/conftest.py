@@ -20,8 +20,8 @@ from PIL import Image, ImageDraw
 from mtg_image_db import BuildOptions, BuildSummary, build_database, download_images
 from mtg_image_db.download.options import DownloadOptions
 from mtg_image_db.encoders import Fingerprint, normalised
-from mtg_image_db.pictures.opening import Preprocessing
-from mtg_image_db.recognise.verdict import Thresholds
+from mtg_image_db.encoders.preprocessing import Preprocessing
+from mtg_image_db.encoders.thresholds import Thresholds
 from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 # Nothing here is about speed.

@@ -17,8 +17,8 @@ from mtg_image_db.encoders import Fingerprint, load_encoder
 from mtg_image_db.encoders.exported import AGREEMENT, export, exported_path, load_exported
 from mtg_image_db.encoders.onnx import OnnxEncoder
 from mtg_image_db.encoders.openclip import OpenClipEncoder
+from mtg_image_db.encoders.preprocessing import Preprocessing, prepare
 from mtg_image_db.errors import EncoderError
-from mtg_image_db.pictures.opening import Preprocessing, prepare
 from mtg_image_db.scryfall_double.double import ScryfallDouble
 from mtg_image_db.system.progress import Silent
 

@@ -33,9 +33,9 @@ from mtg_image_db import BuildOptions, Database, FaceFilter, build_database, dow
 from mtg_image_db.cli import main
 from mtg_image_db.cli.answers import COLUMNS, Asked, print_table
 from mtg_image_db.encoders import normalised
+from mtg_image_db.encoders.preprocessing import prepare
 from mtg_image_db.index.exact import ExactIndex
 from mtg_image_db.pages.sheet import contact_sheet, html_sheet, sheet_entries
-from mtg_image_db.pictures.opening import prepare
 from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "json.md").read_text(encoding="utf-8")

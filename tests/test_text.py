@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from mtg_image_db import BuildOptions, Database, EncoderChoice, FaceFilter, build_database
 from mtg_image_db.cli import main
+from mtg_image_db.encoders.preprocessing import open_for, prepare
 from mtg_image_db.encoders.text import TextEncoder
 from mtg_image_db.errors import DatabaseError
-from mtg_image_db.pictures.opening import open_for, prepare
 from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 MODEL = "ViT-S-32-alt"

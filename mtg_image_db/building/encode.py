@@ -16,16 +16,10 @@ from mtg_image_db.building.options import BuildOptions, BuildSummary
 from mtg_image_db.building.plan import PlannedFace
 from mtg_image_db.encoders import Encoder
 from mtg_image_db.encoders.local_features import describe, pack
+from mtg_image_db.encoders.preprocessing import Preprocessing, open_for, prepare
 from mtg_image_db.encoders.probe import LEAST_IMAGES, Tuning, tune
 from mtg_image_db.errors import ImageError
-from mtg_image_db.pictures.opening import (
-    CARD_HEIGHT,
-    CARD_WIDTH,
-    Preprocessing,
-    open_for,
-    open_picture,
-    prepare,
-)
+from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH, open_picture
 from mtg_image_db.system.cores import in_order
 from mtg_image_db.system.progress import Progress
 

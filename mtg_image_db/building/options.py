@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mtg_image_db.encoders import EncoderChoice
 from mtg_image_db.encoders.probe import Tuning
-from mtg_image_db.index.quality import Quality
 from mtg_image_db.scryfall.faces import FaceFilter
 from mtg_image_db.scryfall.rows import RowCount
+
+if TYPE_CHECKING:
+    from mtg_image_db.index.quality import Quality
 
 
 @dataclass(frozen=True)

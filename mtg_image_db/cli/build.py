@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mtg_image_db.building.options import BuildOptions, BuildSummary
 from mtg_image_db.cli.arguments import Choice, auto_or, image_size, integer
@@ -22,9 +23,11 @@ from mtg_image_db.cli.options import (
     add_strict,
 )
 from mtg_image_db.encoders import DEFAULT_MODEL, DEFAULT_PRETRAINED, EncoderChoice
-from mtg_image_db.index.quality import Quality
 from mtg_image_db.scryfall.faces import FaceFilter
 from mtg_image_db.scryfall.kinds import KINDS
+
+if TYPE_CHECKING:
+    from mtg_image_db.index.quality import Quality
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mtg_image_db.evaluation.fit import Fit
-    from mtg_image_db.evaluation.scores import Outcome
+    from mtg_image_db.evaluation.scores import PhotoResult
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _print_figures(outcomes: Sequence[Outcome]) -> None:
+def _print_figures(outcomes: Sequence[PhotoResult]) -> None:
     from mtg_image_db.evaluation.scores import by_kind, figures, milliseconds
 
     for kind, some in by_kind(outcomes).items():

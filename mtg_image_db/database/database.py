@@ -18,10 +18,8 @@ from mtg_image_db.database.parts import open_parts
 from mtg_image_db.database.publication import open_current
 from mtg_image_db.encoders import Encoder
 from mtg_image_db.errors import DatabaseError, ImageError, InvalidArguments, StorageError
-from mtg_image_db.pictures.opening import is_card_shaped, open_for
-from mtg_image_db.recognise.gallery import Hit
+from mtg_image_db.pictures.opening import is_card_shaped
 from mtg_image_db.recognise.photo import Photo
-from mtg_image_db.recognise.recogniser import Recogniser
 from mtg_image_db.scryfall.faces import CardFace, FaceFilter
 from mtg_image_db.system.cores import in_order, usable_cores
 
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtg_image_db.encoders.text import TextEncoder
+    from mtg_image_db.recognise.gallery import Hit
     from mtg_image_db.recognise.photo import Picture
 
 _UNIT = 1e-3
@@ -240,6 +239,10 @@ class Database:
         EncoderError, DatabaseError
             The encoder cannot be loaded, or does not fit.
         """
+        # Only recognition needs OpenCV: `info`, `verify` and `export` do without.
+        from mtg_image_db.encoders.preprocessing import open_for
+        from mtg_image_db.recognise.recogniser import Recogniser
+
         _check_k(k)
         began = time.perf_counter()
         photo = Photo.open(image)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from mtg_image_db.database.parts import EMBEDDINGS, INDEX, Parts
 from mtg_image_db.database.printings import rows_that_show
-from mtg_image_db.encoders.local_features import FaceFeatures, unpack
 from mtg_image_db.errors import DatabaseError
 from mtg_image_db.index.exact import ExactIndex, first_rows
 from mtg_image_db.recognise.gallery import Hit
@@ -20,6 +19,8 @@ from mtg_image_db.scryfall.printing import Printing
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from mtg_image_db.encoders.local_features import FaceFeatures
 
 _HIGHEST_SCORE = 1.001
 """Inner products of unit vectors in float32 exceed 1 by less than this."""
@@ -129,6 +130,9 @@ class FolderGallery:
 
     def features(self, rows: Sequence[int]) -> FaceFeatures | None:
         """The local features of some faces; None in a database built without."""
+        # It needs OpenCV, which nothing but recognition does.
+        from mtg_image_db.encoders.local_features import unpack
+
         stored = self.parts.local_features
         return None if stored is None else unpack(stored[list(rows)])
 

@@ -9,24 +9,29 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from mtg_image_db.encoders.preprocessing import Fit, Preprocessing
 from mtg_image_db.errors import EncoderError
-from mtg_image_db.pictures.opening import Fit, Preprocessing
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from mtg_image_db.recognise.verdict import Thresholds
+    from mtg_image_db.encoders.thresholds import Thresholds
 
 DEFAULT_MODEL = "mtg-resnet10t-104x144"
-DEFAULT_SIZE = (144, 104)
-"""Height and width of its input."""
 """The package's own encoder: see training/MODEL_CARD.md."""
+
+DEFAULT_SIZE = (144, 104)
+"""Height and width of its input, in pixels."""
 
 DEFAULT_PRETRAINED = "builtin"
 """The weights of `DEFAULT_MODEL` inside the package."""
 
 WEIGHTS = Path(__file__).parent / "weights"
+"""The folder of those weights, and of the network that ONNX Runtime runs with them."""
+
+_LENGTH_ERROR = 1e-5
+"""How far from 1 the length of a vector may be: float32 rounds by less."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +137,7 @@ class Encoder(Protocol):
         """Compute in ``fp32``, ``bf16`` or ``fp16`` from now on."""
 
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Encode pictures that `images.prepare` has brought into shape.
+        """Encode pictures that `preprocessing.prepare` has brought into shape.
 
         Parameters
         ----------
@@ -200,6 +205,6 @@ def normalised(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         )
     vectors = vectors / lengths
     worst = float(np.abs(np.linalg.norm(vectors, axis=1) - 1.0).max(initial=0.0))
-    if worst > 1e-5:
+    if worst > _LENGTH_ERROR:
         raise EncoderError("The encoder's vectors cannot be normalised", details=f"off by {worst}")
     return vectors

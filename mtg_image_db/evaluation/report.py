@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtg_image_db.database.answers import Recognition
-from mtg_image_db.evaluation.scores import Outcome
+from mtg_image_db.evaluation.scores import PhotoResult
 from mtg_image_db.pages.overlay import find_report
 from mtg_image_db.pages.page import page
 from mtg_image_db.recognise.photo import Photo
@@ -37,7 +37,7 @@ verdict is <i>none</i>.</p>
 """
 
 
-def write_report(outcomes: Sequence[Outcome], folder: Path) -> int:
+def write_report(outcomes: Sequence[PhotoResult], folder: Path) -> int:
     """Write the page and its pictures, or raise a `StorageError`; return how many photos it has."""
     failed = [outcome for outcome in outcomes if outcome.missed or outcome.wrong]
     make_folder(folder)
@@ -48,7 +48,7 @@ def write_report(outcomes: Sequence[Outcome], folder: Path) -> int:
     return len(failed)
 
 
-def _section(outcome: Outcome, folder: Path, number: int) -> str:
+def _section(outcome: PhotoResult, folder: Path, number: int) -> str:
     recognition = Recognition(Photo.open(outcome.photo.path), outcome.answers, outcome.seconds)
     _save(find_report(recognition), folder / f"{number}.jpg")
     articles = []

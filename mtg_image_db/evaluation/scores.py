@@ -44,7 +44,7 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PhotoResult:
     """What became of a photo.
 
     Parameters
@@ -93,8 +93,8 @@ class Outcome:
 
 def evaluate(
     database: Database, photos: Sequence[LabelledPhoto], progress: Progress
-) -> list[Outcome]:
-    """Ask about each photo; one that cannot be read is told, and becomes an `Outcome.error`."""
+) -> list[PhotoResult]:
+    """Ask about each photo; one that cannot be read is told, and becomes a `PhotoResult.error`."""
     progress.start("asking", len(photos), "photos")
     outcomes = []
     for photo in photos:
@@ -102,7 +102,7 @@ def evaluate(
             found = database.recognise(photo.path, _BEST)
         except ImageError as error:
             progress.note(f"{photo.file}: {error.message}")
-            outcomes.append(Outcome(photo, error=error.message))
+            outcomes.append(PhotoResult(photo, error=error.message))
             continue
         outcomes.append(judge(photo, found.cards, found.seconds))
         progress.advance()
@@ -112,7 +112,7 @@ def evaluate(
 
 def judge(
     photo: LabelledPhoto, answers: tuple[CardAnswer, ...], seconds: Mapping[str, float]
-) -> Outcome:
+) -> PhotoResult:
     """Compare answers with what is in the photo; the surest have the first choice of a card."""
     names = [plain_name(card.name) for card in photo.cards]
     said = [[plain_name(m.face.name) for m in answer.matches[:_BEST]] for answer in answers]
@@ -126,10 +126,10 @@ def judge(
             for card in open_cards[:1]:
                 places[card] = number, place + 1
     right = tuple(bool(some) and some[0] in names for some in said)
-    return Outcome(photo, answers, right, tuple(places), seconds)
+    return PhotoResult(photo, answers, right, tuple(places), seconds)
 
 
-def figures(outcomes: Sequence[Outcome]) -> dict[str, Share]:
+def figures(outcomes: Sequence[PhotoResult]) -> dict[str, Share]:
     """Count."""
     read = [outcome for outcome in outcomes if not outcome.error]
     cards = [(o, i, card) for o in read for i, card in enumerate(o.photo.cards)]
@@ -145,7 +145,7 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, Share]:
     holding = [o for o in read if any(card.present for card in o.photo.cards)]
     silent = [o for o in holding if all(answer.verdict == "none" for answer in o.answers)]
 
-    def within(some: Sequence[tuple[Outcome, int]], most: int) -> Share:
+    def within(some: Sequence[tuple[PhotoResult, int]], most: int) -> Share:
         places = [o.places[i] for o, i in some]
         return Share(sum(place is not None and place[1] <= most for place in places), len(some))
 
@@ -169,16 +169,16 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, Share]:
     }
 
 
-def by_kind(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
+def by_kind(outcomes: Sequence[PhotoResult]) -> dict[str, list[PhotoResult]]:
     """All outcomes, then those of each kind of photo, in the order of the labels."""
-    groups: dict[str, list[Outcome]] = {"all": list(outcomes)}
+    groups: dict[str, list[PhotoResult]] = {"all": list(outcomes)}
     for outcome in outcomes:
         if outcome.photo.kind:
             groups.setdefault(outcome.photo.kind, []).append(outcome)
     return groups
 
 
-def milliseconds(outcomes: Sequence[Outcome]) -> dict[str, tuple[float, float]]:
+def milliseconds(outcomes: Sequence[PhotoResult]) -> dict[str, tuple[float, float]]:
     """Median and mean of the photos' times, by stage."""
     times = [outcome.seconds for outcome in outcomes if not outcome.error]
     stages = dict.fromkeys(stage for seconds in times for stage in seconds)
@@ -186,7 +186,7 @@ def milliseconds(outcomes: Sequence[Outcome]) -> dict[str, tuple[float, float]]:
     return {stage: (median(ms), mean(ms)) for stage, ms in spent.items()}
 
 
-def to_json(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def to_json(outcomes: Sequence[PhotoResult]) -> dict[str, Any]:
     """All figures, and every photo's cards and answers, as JSON types."""
     kinds = {
         kind: {name: {**asdict(s), "interval": s.interval} for name, s in figures(some).items()}

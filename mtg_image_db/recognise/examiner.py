@@ -10,17 +10,20 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mtg_image_db.encoders.local_features import Features, describe
-from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH, prepare
+from mtg_image_db.encoders.preprocessing import prepare
+from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
 from mtg_image_db.recognise.evidence import Evidence, weigh
 from mtg_image_db.recognise.finder import Guess
 from mtg_image_db.recognise.gallery import Gallery, Hit
-from mtg_image_db.recognise.quads import moved, readings, turned
+from mtg_image_db.recognise.homography import moved
+from mtg_image_db.recognise.quads import readings, turned
 from mtg_image_db.recognise.verdict import Verdict, by_geometry, by_score
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from PIL import Image
 
     from mtg_image_db.encoders import Encoder
@@ -30,9 +33,16 @@ Cut = Callable[["Quad"], "Image.Image"]
 """Cuts a quad out of a photo, upright."""
 
 OFTEN = 3
-"""Maps an outline shows in where it is hardly there by chance."""
+"""Maps, of twelve, in which an outline is hardly there by chance. Chosen by hand; never fitted."""
 _SHORTLIST = 20
-_OTHER_WAY = 0.15
+"""Faces, the most similar by the encoder, whose local features a card is compared with. Chosen by
+hand; never fitted."""
+_NEAR_SCORE = 0.15
+"""Cosine by which the second-best way up may score less than the best and is still checked. Checked
+269 times, it named one card (docs/recognition.md); the number was chosen by hand."""
+_SHRINKING_GAP = 2.0
+"""How many times larger than the upright card (240 x 336) a picture may be before Pillow shrinks it
+in two steps. Chosen by hand; never fitted."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +124,7 @@ class Examiner:
         first, second = cards[:2]
         features = None if self.by_scores else self.describe(first)
         finding = self.check(first, features)
-        near = first.score - second.score < _OTHER_WAY
+        near = first.score - second.score < _NEAR_SCORE
         if finding.verdict == "none" and first.votes >= OFTEN and near:
             half_turn = bool((turned(first.quad) == second.quad).all())
             other = self.check(second, features.turned() if features and half_turn else None)
@@ -136,18 +146,14 @@ class Examiner:
 
     def encode(self, pictures: Sequence[Image.Image]) -> NDArray[np.float32]:
         """The vectors [B, D] of pictures of cards."""
-        import numpy as np
-
         how = self._encoder.fingerprint.preprocessing
         with self.timed("encode"):
             return self._encoder.encode(np.stack([prepare(p, how) for p in pictures]))
 
     def describe(self, card: Card) -> Features:
         """The local features of a card."""
-        import numpy as np
-
         with self.timed("describe"):
-            small = card.picture.resize((CARD_WIDTH, CARD_HEIGHT), reducing_gap=2.0)
+            small = card.picture.resize((CARD_WIDTH, CARD_HEIGHT), reducing_gap=_SHRINKING_GAP)
             return describe(np.asarray(small))
 
     def check(self, card: Card, features: Features | None = None) -> Finding:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from mtg_image_db.encoders.local_features import FaceFeatures
-
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from mtg_image_db.encoders.local_features import FaceFeatures
 
 
 class Hit(NamedTuple):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from mtg_image_db.encoders import EncoderChoice
 from mtg_image_db.encoders.probe import Tuning
@@ -60,7 +61,7 @@ class BuildOptions:
     wait: bool = True
 
 
-@dataclass
+@dataclass(frozen=True)
 class BuildSummary:
     """What came of a build. ``known == faces + left_out``.
 
@@ -68,37 +69,45 @@ class BuildSummary:
     ----------
     faces
         In the database; `entries` of their vectors are distinct.
+    tuning
+        How the encoder was run.
+    quality
+        What a search of the index finds.
     encoded, reused
         Distinct images encoded now, and taken from a checkpoint or from the database before.
+    replaced
+        There was a database before.
     new, changed, refreshed, gone
         Compared with the database before: faces it did not have, faces with another image, faces
         with other metadata, and faces that are no longer there.
-    left_out
-        Faces of the snapshots that are not in the database, by reason.
-    inverted
-        There is an inverted index of the local features.
     extended
         The index of the database before was extended, not built anew.
+    inverted
+        There is an inverted index of the local features.
+    left_out
+        Faces of the snapshots that are not in the database, by reason.
     invalid
         Of those, each whose image was recorded as valid and is not any more: label and reason.
+    rows
+        What reading the snapshots met.
     """
 
     out: Path
-    faces: int = 0
-    entries: int = 0
+    faces: int
+    entries: int
+    tuning: Tuning
+    quality: Quality
     encoded: int = 0
     reused: int = 0
+    replaced: bool = False
     new: int = 0
     changed: int = 0
     refreshed: int = 0
     gone: int = 0
-    replaced: bool = False
     extended: bool = False
     inverted: bool = False
-    tuning: Tuning | None = None
-    quality: Quality | None = None
-    left_out: Counter[str] = field(default_factory=Counter)
-    invalid: list[tuple[str, str]] = field(default_factory=list)
+    left_out: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    invalid: tuple[tuple[str, str], ...] = ()
     rows: RowCount = field(default_factory=RowCount)
 
     @property

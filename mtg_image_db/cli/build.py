@@ -7,6 +7,7 @@ is complete.
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from pathlib import Path
 
 from mtg_image_db.building.options import BuildOptions, BuildSummary
@@ -197,7 +198,7 @@ def print_summary(summary: BuildSummary, cache: Path) -> None:
         f"The snapshots know {counted(summary.known, 'face')}: {summary.faces:,} in the database, "
         f"{left_out:,} left out."
     )
-    for why, count in summary.left_out.most_common():
+    for why, count in Counter(summary.left_out).most_common():
         say(f"  left out {count:>7,}  {why}")
     for label, why in summary.invalid[:10]:
         say(f"  - {label}: {why}")
@@ -210,13 +211,12 @@ def print_summary(summary: BuildSummary, cache: Path) -> None:
             f"Compared with the database before: {summary.new:,} new, {summary.changed:,} with "
             f"another image, {summary.refreshed:,} with other data, {summary.gone:,} gone."
         )
-    if summary.tuning is not None and summary.encoded:
+    if summary.encoded:
         say(f"Encoded in {summary.tuning.precision}, {summary.tuning.batch} images at once.")
     say(
         f"{counted(summary.encoded, 'image')} encoded, {summary.reused:,} reused; "
         f"{counted(summary.entries, 'distinct vector')} indexed"
         + (" (the index was extended)." if summary.extended else ".")
     )
-    if summary.quality is not None:
-        print_quality(summary.quality)
+    print_quality(summary.quality)
     say(f"Next: {command('query PHOTO', db=summary.out)}")

@@ -7,11 +7,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from mtg_image_db.encoders import EncoderChoice
+from mtg_image_db.encoders import PRECISIONS, EncoderChoice
 from mtg_image_db.encoders.probe import Tuning
 from mtg_image_db.index.quality import Quality
 from mtg_image_db.scryfall.faces import FaceFilter
+from mtg_image_db.scryfall.kinds import KINDS
 from mtg_image_db.scryfall.rows import RowCount
+from mtg_image_db.system.checks import PathField, check, wrong_integer, wrong_word
+
+BATCH = (1, 4096)
+"""Fewest and most pictures encoded at once."""
+
+HNSW_M = (4, 128)
+"""Fewest and most links of a node. FAISS aborts the process at 0 and crashes it at 1."""
+
+MOST_EF_CONSTRUCTION = 2000
+"""Most candidates looked at for each link; the fewest are as many as a node has links."""
+
+LEAST_CHECKPOINT_FREQUENCY = 100
+"""Fewest images a checkpoint shard: smaller shards cost more than they save."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +34,8 @@ class BuildOptions:
 
     Parameters
     ----------
+    cache, out
+        The image cache, and the folder of the database: texts or paths.
     kind
         Only faces of this snapshot; None for all snapshots in the cache.
     limit
@@ -41,10 +57,15 @@ class BuildOptions:
         Use what an interrupted build left.
     wait
         Wait for another process that holds `out`; otherwise that is an error.
+
+    Raises
+    ------
+    InvalidArguments
+        A value makes no sense; all that make none are listed.
     """
 
-    cache: Path = Path("image_cache")
-    out: Path = Path("index_out")
+    cache: PathField = PathField("image_cache")
+    out: PathField = PathField("index_out")
     kind: str | None = None
     wanted: FaceFilter = field(default_factory=lambda: FaceFilter(include_digital=True))
     limit: int | None = None
@@ -59,6 +80,30 @@ class BuildOptions:
     checkpoint_frequency: int = 500
     resume: bool = True
     wait: bool = True
+
+    def __post_init__(self) -> None:
+        wrong_m = wrong_integer("hnsw_m", self.hnsw_m, *HNSW_M)
+        least_ef = HNSW_M[0] if wrong_m else self.hnsw_m
+        check(
+            None if self.kind is None else wrong_word("kind", self.kind, KINDS),
+            None if self.limit is None else wrong_integer("limit", self.limit, 0),
+            None if self.batch is None else wrong_integer("batch", self.batch, *BATCH),
+            None if self.precision is None else wrong_word("precision", self.precision, PRECISIONS),
+            wrong_m,
+            wrong_integer(
+                "hnsw_ef_construction", self.hnsw_ef_construction, least_ef, MOST_EF_CONSTRUCTION
+            ),
+            wrong_checkpoint_frequency("checkpoint_frequency", self.checkpoint_frequency),
+            "out and cache must be two folders" if self.out == self.cache else None,
+        )
+
+
+def wrong_checkpoint_frequency(name: str, value: int) -> str | None:
+    """What is wrong with how many images a checkpoint shard shall have."""
+    problem = wrong_integer(name, value, 0)
+    if problem is None and 0 < value < LEAST_CHECKPOINT_FREQUENCY:
+        problem = f"{name} must be 0 or at least {LEAST_CHECKPOINT_FREQUENCY}"
+    return problem
 
 
 @dataclass(frozen=True)

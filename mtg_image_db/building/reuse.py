@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mtg_image_db.building.checkpoint import Checkpoint
 from mtg_image_db.building.plan import Plan, PlannedFace
 from mtg_image_db.database.database import Database
-from mtg_image_db.encoders import Fingerprint
+from mtg_image_db.encoders import PRECISIONS, Fingerprint
 from mtg_image_db.encoders.local_features import MADE_BY as FEATURES_MADE_BY
 from mtg_image_db.errors import MissingInput, MtgDbError
 from mtg_image_db.system.files import sha256_file
@@ -71,7 +71,7 @@ class Predecessor:
     def precision(self) -> str | None:
         """What its vectors were made with."""
         value = self.database.manifest.precision
-        return value if value in ("fp32", "bf16", "fp16") else None
+        return value if value in PRECISIONS else None
 
     @property
     def has_features(self) -> bool:

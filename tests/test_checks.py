@@ -15,6 +15,7 @@ from mtg_image_db import (
     BuildOptions,
     Database,
     DatabaseError,
+    DownloadOptions,
     EncoderChoice,
     FaceFilter,
     InvalidArguments,
@@ -64,6 +65,32 @@ GREY = (0.5, 0.5, 0.5)
         (BuildOptions, {"cache": "x", "out": Path("x")}, "out and cache must be two folders"),
         (BuildOptions, {"cache": 3}, "cache must be a path, not 3"),
         (BuildOptions, {"out": b"x"}, "out must be a path, not b'x'"),
+        (DownloadOptions, {"workers": 0}, "workers must be between 1 and 128"),
+        (DownloadOptions, {"workers": 129}, "workers must be between 1 and 128"),
+        (DownloadOptions, {"timeout_connect": 0.5}, "timeout_connect must be at least 1"),
+        (DownloadOptions, {"timeout_read": float("nan")}, "timeout_read must be at least 5"),
+        (DownloadOptions, {"timeout_read": "5"}, "timeout_read must be a number, not '5'"),
+        (DownloadOptions, {"max_retries": -1}, "max_retries must be at least 0"),
+        (DownloadOptions, {"backoff_factor": -1.0}, "backoff_factor must be at least 0"),
+        (DownloadOptions, {"rate_limit_floor": -1}, "rate_limit_floor must be at least 0"),
+        (DownloadOptions, {"patience": -1}, "patience must be at least 0"),
+        (DownloadOptions, {"limit": -1}, "limit must be at least 0"),
+        (
+            DownloadOptions,
+            {"image": "huge"},
+            "image must be one of small, normal, large, png, grid, display",
+        ),
+        (
+            DownloadOptions,
+            {"kind": None},
+            "kind must be one of oracle_cards, unique_artwork, default_cards, all_cards",
+        ),
+        (
+            DownloadOptions,
+            {"api_url": "ftp://x"},
+            "api_url must be a URL like https://api.scryfall.com",
+        ),
+        (DownloadOptions, {"cache": None}, "cache must be a path, not None"),
         (EncoderChoice, {"fit": "crop"}, "fit must be one of pad, squash"),
         (EncoderChoice, {"device": "tpu"}, "device must be one of auto, cpu, cuda, mps"),
         (EncoderChoice, {"size": (63, 64)}, "size must be between 64 and 2048"),
@@ -119,6 +146,7 @@ def test_the_smallest_and_largest_values_are_taken(cache: Path, tmp_path: Path) 
 
 
 def test_paths_may_be_texts(home: Path, tmp_path: Path) -> None:
+    assert DownloadOptions(cache=str(tmp_path)).cache == tmp_path
     options = BuildOptions(cache=str(home / "image_cache"), out=str(tmp_path), limit=2)
     assert (options.cache, options.out) == (home / "image_cache", tmp_path)
     assert options == BuildOptions(cache=home / "image_cache", out=tmp_path, limit=2)

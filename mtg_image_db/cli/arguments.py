@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mtg_image_db.encoders import INPUT_SIDE
-from mtg_image_db.system.checks import wrong_integer, wrong_number, wrong_word
+from mtg_image_db.system.checks import wrong_integer, wrong_number, wrong_url, wrong_word
 
 
 class Problem:
@@ -89,10 +89,8 @@ def url(name: str) -> Value:
     """An http or https URL."""
 
     def convert(text: str) -> str | Problem:
-        match = re.fullmatch(r"https?://[A-Za-z0-9.-]+(?::(\d+))?(?:/[!-~]*)?", text)
-        if match is None or int(match[1] or 0) > 65535:
-            return Problem(f"{name} must be a URL like https://api.scryfall.com")
-        return text.rstrip("/")
+        problem = wrong_url(name, text)
+        return text.rstrip("/") if problem is None else Problem(problem)
 
     return convert
 

@@ -22,7 +22,14 @@ from mtg_image_db.cli.options import (
     add_report,
     add_strict,
 )
-from mtg_image_db.download.options import DEFAULT_API_URL, DownloadOptions, DownloadSummary
+from mtg_image_db.download.options import (
+    DEFAULT_API_URL,
+    LEAST_TIMEOUT_CONNECT,
+    LEAST_TIMEOUT_READ,
+    WORKERS,
+    DownloadOptions,
+    DownloadSummary,
+)
 from mtg_image_db.errors import MissingInput
 from mtg_image_db.scryfall.faces import IMAGE_SIZES, FaceFilter
 from mtg_image_db.scryfall.kinds import KINDS
@@ -51,21 +58,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--workers",
-        type=integer("--workers", 1, 128),
+        type=integer("--workers", *WORKERS),
         default=16,
         metavar="N",
         help="images fetched at once, 1 to 128 (%(default)s)",
     )
     add(
         "--timeout-connect",
-        type=integer("--timeout-connect", 1),
+        type=integer("--timeout-connect", LEAST_TIMEOUT_CONNECT),
         default=5,
         metavar="SECONDS",
         help="to reach a server, at least 1 (%(default)s)",
     )
     add(
         "--timeout-read",
-        type=integer("--timeout-read", 5),
+        type=integer("--timeout-read", LEAST_TIMEOUT_READ),
         default=30,
         metavar="SECONDS",
         help="between two pieces of an answer, at least 5 (%(default)s)",

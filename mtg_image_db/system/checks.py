@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -11,6 +12,8 @@ from mtg_image_db.errors import InvalidArguments
 
 LARGEST = 10_000_000
 """Largest whole number taken: larger ones fit no counter and no clock of the operating system."""
+
+_URL = re.compile(r"https?://[A-Za-z0-9.-]+(?::(\d+))?(?:/[!-~]*)?")
 
 
 def check(*problems: str | None) -> None:
@@ -41,6 +44,14 @@ def wrong_number(name: str, value: object, low: float, high: float | None = None
 def wrong_word(name: str, value: object, words: Sequence[str]) -> str | None:
     """What is wrong with one of some words."""
     return None if value in words else f"{name} must be one of {', '.join(words)}"
+
+
+def wrong_url(name: str, value: object) -> str | None:
+    """What is wrong with an http or https URL."""
+    match = _URL.fullmatch(value) if isinstance(value, str) else None
+    if match is None or int(match[1] or 0) > 65535:
+        return f"{name} must be a URL like https://api.scryfall.com"
+    return None
 
 
 def _bounds(low: float, high: float | None) -> str:

@@ -6,6 +6,7 @@ Run it again to continue, or to fetch what is new: what is there and valid is no
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 
 from mtg_image_db.cli.arguments import (
     Choice,
@@ -177,7 +178,7 @@ def print_summary(summary: DownloadSummary, options: DownloadOptions) -> None:
             f"Fetched {size_text(summary.bytes)} in {summary.seconds:.1f} s "
             f"({rate:.1f} images/s) with {counted(options.workers, 'worker')}."
         )
-    for why, count in summary.skipped.most_common():
+    for why, count in Counter(summary.skipped).most_common():
         say(f"  skipped {count:>7,}  {why}")
     for why, count in summary.failed_by_reason.most_common():
         say(f"  failed  {count:>7,}  {why}")

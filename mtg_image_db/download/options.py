@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mtg_image_db.errors import MtgDbError
@@ -113,7 +115,7 @@ class Failure:
     reason: str
 
 
-@dataclass
+@dataclass(frozen=True)
 class DownloadSummary:
     """What came of a download. ``requested == cached + downloaded + failed + skipped``.
 
@@ -127,8 +129,8 @@ class DownloadSummary:
     cached: int = 0
     downloaded: int = 0
     unfinished: int = 0
-    failures: list[Failure] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
+    failures: tuple[Failure, ...] = ()
+    skipped: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     bytes: int = 0
     seconds: float = 0.0
     estimated_bytes: int = 0

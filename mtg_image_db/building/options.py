@@ -25,7 +25,7 @@ MOST_EF_CONSTRUCTION = 2000
 """Most candidates looked at for each link; the fewest are as many as a node has links."""
 
 LEAST_CHECKPOINT_FREQUENCY = 100
-"""Fewest images a checkpoint shard: smaller shards cost more than they save."""
+"""Fewest images a checkpoint shard, unless none is written (0)."""
 
 
 @dataclass(frozen=True)

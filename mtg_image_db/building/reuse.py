@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_GONE = 0.1
-"""Share of an index that may be gone: an index of which more is gone is built anew."""
+"""Largest share of an index's entries that may be gone; if more are, it is built anew."""
 
 MOST_ADDED = 0.5
-"""Share that may be added to an index: one to which more is added is built anew."""
+"""Most entries an update may add, as a share of the index; for more, it is built anew."""
 
 _COPY_ROWS = 8192
 

@@ -81,7 +81,7 @@ def timed_build(folder: Path, dimension: int, name: str) -> float:
     how = "index extended" if summary.extended else "index built"
     print(
         f"{name}: {seconds:.1f} s, {summary.encoded:,} encoded, {summary.reused:,} reused, {how}, "
-        f"{summary.quality.chosen if summary.quality else ''}",
+        f"{summary.quality.chosen}",
         flush=True,
     )
     return seconds

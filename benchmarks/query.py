@@ -182,7 +182,6 @@ def make_database(folder: Path, faces: int) -> None:
     vectors[row] = vector
     near = np.argsort(-(vectors @ vector), kind="stable")[: len(samples)]
     options = BuildOptions(out=folder, hnsw_ef_construction=40)
-    summary = BuildSummary(folder, faces=faces, tuning=Tuning("fp32", 32, {}))
     with new_generation(folder) as part:
         np.save(part / EMBEDDINGS, vectors)
         features = np.lib.format.open_memmap(
@@ -197,10 +196,11 @@ def make_database(folder: Path, faces: int) -> None:
         for place, name in enumerate((METADATA, PRINTINGS)):
             write_records(part / name, (lines_of(number)[place] for number in range(faces)))
         distinct = write_distinct(part)
-        summary.entries = len(distinct.firsts)
         nothing = (np.empty((0, len(vector)), np.float32), np.empty(0, np.int64))
-        entries = write_index(part, options, distinct, None, nothing, summary, Silent())
-        write_manifest(part, options, encoder, entries, summary)
+        index = write_index(part, options, distinct, None, nothing, Silent())
+        tuning, entries = Tuning("fp32", 32, {}), len(distinct.firsts)
+        summary = BuildSummary(folder, faces, entries, tuning, index.quality)
+        write_manifest(part, options, encoder, index.entries, summary)
     scan.replace(folder / "scan.jpg")
 
 

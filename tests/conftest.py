@@ -44,7 +44,7 @@ COUNT = 300
 def cache_of_exports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep what builds export out of the user's own cache."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MTG_DB_CACHE", str(tmp_path_factory.mktemp("exports")))
+        patch.setenv("MTG_DB_ENCODER_CACHE", str(tmp_path_factory.mktemp("exports")))
         yield
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import platform
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from hashlib import blake2b
 from importlib import metadata
@@ -36,7 +37,7 @@ _LENGTH_TOLERANCE = 1e-4
 
 def write_rows(
     path: Path,
-    faces: list[PlannedFace],
+    faces: Sequence[PlannedFace],
     checkpoint: Checkpoint,
     before: Predecessor | None,
 ) -> None:
@@ -113,7 +114,7 @@ def write_distinct(folder: Path) -> DistinctVectors:
     return distinct
 
 
-def write_records_and_printings(folder: Path, plan: Plan, faces: list[PlannedFace]) -> None:
+def write_records_and_printings(folder: Path, plan: Plan, faces: Sequence[PlannedFace]) -> None:
     """Write the metadata of each row, and the printings of each artwork."""
     write_records(folder / parts.METADATA, plan.lines(faces))
     artworks = {face.illustration_id for face in faces}
@@ -128,7 +129,7 @@ def write_records_and_printings(folder: Path, plan: Plan, faces: list[PlannedFac
     )
 
 
-def _oldest_first(lines: list[bytes]) -> list[bytes]:
+def _oldest_first(lines: Sequence[bytes]) -> Sequence[bytes]:
     if len(lines) == 1:
         return lines
 
@@ -160,8 +161,6 @@ def write_manifest(
     if summary.inverted:
         names += [parts.INVERTED, parts.INVERTED_ROWS]
     names += [offsets_path(Path(name)).name for name in (parts.METADATA, parts.PRINTINGS)]
-    if summary.quality is None or summary.tuning is None:
-        raise AssertionError
     manifest: dict[str, Any] = {
         "version": MANIFEST_VERSION,
         "timestamp": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -192,7 +191,7 @@ def write_manifest(
             "index_entries": index_entries,
             "encoded": summary.encoded,
             "reused": summary.reused,
-            "left_out": dict(summary.left_out.most_common()),
+            "left_out": dict(Counter(summary.left_out).most_common()),
         },
         "environment": _environment(),
         "outputs": {

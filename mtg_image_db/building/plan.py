@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from types import MappingProxyType
 from typing import IO
 
-from mtg_image_db.building.options import BuildOptions, BuildSummary
+from mtg_image_db.building.options import BuildOptions
 from mtg_image_db.download.ledger import Ledger, Outcome
 from mtg_image_db.scryfall.faces import CardFace, faces_of, to_line
 from mtg_image_db.scryfall.printing import label_of
@@ -21,7 +22,7 @@ from mtg_image_db.system.progress import Progress
 _AT_ONCE = 500
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class PlannedFace:
     """A face to be covered.
 
@@ -44,19 +45,58 @@ class PlannedFace:
     place: int
 
 
+@dataclass(frozen=True)
 class Plan:
-    """The faces to cover, ordered by id, and the printings of each artwork.
+    """The faces to cover, and what else the snapshots say.
 
     Parameters
     ----------
+    faces
+        Ordered by id.
+    printings
+        A line for each printing of an artwork, by the artwork's id.
+    left_out
+        How many faces are not covered, by reason.
+    invalid
+        Of those, each whose image was recorded as valid and is not any more: label and reason.
+    rows
+        What reading the snapshots met.
     spool
         A temporary file for the lines of metadata: 540,000 of them would fill 600 MB of memory.
     """
+
+    faces: tuple[PlannedFace, ...]
+    printings: Mapping[str, Sequence[bytes]]
+    left_out: Mapping[str, int]
+    invalid: tuple[tuple[str, str], ...]
+    rows: RowCount
+    spool: IO[bytes]
+
+    def line(self, face: PlannedFace) -> bytes:
+        """A face's line of metadata, without the break."""
+        self.spool.seek(face.place)
+        return self.spool.readline()[:-1]
+
+    def lines(self, faces: Sequence[PlannedFace]) -> Iterator[bytes]:
+        """The lines of some faces."""
+        return (self.line(face) for face in faces)
+
+    def label(self, face: PlannedFace) -> str:
+        """How a face is called in messages."""
+        record = json.loads(self.line(face))
+        return f"{record['name']} ({label_of(record['set'], record['collector_number'])})"
+
+
+class _Draft:
+    """A plan while the snapshots are read."""
 
     def __init__(self, spool: IO[bytes]) -> None:
         self._spool = spool
         self.faces: list[PlannedFace] = []
         self.printings: dict[str, list[bytes]] = defaultdict(list)
+        self.left_out: Counter[str] = Counter()
+        self.invalid: list[tuple[str, str]] = []
+        self.rows = RowCount()
 
     def add(self, face: CardFace, last: Outcome) -> None:
         """Take in a face whose image is the last outcome's file."""
@@ -76,19 +116,19 @@ class Plan:
                 line = to_line(face.printing.record())
                 self.printings[sys.intern(face.illustration_id)].append(line)
 
-    def line(self, face: PlannedFace) -> bytes:
-        """A face's line of metadata, without the break."""
-        self._spool.seek(face.place)
-        return self._spool.readline()[:-1]
-
-    def lines(self, faces: list[PlannedFace]) -> Iterator[bytes]:
-        """The lines of some faces."""
-        return (self.line(face) for face in faces)
-
-    def label(self, face: PlannedFace) -> str:
-        """How a face is called in messages."""
-        record = json.loads(self.line(face))
-        return f"{record['name']} ({label_of(record['set'], record['collector_number'])})"
+    def finished(self, limit: int | None) -> Plan:
+        """The plan, of at most so many faces."""
+        self.faces.sort(key=lambda face: face.face_id)
+        if limit is not None and len(self.faces) > limit:
+            self.left_out["over --limit"] += len(self.faces) - limit
+        return Plan(
+            faces=tuple(self.faces[:limit]),
+            printings=MappingProxyType(self.printings),
+            left_out=MappingProxyType(self.left_out),
+            invalid=tuple(self.invalid),
+            rows=self.rows,
+            spool=self._spool,
+        )
 
 
 def plan_faces(
@@ -96,14 +136,13 @@ def plan_faces(
     found: list[Snapshot],
     ledger: Ledger,
     spool: IO[bytes],
-    summary: BuildSummary,
     progress: Progress,
 ) -> Plan:
-    """Match the snapshots' faces with the ledger's files, counting in `summary` what is left out.
+    """Match the snapshots' faces with the ledger's files.
 
     Of a face that several snapshots know, the newest says what is known about it.
     """
-    plan = Plan(spool)
+    draft = _Draft(spool)
     seen: set[str] = set()
     for snapshot in sorted(found, key=lambda s: s.updated_at, reverse=True):
         chosen = options.kind in (None, snapshot.kind)
@@ -116,7 +155,7 @@ def plan_faces(
             progress.advance(count.good - read)
             read = count.good
             if snapshot.kind == "default_cards":
-                plan.add_printings(some)
+                draft.add_printings(some)
             if chosen:
                 outcomes = ledger.find(
                     face.face_id
@@ -126,23 +165,13 @@ def plan_faces(
                 for face in some:
                     if face.face_id not in seen:
                         seen.add(face.face_id)
-                        _consider(options, outcomes.get(face.face_id), face, plan, summary)
+                        _consider(options, outcomes.get(face.face_id), face, draft)
         progress.finish()
-        summary.rows += count
-    plan.faces.sort(key=lambda face: face.face_id)
-    if options.limit is not None and len(plan.faces) > options.limit:
-        summary.left_out["over --limit"] += len(plan.faces) - options.limit
-        del plan.faces[options.limit :]
-    return plan
+        draft.rows += count
+    return draft.finished(options.limit)
 
 
-def _consider(
-    options: BuildOptions,
-    last: Outcome | None,
-    face: CardFace,
-    plan: Plan,
-    summary: BuildSummary,
-) -> None:
+def _consider(options: BuildOptions, last: Outcome | None, face: CardFace, draft: _Draft) -> None:
     """Take a face into the plan, or count why not."""
     reason = options.wanted.exclusion(face)
     if reason is None and (last is None or not last.path):
@@ -151,10 +180,10 @@ def _consider(
     if reason is None and last is not None:
         try:
             if (options.cache / last.path).stat().st_size == last.bytes:
-                plan.add(face, last)
+                draft.add(face, last)
                 return
             reason = "image file changed"
         except OSError:
             reason = "image file missing"
-        summary.invalid.append((f"{face.name} ({face.label})", reason))
-    summary.left_out[str(reason)] += 1
+        draft.invalid.append((f"{face.name} ({face.label})", reason))
+    draft.left_out[str(reason)] += 1

@@ -21,6 +21,7 @@ from mtg_image_db.errors import DatabaseError, ImageError, InvalidArguments, Sto
 from mtg_image_db.pictures.opening import is_card_shaped
 from mtg_image_db.recognise.photo import Photo
 from mtg_image_db.scryfall.faces import CardFace, FaceFilter
+from mtg_image_db.system.checks import check, wrong_integer
 from mtg_image_db.system.cores import in_order, usable_cores
 
 if TYPE_CHECKING:
@@ -243,7 +244,7 @@ class Database:
         from mtg_image_db.encoders.preprocessing import open_for
         from mtg_image_db.recognise.recogniser import Recogniser
 
-        _check_k(k)
+        check(wrong_integer("k", k, 1))
         began = time.perf_counter()
         photo = Photo.open(image)
         decoded = time.perf_counter() - began
@@ -310,7 +311,7 @@ class Database:
         """
         import numpy as np
 
-        _check_k(k)
+        check(wrong_integer("k", k, 1))
         dimension = self.manifest.fingerprint.dimension
         try:
             vectors = np.ascontiguousarray(vectors, dtype=np.float32)
@@ -339,7 +340,7 @@ class Database:
         EncoderError
             The encoder has no text tower (the package's own has none), or cannot be loaded.
         """
-        _check_k(k)
+        check(wrong_integer("k", k, 1))
         # The graph leads to the neighbours of pictures, and vectors of texts lie elsewhere.
         gallery = self.gallery.exact()
         [hits] = gallery.search_rows(self.text_encoder.encode([text]), k, min_score=min_score)
@@ -353,8 +354,3 @@ class Database:
             image = images.setdefault(hit.image, len(images) + 1)
             matches.append(Match(rank, hit.score, face, self.gallery.printings(face), image=image))
         return tuple(matches)
-
-
-def _check_k(k: int) -> None:
-    if k < 1:
-        raise InvalidArguments([f"k must be at least 1, not {k}"])

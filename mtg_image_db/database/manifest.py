@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mtg_image_db.encoders import EncoderChoice, Fingerprint
-from mtg_image_db.errors import DatabaseError
+from mtg_image_db.errors import DatabaseError, InvalidArguments
 from mtg_image_db.system.files import read_json_object
 
 MANIFEST = "build_manifest.json"
@@ -128,12 +128,10 @@ def _choice(values: dict[str, Any]) -> EncoderChoice:
     model, pretrained, size, fit = (values[n] for n in ("model", "pretrained", "size", "fit"))
     if not isinstance(model, str) or not isinstance(pretrained, str):
         raise TypeError("an encoder's name is no text")
-    if fit not in (None, "pad", "squash"):
-        raise ValueError(f"{fit!r} is no way to fit")
-    if size is not None:
-        height, width = size
-        size = (_whole(height), _whole(width))
-    return EncoderChoice(model, pretrained, size, fit)
+    try:
+        return EncoderChoice(model, pretrained, size, fit)
+    except InvalidArguments as error:
+        raise ValueError(str(error)) from error
 
 
 def manifest_choice(choice: EncoderChoice) -> dict[str, Any]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mtg_image_db.encoders.preprocessing import Fit, Preprocessing
+from mtg_image_db.encoders.preprocessing import FITS, Fit, Preprocessing
 from mtg_image_db.errors import EncoderError
+from mtg_image_db.system.checks import check, wrong_integer, wrong_word
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +34,13 @@ WEIGHTS = Path(__file__).parent / "weights"
 
 _LENGTH_ERROR = 1e-5
 """How far from 1 the length of a vector may be: float32 rounds by less."""
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+PRECISIONS = ("fp32", "bf16", "fp16")
+
+INPUT_SIDE = (64, 2048)
+"""Smallest and largest height and width of an encoder's input, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +100,7 @@ class EncoderChoice:
     model
         The package's own, or an open_clip model name (also ``hf-hub:…`` and ``local-dir:…``).
     pretrained
-        ``builtin``, a tag that open_clip knows, or a file of weights.
+        ``builtin``, a tag that open_clip knows, or a file of weights (a path becomes a text).
     size
         Height and width of the input; None for the encoder's own.
     fit
@@ -100,6 +109,11 @@ class EncoderChoice:
         ``auto``, ``cpu``, ``cuda`` or ``mps``. ``auto`` is the CPU for the package's own encoder,
         which answers there before torch has even looked for a GPU; for others, a GPU if there is
         one.
+
+    Raises
+    ------
+    InvalidArguments
+        A value makes no sense; all that make none are listed.
     """
 
     model: str = DEFAULT_MODEL
@@ -107,6 +121,25 @@ class EncoderChoice:
     size: tuple[int, int] | None = None
     fit: Fit | None = None
     device: str = "auto"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pretrained", os.fspath(self.pretrained))
+        check(
+            self._wrong_size(),
+            None if self.fit is None else wrong_word("fit", self.fit, FITS),
+            wrong_word("device", self.device, DEVICES),
+        )
+
+    def _wrong_size(self) -> str | None:
+        """Keep a list as a tuple, since sizes are compared."""
+        given: object = self.size
+        if given is None:
+            return None
+        if not isinstance(given, tuple | list) or len(given) != 2:
+            return f"size must be a height and a width, not {given!r}"
+        object.__setattr__(self, "size", tuple(given))
+        wrong = (wrong_integer("size", side, *INPUT_SIDE) for side in given)
+        return next((problem for problem in wrong if problem), None)
 
     @property
     def by_onnx(self) -> bool:

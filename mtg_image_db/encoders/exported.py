@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 import tempfile
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from platformdirs import user_cache_path
 
 from mtg_image_db.encoders import EncoderChoice, Fingerprint
 from mtg_image_db.encoders.onnx import FINGERPRINT, OnnxEncoder
@@ -30,8 +31,14 @@ _OPSET = 17
 
 
 def exported_path(fingerprint: Fingerprint) -> Path:
-    """Where the ONNX file of an encoder lies, if there is one."""
-    return _cache_folder() / "onnx" / f"{fingerprint.digest}.onnx"
+    """Where the ONNX file of an encoder lies, if there is one.
+
+    In the folder that ``MTG_DB_ENCODER_CACHE`` names, or in the system's own place for files that
+    can be made again.
+    """
+    named = os.environ.get("MTG_DB_ENCODER_CACHE")
+    cache = Path(named) if named else user_cache_path("mtg-image-db", appauthor=False)
+    return cache / "onnx" / f"{fingerprint.digest}.onnx"
 
 
 def load_exported(choice: EncoderChoice, fingerprint: Fingerprint) -> OnnxEncoder | None:
@@ -113,16 +120,3 @@ def _agreement(one: OpenClipEncoder, other: OnnxEncoder) -> float:
         float((one.encode(some) * other.encode(some)).sum(axis=1).min())
         for some in (pixels[:1], pixels)
     )
-
-
-def _cache_folder() -> Path:
-    """Where files go that can be made again: ``MTG_DB_CACHE``, or the system's own place."""
-    if named := os.environ.get("MTG_DB_CACHE"):
-        return Path(named)
-    if sys.platform == "win32":
-        places = os.environ.get("LOCALAPPDATA"), "AppData/Local"
-    elif sys.platform == "darwin":
-        places = None, "Library/Caches"
-    else:
-        places = os.environ.get("XDG_CACHE_HOME"), ".cache"
-    return Path(places[0] or Path.home() / places[1]) / "mtg-image-db"

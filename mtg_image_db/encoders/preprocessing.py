@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from mtg_image_db.errors import InvalidArguments
 from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH, open_picture
+from mtg_image_db.system.checks import check, wrong_integer, wrong_word
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 Fit = Literal["pad", "squash"]
 """How a picture of another shape fills the input; see `Preprocessing`."""
+FITS: tuple[str, ...] = get_args(Fit)
 
 _SHRINKING_GAP = 3.0
 """How many times larger than the result a picture may be before Pillow shrinks it in two steps: its
@@ -42,6 +45,11 @@ class Preprocessing:
         Of the three channels, on a scale of 0 to 1.
     least_decode
         Decode no more of a JPEG than the input needs (see `open_for`).
+
+    Raises
+    ------
+    InvalidArguments
+        A value makes no sense; all that make none are listed.
     """
 
     height: int
@@ -52,6 +60,27 @@ class Preprocessing:
     interpolation: str = "bicubic"
     least_decode: bool = True
 
+    def __post_init__(self) -> None:
+        check(
+            wrong_integer("height", self.height, 1),
+            wrong_integer("width", self.width, 1),
+            wrong_word("fit", self.fit, FITS),
+            self._wrong_channels("mean"),
+            self._wrong_channels("std"),
+        )
+
+    def _wrong_channels(self, name: str) -> str | None:
+        """Keep a list as a tuple, since fingerprints are compared by their values."""
+        given = getattr(self, name)
+        if (
+            not isinstance(given, tuple | list)
+            or len(given) != 3
+            or not all(isinstance(value, int | float) for value in given)
+        ):
+            return f"{name} must be a number for each of three channels, not {given!r}"
+        object.__setattr__(self, name, tuple(given))
+        return None
+
     def to_json(self) -> dict[str, Any]:
         """The values as JSON types."""
         return {**asdict(self), "mean": list(self.mean), "std": list(self.std)}
@@ -61,15 +90,16 @@ class Preprocessing:
         """The reverse of `to_json`; raises KeyError, TypeError or ValueError on anything else."""
         mean = tuple(float(v) for v in values["mean"])
         std = tuple(float(v) for v in values["std"])
-        height, width, fit = values["height"], values["width"], values["fit"]
-        if len(mean) != 3 or len(std) != 3 or fit not in ("pad", "squash"):
+        if len(mean) != 3 or len(std) != 3:
             raise ValueError("not a preprocessing")
-        if not (isinstance(height, int) and isinstance(width, int) and min(height, width) > 0):
-            raise ValueError("not a size")
+        height, width, fit = values["height"], values["width"], values["fit"]
         least = values["least_decode"]
         if not isinstance(least, bool):
             raise TypeError("not a choice")
-        return cls(height, width, fit, mean, std, str(values["interpolation"]), least)
+        try:
+            return cls(height, width, fit, mean, std, str(values["interpolation"]), least)
+        except InvalidArguments as error:
+            raise ValueError(str(error)) from error
 
 
 def open_for(source: Path | bytes, how: Preprocessing) -> Image.Image:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,10 +38,10 @@ verdict is <i>none</i>.</p>
 """
 
 
-def write_report(outcomes: Sequence[PhotoResult], folder: Path) -> int:
+def write_report(outcomes: Sequence[PhotoResult], folder: str | PathLike[str]) -> int:
     """Write the page and its pictures, or raise a `StorageError`; return how many photos it has."""
     failed = [outcome for outcome in outcomes if outcome.missed or outcome.wrong]
-    make_folder(folder)
+    folder = make_folder(Path(folder))
     sections = [_section(outcome, folder, number) for number, outcome in enumerate(failed)]
     title = f"{len(failed)} of {len(outcomes)} photos in which something went wrong"
     with atomic_write(folder / PAGE) as stream:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit, urlunsplit
 
 from mtg_image_db.scryfall.printing import READERS, Printing, label_of
 from mtg_image_db.scryfall.values import bool_of, list_of, mapping_of, text_of, texts_of
+from mtg_image_db.system.checks import check
 
 ImageSize = Literal["small", "normal", "large", "png", "grid", "display"]
 IMAGE_SIZES: tuple[str, ...] = get_args(ImageSize)
@@ -102,21 +103,39 @@ class FaceFilter:
     Parameters
     ----------
     sets, langs
-        Codes, in lower case.
+        Codes, in lower case: a set, a list or another collection of texts.
     include_digital
         Also cards that exist on screens only.
     rarities, layouts
         Scryfall's words, in lower case.
+
+    Raises
+    ------
+    InvalidArguments
+        A text stands where a collection of texts belongs, or something else does.
     """
 
-    sets: frozenset[str] = frozenset()
-    langs: frozenset[str] = frozenset()
+    sets: Collection[str] = frozenset()
+    langs: Collection[str] = frozenset()
     include_digital: bool = False
-    rarities: frozenset[str] = frozenset()
-    layouts: frozenset[str] = frozenset()
+    rarities: Collection[str] = frozenset()
+    layouts: Collection[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        check(*map(self._wrong_words, ("sets", "langs", "rarities", "layouts")))
+
+    def _wrong_words(self, name: str) -> str | None:
+        """Keep a collection as a frozenset."""
+        given = getattr(self, name)
+        if isinstance(given, str):
+            return f"{name} must be a collection of texts, like {{{given!r}}}, not one text"
+        if not isinstance(given, Collection) or not all(isinstance(word, str) for word in given):
+            return f"{name} must be a collection of texts, not {given!r}"
+        object.__setattr__(self, name, frozenset(given))
+        return None
 
     @property
-    def codes(self) -> dict[str, frozenset[str]]:
+    def codes(self) -> dict[str, Collection[str]]:
         """The values allowed of each key of a record that is restricted."""
         codes = {
             "set": self.sets,

@@ -28,8 +28,9 @@ from PIL import Image
 
 from mtg_image_db.building.checkpoint import Checkpoint
 from mtg_image_db.building.encode import choose_tuning, decode_ahead, encode_missing
-from mtg_image_db.building.options import BuildOptions, BuildSummary
+from mtg_image_db.building.options import BuildOptions
 from mtg_image_db.building.plan import PlannedFace
+from mtg_image_db.building.reuse import Work
 from mtg_image_db.building.run import FEATURE_ROWS, vector_rows
 from mtg_image_db.encoders import DEFAULT_MODEL, Encoder, EncoderChoice, load_encoder
 from mtg_image_db.system.progress import Silent
@@ -72,7 +73,7 @@ def main() -> None:
 def compare(model: str, device: str, folder: Path, faces: list[PlannedFace]) -> None:
     """Print one row of the table, and what holds the build up; rates are images a second."""
     encoder = make_encoder(model, device, folder)
-    options = BuildOptions(cache=folder, out=folder)
+    options = BuildOptions(cache=folder)
     tuning = choose_tuning(options, faces, encoder, None)
     how = encoder.fingerprint.preprocessing
     decoded, decode_seconds = timed(
@@ -92,10 +93,9 @@ def compare(model: str, device: str, folder: Path, faces: list[PlannedFace]) -> 
         )
         for rows in (vector_rows(encoder.fingerprint), FEATURE_ROWS)
     )
-    summary = BuildSummary(folder, tuning=tuning)
-    keys = {face.key for face in faces}
+    work = Work(None, None, unencoded=tuple(faces), undescribed=tuple(faces), reused=0)
     _, seconds = timed(
-        lambda: encode_missing(options, faces, keys, encoder, vectors, features, summary, Silent())
+        lambda: encode_missing(options, work, encoder, tuning, vectors, features, Silent())
     )
     limit = 1 / (1 / decode + 1 / encode) if device == "cpu" else min(decode, encode)
     rate = len(faces) / seconds

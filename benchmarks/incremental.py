@@ -25,7 +25,7 @@ from PIL import Image
 from mtg_image_db import BuildOptions, build_database
 from mtg_image_db.download.ledger import Ledger, Outcome, image_path
 from mtg_image_db.encoders import Fingerprint, normalised
-from mtg_image_db.pictures.opening import Preprocessing
+from mtg_image_db.encoders.preprocessing import Preprocessing
 from mtg_image_db.system.files import write_json
 
 
@@ -81,7 +81,7 @@ def timed_build(folder: Path, dimension: int, name: str) -> float:
     how = "index extended" if summary.extended else "index built"
     print(
         f"{name}: {seconds:.1f} s, {summary.encoded:,} encoded, {summary.reused:,} reused, {how}, "
-        f"{summary.quality.chosen if summary.quality else ''}",
+        f"{summary.quality.chosen}",
         flush=True,
     )
     return seconds

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from mtg_image_db.building.generation import write_distinct
 from mtg_image_db.building.graph import write_index
-from mtg_image_db.building.options import BuildOptions, BuildSummary
+from mtg_image_db.building.options import BuildOptions
 from mtg_image_db.database import parts
 from mtg_image_db.index.hnsw import Index, add_rows, new_index
 from mtg_image_db.index.quality import measure, with_noise
@@ -133,10 +133,9 @@ def memory(folder: Path, count: int, dimension: int, ef_construction: int) -> No
     vectors.flush()
     del vectors
     began = time.perf_counter()
-    summary = BuildSummary(folder)
     options = BuildOptions(out=folder, hnsw_ef_construction=ef_construction)
     no_images = (np.empty((0, dimension), np.float32), np.empty(0, np.int64))
-    write_index(folder, options, write_distinct(folder), None, no_images, summary, Silent())
+    index = write_index(folder, options, write_distinct(folder), None, no_images, Silent())
     seconds = time.perf_counter() - began
     size = (folder / parts.INDEX).stat().st_size
     status = Path("/proc/self/status").read_text(encoding="ascii")
@@ -144,7 +143,7 @@ def memory(folder: Path, count: int, dimension: int, ef_construction: int) -> No
     print(
         f"{count:,} x {dimension}, efConstruction {ef_construction}: index {size / 1e9:.2f} GB, "
         f"peak {peak / 1e9:.2f} GB ({(peak - size) / 1e9:+.2f} GB), {seconds:.0f} s, "
-        f"{summary.quality.chosen if summary.quality else ''}"
+        f"{index.quality.chosen}"
     )
 
 

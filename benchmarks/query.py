@@ -39,8 +39,9 @@ from mtg_image_db.database.publication import new_generation
 from mtg_image_db.demo.cards import sample_cards
 from mtg_image_db.encoders import EncoderChoice, load_encoder
 from mtg_image_db.encoders.local_features import POINT_BYTES, POINTS, describe, pack
+from mtg_image_db.encoders.preprocessing import open_for, prepare
 from mtg_image_db.encoders.probe import Tuning
-from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH, open_for, prepare
+from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
 from mtg_image_db.system.progress import Silent
 from mtg_image_db.system.records import write_records
 
@@ -85,16 +86,16 @@ database = Database.open(arguments.db)
 part("opening")
 database.encoder
 part("encoder")
-cards = database.query(arguments.images[0])
+found = database.recognise(arguments.images[0])
 part("decoding and geometry")
 for stage, name in (("encode", "encoding"), ("search", "searching")):
-    parts[name] = database.recogniser.seconds[stage]
+    parts[name] = found.seconds[stage]
     parts["decoding and geometry"] -= parts[name]
 began = time.perf_counter()
 import contextlib, io, json
 from mtg_image_db.cli.answers import FORMATS, Asked
 with contextlib.redirect_stdout(io.StringIO()):
-    FORMATS["table"](Asked(arguments.images[0], cards), 5)
+    FORMATS["table"](Asked(arguments.images[0], found.cards), 5)
 part("printing")
 print(json.dumps(parts))
 """
@@ -183,7 +184,6 @@ def make_database(folder: Path, faces: int) -> None:
     vectors[row] = vector
     near = np.argsort(-(vectors @ vector), kind="stable")[: len(samples)]
     options = BuildOptions(out=folder, hnsw_ef_construction=40)
-    summary = BuildSummary(folder, faces=faces, tuning=Tuning("fp32", 32, {}))
     with new_generation(folder) as part:
         np.save(part / EMBEDDINGS, vectors)
         features = np.lib.format.open_memmap(
@@ -198,10 +198,11 @@ def make_database(folder: Path, faces: int) -> None:
         for place, name in enumerate((METADATA, PRINTINGS)):
             write_records(part / name, (lines_of(number)[place] for number in range(faces)))
         distinct = write_distinct(part)
-        summary.entries = len(distinct.firsts)
         nothing = (np.empty((0, len(vector)), np.float32), np.empty(0, np.int64))
-        entries = write_index(part, options, distinct, None, nothing, summary, Silent())
-        write_manifest(part, options, encoder, entries, summary)
+        index = write_index(part, options, distinct, None, nothing, Silent())
+        tuning, entries = Tuning("fp32", 32, {}), len(distinct.firsts)
+        summary = BuildSummary(folder, faces, entries, tuning, index.quality)
+        write_manifest(part, options, encoder, index.entries, summary)
     scan.replace(folder / "scan.jpg")
 
 

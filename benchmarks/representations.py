@@ -25,7 +25,7 @@ from timm import create_model
 from vlad import learn
 
 from mtg_image_db.encoders import EncoderChoice, load_encoder
-from mtg_image_db.pictures.opening import prepare
+from mtg_image_db.encoders.preprocessing import prepare
 
 Pixels = NDArray[np.uint8]
 """Height x width x 3, RGB."""

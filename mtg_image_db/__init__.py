@@ -19,7 +19,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from mtg_image_db.building.options import BuildOptions, BuildSummary
     from mtg_image_db.building.run import build_database
-    from mtg_image_db.database.answers import CardAnswer, Match
+    from mtg_image_db.database.answers import CardAnswer, Match, Recognition
     from mtg_image_db.database.database import Database
     from mtg_image_db.download.options import DownloadOptions, DownloadSummary
     from mtg_image_db.download.run import download_images
@@ -37,11 +37,12 @@ if TYPE_CHECKING:
         StorageError,
     )
     from mtg_image_db.scryfall.faces import CardFace, FaceFilter
+    from mtg_image_db.scryfall.printing import Printing
 
 _HOMES = {
     "mtg_image_db.building.options": ("BuildOptions", "BuildSummary"),
     "mtg_image_db.building.run": ("build_database",),
-    "mtg_image_db.database.answers": ("CardAnswer", "Match"),
+    "mtg_image_db.database.answers": ("CardAnswer", "Match", "Recognition"),
     "mtg_image_db.database.database": ("Database",),
     "mtg_image_db.download.options": ("DownloadOptions", "DownloadSummary"),
     "mtg_image_db.download.run": ("download_images",),
@@ -59,6 +60,7 @@ _HOMES = {
         "StorageError",
     ),
     "mtg_image_db.scryfall.faces": ("CardFace", "FaceFilter"),
+    "mtg_image_db.scryfall.printing": ("Printing",),
 }
 
 __all__ = [
@@ -80,6 +82,8 @@ __all__ = [
     "MtgDbError",
     "NetworkError",
     "NothingUsable",
+    "Printing",
+    "Recognition",
     "SnapshotError",
     "StorageError",
     "__version__",
@@ -96,3 +100,8 @@ def __getattr__(name: str) -> Any:
         if name in names:
             return getattr(importlib.import_module(home), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names, also those that were not used yet."""
+    return sorted({*globals(), *__all__})

@@ -23,8 +23,8 @@ from PIL import Image, ImageDraw
 from mtg_image_db import BuildOptions, BuildSummary, build_database, download_images
 from mtg_image_db.download.options import DownloadOptions
 from mtg_image_db.encoders import Fingerprint, normalised
-from mtg_image_db.pictures.opening import Preprocessing
-from mtg_image_db.recognise.verdict import Thresholds
+from mtg_image_db.encoders.preprocessing import Preprocessing
+from mtg_image_db.encoders.thresholds import Thresholds
 from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 # Nothing here is about speed.
@@ -47,7 +47,7 @@ COUNT = 300
 def cache_of_exports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep what builds export out of the user's own cache."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MTG_DB_CACHE", str(tmp_path_factory.mktemp("exports")))
+        patch.setenv("MTG_DB_ENCODER_CACHE", str(tmp_path_factory.mktemp("exports")))
         yield
 
 

@@ -161,9 +161,7 @@ class Fuzzer:
         table.paste(self.faces[0], (40, 60))
         table.paste(self.faces[1].crop((0, 0, 244, 200)), (340, 60))
         table.save(self.whole / "photo.png")
-        killed = BuildOptions(
-            cache=cache, out=self.whole / "killed", batch=4, checkpoint_frequency=4
-        )
+        killed = BuildOptions(cache=cache, out=self.whole / "killed", batch=4)
         with contextlib.suppress(KeyboardInterrupt):
             build_database(killed, encoder=_Killed(load_encoder(killed.encoder)))
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 from typing import Any
 
@@ -124,8 +125,8 @@ def test_an_answer_lists_the_printings_that_share_its_artwork(tmp_path: Path) ->
     database = Database.open(tmp_path / "out")
     database.use_encoder(encoder)
     [card] = database.query(make_picture(0), k=1)
-    assert [p["set"] for p in card.matches[0].printings] == ["old", "tst"]
-    assert {p["layout"] for p in card.matches[0].printings} == {"normal"}
+    assert [p.set for p in card.matches[0].printings] == ["old", "tst"]
+    assert {p.layout for p in card.matches[0].printings} == {"normal"}
     # The one image of the artwork stands for its printing in the other set.
     [card] = database.where(FaceFilter(sets=frozenset({"old"}))).query(make_picture(2))
     assert [match.face.name for match in card.matches] == ["Card 0"]
@@ -276,12 +277,34 @@ def test_a_build_removes_nothing_it_did_not_make(cache: Path, tmp_path: Path) ->
 
 def test_the_quality_report_stands_beside_the_index(cache: Path, tmp_path: Path) -> None:
     summary = build(cache, tmp_path)
-    assert summary.quality is not None
     assert (summary.quality.queries, summary.quality.from_images) == (2 * COUNT, COUNT)
     assert summary.quality.chosen.recall_at_1 >= 0.999
     folder = Database.open(tmp_path).folder
     report = json.loads((folder / "quality_report.json").read_text())
     assert report["ef_search"] == manifest(tmp_path)["parameters"]["hnsw_ef_search"]
+
+
+def test_a_summary_cannot_be_changed(cache: Path, tmp_path: Path) -> None:
+    summary = build(cache, tmp_path, limit=250)
+    with pytest.raises(FrozenInstanceError):
+        summary.faces = 3  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        summary.left_out["over --limit"] = 3  # type: ignore[index]
+    assert summary.left_out == {"over --limit": 50}
+    assert summary.left_out["HTTP 404"] == 0
+
+
+def test_damage_that_the_plan_and_the_encoding_find_is_told_together(tmp_path: Path) -> None:
+    with ScryfallDouble([make_card(n) for n in range(6)], make_images(6)) as double:
+        cache = fill_cache(double, tmp_path / "cache")
+    gone, damaged, *_ = sorted((cache / "images").rglob("*.jpg"))
+    gone.unlink()
+    damaged.write_bytes(bytes(damaged.stat().st_size))
+    summary = build(cache, tmp_path / "out")
+    assert summary.left_out == {"image file missing": 1, "image file changed": 1}
+    assert [reason for _, reason in summary.invalid] == ["image file missing", "image file changed"]
+    assert (summary.known, summary.faces, summary.encoded) == (6, 4, 4)
+    assert manifest(tmp_path / "out")["statistics"]["left_out"] == summary.left_out
 
 
 def test_identical_images_change_nobody_elses_recall(tmp_path: Path) -> None:

@@ -192,5 +192,5 @@ def test_an_interrupted_update_does_not_go_on_to_build(tmp_path: Path) -> None:
 
 
 def test_ef_search_can_be_overridden(home: Path) -> None:
-    assert Database.open(home / "index_out", ef_search=300)._parts.index.ef_search == 300
+    assert Database.open(home / "index_out", ef_search=300).gallery.parts.index.ef_search == 300
     assert mtg_db("query", "x.jpg", "--ef-search", "0", cwd=home).returncode == 1

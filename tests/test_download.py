@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,16 @@ def test_every_image_is_stored_as_served(double: ScryfallDouble, tmp_path: Path)
         outcome = ledger.find([card_id(3)])[card_id(3)]
     assert outcome.valid
     assert (tmp_path / outcome.path).stat().st_size == outcome.bytes
+
+
+def test_a_summary_cannot_be_changed(double: ScryfallDouble, tmp_path: Path) -> None:
+    double.inject(card_id(3), faults.not_found(times=None))
+    summary = download_images(download_options(double, tmp_path))
+    with pytest.raises(FrozenInstanceError):
+        summary.downloaded = 12  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        summary.skipped["other language"] = 1  # type: ignore[index]
+    assert (summary.downloaded, summary.failed, summary.skipped["other language"]) == (11, 1, 0)
 
 
 def test_a_second_run_fetches_nothing(double: ScryfallDouble, tmp_path: Path) -> None:

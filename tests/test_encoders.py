@@ -20,8 +20,9 @@ from mtg_image_db.encoders import (
     probe,
 )
 from mtg_image_db.encoders.onnx import FINGERPRINT, OnnxEncoder
+from mtg_image_db.encoders.preprocessing import Fit, open_for, prepare
 from mtg_image_db.errors import EncoderError
-from mtg_image_db.pictures.opening import Fit, open_for, open_picture, prepare
+from mtg_image_db.pictures.opening import open_picture
 
 SHIPPED = WEIGHTS / f"{DEFAULT_MODEL}.safetensors"
 
@@ -110,11 +111,24 @@ def test_safetensors_under_another_name_are_told_to_be_renamed(tmp_path: Path) -
 def test_a_damaged_or_foreign_onnx_file_is_refused(tmp_path: Path) -> None:
     whole = (WEIGHTS / f"{DEFAULT_MODEL}.onnx").read_bytes()
     foreign = whole.replace(FINGERPRINT.encode(), b"x" * len(FINGERPRINT))
+    (tmp_path / SHIPPED.name).write_bytes(SHIPPED.read_bytes())
     path = tmp_path / "encoder.onnx"
+    path.write_bytes(whole)
+    OnnxEncoder(path)
     for content in (whole[:-1000], b"", b"not a network", foreign):
         path.write_bytes(content)
         with pytest.raises(EncoderError, match=r"encoder\.onnx cannot be used"):
             OnnxEncoder(path)
+
+
+@pytest.mark.parametrize("left", [0, 1000], ids=["missing", "cut off"])
+def test_a_network_without_its_weights_is_refused(tmp_path: Path, left: int) -> None:
+    path = tmp_path / "encoder.onnx"
+    path.write_bytes((WEIGHTS / f"{DEFAULT_MODEL}.onnx").read_bytes())
+    if left:
+        (tmp_path / SHIPPED.name).write_bytes(SHIPPED.read_bytes()[:left])
+    with pytest.raises(EncoderError, match=r"encoder\.onnx cannot be used"):
+        OnnxEncoder(path)
 
 
 def test_a_precision_that_there_is_not_is_refused() -> None:

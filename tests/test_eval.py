@@ -16,7 +16,7 @@ from mtg_image_db import BuildOptions, CardAnswer, CardFace, InvalidArguments, M
 from mtg_image_db.demo.cards import sample_cards
 from mtg_image_db.evaluation.fit import fit
 from mtg_image_db.evaluation.labels import LabelledCard, LabelledPhoto, plain_name, read_labels
-from mtg_image_db.evaluation.scores import Outcome, Share, figures, judge
+from mtg_image_db.evaluation.scores import PhotoResult, Share, figures, judge
 from mtg_image_db.pages.page import jpeg
 from mtg_image_db.recognise.verdict import Verdict
 from mtg_image_db.scryfall_double.double import ScryfallDouble
@@ -140,11 +140,11 @@ def test_names_are_compared_by_their_front_without_capitals_and_accents() -> Non
 
 def _answer(verdict: Verdict, names: str, points: int = 0) -> CardAnswer:
     faces = (CardFace.from_record({"name": name}) for name in names)
-    matches = tuple(Match(rank, 0.5, face) for rank, face in enumerate(faces, start=1))
+    matches = tuple(Match(rank, 0.5, face, image=rank) for rank, face in enumerate(faces, start=1))
     return CardAnswer(matches, verdict, ((0, 0), (1, 0), (1, 1), (0, 1)), points)
 
 
-def _outcome(present: dict[str, bool | None], *answers: CardAnswer, file: str = "p") -> Outcome:
+def _outcome(present: dict[str, bool | None], *answers: CardAnswer, file: str = "p") -> PhotoResult:
     cards = tuple(LabelledCard(name, bool(there), there) for name, there in present.items())
     return judge(LabelledPhoto(file, Path(file), "", "", cards), answers, {})
 
@@ -188,7 +188,7 @@ def test_every_share_is_counted_as_the_documentation_says() -> None:
 
 
 def test_thresholds_are_chosen_on_one_half_and_tried_on_the_other() -> None:
-    def half(file: str, *points: int) -> Outcome:
+    def half(file: str, *points: int) -> PhotoResult:
         return _outcome({"A": True}, *(_answer("none", "AX"[p < 9], p) for p in points), file=file)
 
     # The hashes of these names put them into different halves.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +19,8 @@ from mtg_image_db.encoders.exported import AGREEMENT, export, exported_path, loa
 from mtg_image_db.encoders.named import load_known, remember
 from mtg_image_db.encoders.onnx import OnnxEncoder
 from mtg_image_db.encoders.openclip import OpenClipEncoder
+from mtg_image_db.encoders.preprocessing import Preprocessing, prepare
 from mtg_image_db.errors import EncoderError
-from mtg_image_db.pictures.opening import Preprocessing, prepare
 from mtg_image_db.scryfall_double.double import ScryfallDouble
 from mtg_image_db.system.progress import Silent
 
@@ -29,8 +30,22 @@ MODEL = "ViT-S-32-alt"
 @pytest.fixture
 def exports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The cache that exported encoders go to."""
-    monkeypatch.setenv("MTG_DB_CACHE", str(tmp_path / "exports"))
+    monkeypatch.setenv("MTG_DB_ENCODER_CACHE", str(tmp_path / "exports"))
     return tmp_path / "exports" / "onnx"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="each system has its own variables")
+def test_exports_lie_where_the_system_keeps_such_files_unless_a_folder_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grey = (0.5, 0.5, 0.5)
+    fingerprint = Fingerprint("m", "w", 3, Preprocessing(8, 8, "pad", grey, grey))
+    name = f"{fingerprint.digest}.onnx"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("MTG_DB_ENCODER_CACHE", str(tmp_path / "named"))
+    assert exported_path(fingerprint) == tmp_path / "named" / "onnx" / name
+    monkeypatch.delenv("MTG_DB_ENCODER_CACHE")
+    assert exported_path(fingerprint) == tmp_path / "home" / "mtg-image-db" / "onnx" / name
 
 
 def test_a_query_without_torch_answers_as_torch_does(

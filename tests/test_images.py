@@ -13,15 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from mtg_image_db.encoders.preprocessing import Fit, Preprocessing, prepare
 from mtg_image_db.errors import ImageError
-from mtg_image_db.pictures.opening import (
-    MOST_PIXELS,
-    Fit,
-    Preprocessing,
-    check_bytes,
-    open_picture,
-    prepare,
-)
+from mtg_image_db.pictures.opening import MOST_PIXELS, check_bytes, open_picture
 
 GREY = (0.5, 0.5, 0.5)
 

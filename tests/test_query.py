@@ -34,9 +34,9 @@ from mtg_image_db.cli import main
 from mtg_image_db.cli.answers import COLUMNS, Asked, print_csv, print_table
 from mtg_image_db.database.answers import CardAnswer, Match
 from mtg_image_db.encoders import normalised
+from mtg_image_db.encoders.preprocessing import prepare
 from mtg_image_db.index.exact import ExactIndex
 from mtg_image_db.pages.sheet import contact_sheet, html_sheet, sheet_entries
-from mtg_image_db.pictures.opening import prepare
 from mtg_image_db.scryfall.faces import faces_of
 from mtg_image_db.scryfall_double.double import ScryfallDouble
 
@@ -95,7 +95,7 @@ def test_csv_holds_nothing_that_a_spreadsheet_computes(
     Path("=1+1.png").unlink()
     [face] = faces_of(make_card(1, name="@x", set_name="=1", collector_number="-1+1"))
     face = replace(face, card_url="=1+1", lang="+1+1")
-    card = CardAnswer((Match(1, -0.1, face),), "likely", ((-3, 1), (9, 1), (9, 9), (1, 9)))
+    card = CardAnswer((Match(1, -0.1, face, image=1),), "likely", ((-3, 1), (9, 1), (9, 9), (1, 9)))
     print_csv(Asked("+a;=b", (card,)), 1)
     print_csv(Asked("=words", matches=card.matches), 1)
     rows = list(csv.DictReader(io.StringIO(capfdbinary.readouterr().out.decode())))
@@ -263,15 +263,18 @@ def test_a_filter_leaves_what_comparing_with_every_face_finds(
         )
     )
     narrowed = mixed.where(wanted)
-    for query, hits in zip(queries, narrowed.search_rows(queries, 5), strict=True):
+    for query, hits in zip(queries, narrowed.gallery.search_rows(queries, 5), strict=True):
         scores = np.round(mixed.embeddings[rows] @ query, 5)
         least = sorted(set(scores), reverse=True)[:5][-1]
         expected = {row for row, score in zip(rows, scores, strict=True) if score >= least}
-        assert {row for _, row in hits} == expected
-        assert [score for score, _ in hits] == sorted((s for s, _ in hits), reverse=True)
+        assert {hit.row for hit in hits} == expected
+        found = [hit.score for hit in hits]
+        assert found == sorted(found, reverse=True)
     [card] = narrowed.query(make_picture(3))
     assert all(wanted.exclusion(match.face) is None for match in card.matches)
-    assert len(mixed.search_rows(queries[:1], 60)[0]) == 60, "the database itself is as it was"
+    assert len(mixed.gallery.search_rows(queries[:1], 60)[0]) == 60, (
+        "the database itself is as it was"
+    )
 
 
 def test_a_filter_of_a_filtered_database_narrows_it_further(mixed: Database) -> None:
@@ -382,8 +385,8 @@ def test_a_contact_sheet_may_be_a_page_that_needs_nothing_else(
 
 
 def test_cards_of_one_photo_are_numbered_on_sheets(inside: Path) -> None:
-    cards = Database.open("index_out").query("card7.jpg")
-    entries = sheet_entries("a.jpg", make_picture(7), cards * 2, Path("image_cache"))
+    found = Database.open("index_out").recognise("card7.jpg")
+    entries = sheet_entries("a.jpg", replace(found, cards=found.cards * 2), Path("image_cache"))
     assert [entry.photo for entry in entries] == ["a.jpg, card 1", "a.jpg, card 2"]
 
 
@@ -395,9 +398,9 @@ def test_a_sheet_without_images_says_so(inside: Path, tmp_path: Path) -> None:
 
 
 def test_any_name_can_stand_on_a_sheet(inside: Path) -> None:
-    cards = Database.open("index_out").query("card7.jpg")
+    found = Database.open("index_out").recognise("card7.jpg")
     name = "photos/<b>\n\udcff&.jpg"
-    entries = sheet_entries(name, make_picture(7), cards, Path("nowhere"))
+    entries = sheet_entries(name, found, Path("nowhere"))
     # A long heading is not cut off, however few cards there are.
     narrow, wide = (contact_sheet(entries, "One" * times, 1).width for times in (1, 40))
     assert 300 < narrow < wide

@@ -207,7 +207,7 @@ def test_without_local_features_the_score_decides(cache: Path, tmp_path: Path) -
     options = BuildOptions(cache=cache, out=tmp_path / "out", local_features=False)
     build_database(options)
     plain = Database.open(tmp_path / "out")
-    assert plain.local_features is None
+    assert plain.gallery.parts.local_features is None
     [answer, *_] = ask(plain, place(table(), KNOWN[3], box(600, 450, 500)))
     assert name_of(answer) == KNOWN[3].card["name"]
     assert answer.points == 0
@@ -235,14 +235,14 @@ def test_an_update_extends_the_inverted_index_to_the_same_answers(
     assert (extended.folder / INVERTED).stat().st_size > size
     owners = np.load(extended.folder / INVERTED_ROWS)
     assert set(owners.tolist()) == set(range(len(database)))
-    assert extended.local_features is not None
+    assert extended.gallery.parts.local_features is not None
     for row in range(len(extended)):
-        face = unpack(extended.local_features[[row]])
-        assert extended.vote(face.descriptors[0][:60], 1) == [row]
+        face = unpack(extended.gallery.parts.local_features[[row]])
+        assert extended.gallery.vote(face.descriptors[0][:60], 1) == [row]
     # A reader of the old database goes on answering, though its folder is gone.
-    assert reader.local_features is not None
-    face = unpack(reader.local_features[[2]])
-    assert reader.vote(face.descriptors[0][:60], 1) == [2]
+    assert reader.gallery.parts.local_features is not None
+    face = unpack(reader.gallery.parts.local_features[[2]])
+    assert reader.gallery.vote(face.descriptors[0][:60], 1) == [2]
 
 
 @pytest.mark.parametrize("name", [INVERTED, INVERTED_ROWS])
@@ -257,9 +257,9 @@ def test_a_damaged_inverted_index_is_refused_by_name(
         bytes(64) + whole[64:] if name == INVERTED else whole[:128] + whole[128:][::-1]
     )
     with pytest.raises(DatabaseError, match=r"damaged: mtg_inverted\.faiss"):
-        damaged = Database.open(tmp_path / "out")
-        assert damaged.local_features is not None
-        damaged.vote(unpack(damaged.local_features[[2]]).descriptors[0][:60], 1)
+        damaged = Database.open(tmp_path / "out").gallery
+        assert damaged.parts.local_features is not None
+        damaged.vote(unpack(damaged.parts.local_features[[2]]).descriptors[0][:60], 1)
 
 
 def test_features_keep_their_place_and_likeness_in_storage() -> None:

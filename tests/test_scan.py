@@ -3,7 +3,6 @@ from __future__ import annotations
 import base64
 import csv
 import io
-import json
 import os
 import re
 from dataclasses import replace
@@ -29,7 +28,7 @@ from mtg_image_db.database.answers import CardAnswer, Match
 from mtg_image_db.download.ledger import image_path
 from mtg_image_db.pages.sheet import SheetEntry, html_sheet
 from mtg_image_db.recognise.verdict import Verdict
-from mtg_image_db.scryfall.faces import CardFace, faces_of, to_line
+from mtg_image_db.scryfall.faces import CardFace, faces_of
 from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 BOTH = ["nonfoil", "foil"]
@@ -44,8 +43,8 @@ def seen_as(
     face: CardFace, *shared: CardFace, verdict: Verdict = "confident", index: int = 1
 ) -> Sighting:
     """A sighting whose best match is `face`; `shared` are all printings of its artwork."""
-    printings = tuple(json.loads(to_line(one.record())) for one in shared or (face,))
-    return Sighting("a.jpg", index, verdict, (Match(1, 0.9, face, printings),))
+    printings = tuple(one.printing for one in shared or (face,))
+    return Sighting("a.jpg", index, verdict, (Match(1, 0.9, face, printings, image=1),))
 
 
 def names(scan: Scan) -> list[tuple[str, str, int]]:
@@ -139,7 +138,7 @@ FOIL = a_face(12, set="leb", finishes=["foil"])
     ],
 )
 def test_another_card_with_the_same_artwork_is_for_a_person(sighting: Sighting) -> None:
-    shown = {printing["set"] for printing in sighting.matches[0].printings}
+    shown = {printing.set for printing in sighting.matches[0].printings}
     for given in (Assumptions(), Assumptions("foil"), Assumptions(lang="de"), QTG):
         scan = collect([sighting], given)
         assert scan.cards == ()
@@ -167,9 +166,12 @@ def test_of_several_cards_the_set_decides(sets: set[str], settled: str) -> None:
 
 
 def test_the_set_does_not_decide_against_the_picture() -> None:
-    printings = (LEA.record(), TOKEN.record())
+    printings = (LEA.printing, TOKEN.printing)
     for best, other in ((LEA, TOKEN), (TOKEN, LEA)):
-        matches = (Match(1, 0.9, best, printings), Match(2, 0.8, other, printings))
+        matches = (
+            Match(1, 0.9, best, printings, image=1),
+            Match(2, 0.8, other, printings, image=2),
+        )
         sighting = Sighting("a.jpg", 1, "confident", matches)
         assert names(collect([sighting], Assumptions(sets=frozenset({best.set})))) == [
             (best.set, best.collector_number, 1)
@@ -217,7 +219,9 @@ def test_what_exists_on_screens_only_never_enters_a_collection() -> None:
 
 
 def test_the_same_image_on_two_cards_tells_nothing() -> None:
-    matches = tuple(Match(rank, 0.9, face, (face.record(),)) for rank, face in ((1, LEA), (2, ICE)))
+    matches = tuple(
+        Match(rank, 0.9, face, (face.printing,), image=1) for rank, face in ((1, LEA), (2, ICE))
+    )
     scan = collect([Sighting("a.jpg", 1, "confident", matches)])
     assert [one.set for one, _ in scan.to_review[0].candidates] == ["lea", "ice"]
 
@@ -484,7 +488,7 @@ def test_a_review_comes_back_from_any_spreadsheet(
     database: Database, tmp_path: Path, encoding: str, delimiter: str
 ) -> None:
     photos = [*ODD_NAMES, "https://example.com/=1.jpg"]
-    match = (Match(1, 0.9, LEA),)
+    match = (Match(1, 0.9, LEA, image=1),)
     scan = collect([Sighting(photo, 1, "likely", match) for photo in photos])
     rows = list(csv.reader(io.StringIO(render_answers(scan).decode("utf-8-sig"), newline="")))
     answer = rows[0].index("answer")
@@ -518,7 +522,7 @@ def test_a_printing_that_looks_different_does_not_stand_in_for_one_that_was_left
     borderless = a_face(3, set="qpr", border_color="borderless", finishes=["foil"])
     framed = a_face(4, set="qtg")
     # Its own image, which nobody saw or which resembles the photo less.
-    for others in ((), (Match(2, 0.7, framed, (framed.record(),)),)):
+    for others in ((), (Match(2, 0.7, framed, (framed.printing,), image=2),)):
         sighting = seen_as(borderless, borderless, framed)
         scan = collect([replace(sighting, matches=sighting.matches + others)])
         assert scan.cards == ()
@@ -535,7 +539,7 @@ QTG = Assumptions(sets=frozenset({"qtg"}))
 
 def test_the_page_stands_alone(tmp_path: Path) -> None:
     face = a_face(1, name="<b>&", card_url="https://scryfall.com/card/x")
-    sighting = Sighting("<i>.jpg", 1, "likely", (Match(1, 0.9, face),), make_picture(1))
+    sighting = Sighting("<i>.jpg", 1, "likely", (Match(1, 0.9, face, image=1),), make_picture(1))
     scan = collect([sighting, seen_as(LEA)])
     text = render_page(scan).decode()
     assert "1 of 2 cards to review" in text
@@ -548,7 +552,7 @@ def test_the_page_stands_alone(tmp_path: Path) -> None:
         assert max(crop.size) == 336
     # What it may be is shown where the image cache has it, by its URL or whatever URL it has.
     for url in (face.image_url, ""):
-        match = Match(1, 0.9, replace(face, image_url=url))
+        match = Match(1, 0.9, replace(face, image_url=url), image=1)
         known = collect([Sighting("i.jpg", 1, "likely", (match,), make_picture(1))])
         picture = tmp_path / image_path(face.face_id, face.image_url)
         picture.parent.mkdir(parents=True, exist_ok=True)
@@ -585,7 +589,9 @@ def test_the_page_stands_alone(tmp_path: Path) -> None:
 def test_only_scryfall_s_pages_are_linked(url: str) -> None:
     face = a_face(1, name="Name", scryfall_uri=url)
     for given in (replace(face, card_url=url), face):
-        card = CardAnswer((Match(1, 0.9, given),), "likely", ((0, 0), (1, 0), (1, 1), (0, 1)))
+        card = CardAnswer(
+            (Match(1, 0.9, given, image=1),), "likely", ((0, 0), (1, 0), (1, 1), (0, 1))
+        )
         pages = (
             render_page(collect([Sighting("a.jpg", 1, "likely", card.matches)])),
             html_sheet([SheetEntry("a.jpg", card, b"")], "1 card"),
@@ -604,7 +610,9 @@ def test_scryfall_s_pages_are_linked() -> None:
         "https://SCRYFALL.io",
     ):
         card = CardAnswer(
-            (Match(1, 0.9, replace(LEA, card_url=url)),), "likely", ((0, 0), (1, 0), (1, 1), (0, 1))
+            (Match(1, 0.9, replace(LEA, card_url=url), image=1),),
+            "likely",
+            ((0, 0), (1, 0), (1, 1), (0, 1)),
         )
         linked = f'<a href="{escape(url)}">Card 0</a>'.encode()
         assert linked in render_page(collect([Sighting("a.jpg", 1, "likely", card.matches)]))

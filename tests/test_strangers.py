@@ -315,7 +315,7 @@ def test_no_count_is_believed_that_the_file_has_no_room_for(
         except DatabaseError:
             continue
         # These eight bytes are vectors, or what FAISS does not use.
-        assert database.vote(some_vectors(3, DIMENSION), 3) is not None
+        assert database.gallery.vote(some_vectors(3, DIMENSION), 3) is not None
         database.search(np.array(database.embeddings[:3]))
 
 

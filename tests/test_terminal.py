@@ -7,6 +7,7 @@ import io
 import os
 import sys
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ names = st.text(st.sampled_from(sorted(ACTS)) | st.characters(), max_size=40)
 def match_of(name: str) -> Match:
     card = make_card(3, name=name, collector_number=name, set=name, scryfall_uri=name)
     [face] = faces_of(card)
-    return Match(1, 0.5, face, ({"scryfall_id": "x", "set": name, "collector_number": name},))
+    return Match(1, 0.5, face, (replace(face.printing, scryfall_id="x"),), image=1)
 
 
 class Streams:

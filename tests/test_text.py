@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from mtg_image_db import BuildOptions, Database, EncoderChoice, FaceFilter, build_database
 from mtg_image_db.cli import main
+from mtg_image_db.encoders.preprocessing import open_for, prepare
 from mtg_image_db.encoders.text import TextEncoder
 from mtg_image_db.errors import DatabaseError
-from mtg_image_db.pictures.opening import open_for, prepare
 from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 MODEL = "ViT-S-32-alt"
@@ -129,9 +129,14 @@ def test_without_open_clip_the_error_says_what_to_install(
 
 
 def test_a_text_encoder_that_does_not_fit_is_refused(home: Path) -> None:
-    other = EncoderChoice(MODEL, str(home / "clip.pt"), fit="squash", device="cpu")
+    import torch
+
+    weights = torch.load(home / "clip.pt", weights_only=True)
+    changed = {name: tensor + 0.25 for name, tensor in weights.items()}
+    torch.save(changed, home / "other.pt")
+    database = Database.open(home / "index_out", device="cpu", weights=home / "other.pt")
     with pytest.raises(DatabaseError, match="not the one this database was built with"):
-        Database.open(home / "index_out").use_text_encoder(TextEncoder.load(other))
+        database.search_text("a dragon")
 
 
 @pytest.mark.parametrize(

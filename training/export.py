@@ -44,42 +44,43 @@ def load_tower(path: Path) -> TimmModel:
 class Deployed(torch.nn.Module):
     """The tower for one input size, with an output of length 1.
 
-    The same function as the open_clip tower followed by normalisation: the position embeddings
-    are resampled beforehand (ONNX has no such operator), and of the attention only the one token
-    that is used is computed.
+    The same function as the open_clip tower followed by normalisation, of the same parameters under
+    the same names. A matrix resamples the position embeddings (ONNX has no such operator), and of
+    the attention only the one token that is used is computed.
     """
 
     def __init__(self, tower: TimmModel, size: tuple[int, int]) -> None:
         super().__init__()
         self.trunk = tower.trunk
+        self.head = tower.head
         pool = tower.head.pool
-        self.heads = pool.num_heads
-        query, key, value = pool.qkv.weight.detach().chunk(3)
-        query_bias, key_bias, value_bias = pool.qkv.bias.detach().chunk(3)
-        self.query, self.query_bias = query, query_bias
-        self.keys = torch.cat([key, value])
-        self.keys_bias = torch.cat([key_bias, value_bias])
-        self.proj = pool.proj
         with torch.inference_mode():
             grid = self.trunk(torch.zeros(1, 3, *size)).shape[2:]
-        self.positions = resample_abs_pos_embed(
-            pool.pos_embed.detach()[None], list(grid), list(pool.feat_size), num_prefix_tokens=1
+        # Resampling is linear: what it makes of the identity is its matrix.
+        self.resampling = resample_abs_pos_embed(
+            torch.eye(len(pool.pos_embed))[None],
+            list(grid),
+            list(pool.feat_size),
+            num_prefix_tokens=1,
         )
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Encode a batch."""
+        pool = self.head.pool
         x = self.trunk(image).flatten(2).transpose(1, 2)
-        x = torch.cat([x.mean(1, keepdim=True), x], dim=1) + self.positions
+        x = torch.cat([x.mean(1, keepdim=True), x], dim=1) + self.resampling @ pool.pos_embed
         linear = torch.nn.functional.linear
-        query = linear(x[:, :1], self.query, self.query_bias)
-        key, value = linear(x, self.keys, self.keys_bias).chunk(2, dim=-1)
+        weight, bias = pool.qkv.weight, pool.qkv.bias
+        channels = weight.shape[1]
+        query = linear(x[:, :1], weight[:channels], bias[:channels])
+        key, value = linear(x, weight[channels:], bias[channels:]).chunk(2, dim=-1)
         query, key, value = (
-            part.reshape(*part.shape[:2], self.heads, -1).transpose(1, 2)
+            part.reshape(*part.shape[:2], pool.num_heads, -1).transpose(1, 2)
             for part in (query, key, value)
         )
         share = (query @ key.transpose(-2, -1) * query.shape[-1] ** -0.5).softmax(-1)
         pooled = (share @ value).transpose(1, 2).flatten(1)
-        return torch.nn.functional.normalize(self.proj(pooled), dim=-1)
+        return torch.nn.functional.normalize(pool.proj(pooled), dim=-1)
 
 
 def configuration(size: tuple[int, int]) -> dict[str, Any]:
@@ -106,7 +107,10 @@ def write_open_clip(tower: TimmModel, name: str, size: tuple[int, int], out: Pat
 
 
 def write_onnx(tower: TimmModel, name: str, size: tuple[int, int], out: Path) -> None:
-    """Write ``NAME.onnx``: input ``image`` (N, 3, H, W), output ``vector`` (N, D), unit length."""
+    """Write ``NAME.onnx``: input ``image`` (N, 3, H, W), output ``vector`` (N, D), unit length.
+
+    It holds the network only; its weights are those of ``NAME.safetensors`` beside it.
+    """
     path = out / f"{name}.onnx"
     torch.onnx.export(
         Deployed(tower, size).eval().to(memory_format=torch.contiguous_format),
@@ -117,40 +121,59 @@ def write_onnx(tower: TimmModel, name: str, size: tuple[int, int], out: Path) ->
         dynamic_axes={"image": {0: "batch"}, "vector": {0: "batch"}},
         opset_version=OPSET,
         dynamo=False,
+        # All parameters under their names: nothing folded, nothing fused.
+        training=torch.onnx.TrainingMode.PRESERVE,
+        do_constant_folding=False,
     )
-    halve(path)
+    take_weights_from(out / f"{name}.safetensors", path)
 
 
-def halve(path: Path) -> None:
-    """Store the large weights of an ONNX file in half precision; they are widened on loading."""
+def take_weights_from(weights: Path, path: Path) -> None:
+    """Let an ONNX file read its weights from a ``.safetensors`` file in the same folder.
+
+    ONNX calls that external data: a file, where a tensor begins in it, and how long it is. The
+    weights are in half precision there, and widened on loading.
+    """
     import onnx
-    from onnx import TensorProto, helper, numpy_helper
+    from onnx import StringStringEntryProto, TensorProto, helper
 
+    # The length of a JSON object, the object, the tensors' bytes
+    # (https://github.com/huggingface/safetensors).
+    data = weights.read_bytes()
+    begin = 8 + int.from_bytes(data[:8], "little")
+    entries = json.loads(data[8:begin])
     model = onnx.load(str(path))
-    for node in [n for n in model.graph.node if n.op_type == "Constant"]:
-        tensor = node.attribute[0].t
-        if len(tensor.raw_data) > 2048:
-            tensor.name = node.output[0]
-            model.graph.initializer.append(tensor)
-            model.graph.node.remove(node)
     casts = []
     for tensor in model.graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        if values.dtype != np.float32 or values.size < 512:
+        if tensor.data_type != TensorProto.FLOAT:
             continue
-        name = tensor.name
-        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}_half"))
-        casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
+        entry = entries[f"visual.{tensor.name}"]
+        first, end = entry["data_offsets"]
+        where = {"location": weights.name, "offset": begin + first, "length": end - first}
+        name, half = tensor.name, f"{tensor.name}_half"
+        tensor.CopyFrom(
+            TensorProto(
+                name=half,
+                dims=entry["shape"],
+                data_type=TensorProto.FLOAT16,
+                data_location=TensorProto.EXTERNAL,
+                external_data=[
+                    StringStringEntryProto(key=key, value=str(value))
+                    for key, value in where.items()
+                ],
+            )
+        )
+        casts.append(helper.make_node("Cast", [half], [name], to=TensorProto.FLOAT))
     for cast in reversed(casts):
         model.graph.node.insert(0, cast)
-    onnx.checker.check_model(model)
     onnx.save(model, str(path))
+    onnx.checker.check_model(str(path))
 
 
 def describe(name: str, out: Path) -> None:
     """Write the fingerprint of ``NAME.safetensors`` into ``NAME.onnx``: the package reads it there.
 
-    Both files hold the same encoder, so their vectors compare; only torch can compute the digest.
+    Only torch can compute the digest.
     """
     import onnx
 
@@ -160,7 +183,7 @@ def describe(name: str, out: Path) -> None:
     weights = str(out / f"{name}.safetensors")
     encoder = load_encoder(EncoderChoice(name, weights, fit="squash", device="cpu"))
     path = str(out / f"{name}.onnx")
-    model = onnx.load(path)
+    model = onnx.load(path, load_external_data=False)
     onnx.helper.set_model_props(model, {FINGERPRINT: json.dumps(encoder.fingerprint.to_json())})
     onnx.save(model, path)
 

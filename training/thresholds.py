@@ -21,9 +21,10 @@ import onnx
 
 from mtg_image_db import Database
 from mtg_image_db.encoders.onnx import THRESHOLDS
+from mtg_image_db.encoders.thresholds import Thresholds
 from mtg_image_db.evaluation.labels import plain_name, read_labels
 from mtg_image_db.evaluation.scores import Share, evaluate
-from mtg_image_db.recognise.verdict import Thresholds, by_score
+from mtg_image_db.recognise.verdict import by_score
 from mtg_image_db.system.progress import Silent
 
 MARGINS = (0.0, 0.02, 0.04, 0.06, 0.08, 0.10, 0.15)
@@ -93,7 +94,7 @@ def main() -> int:
         print(f"{thresholds}\n  on the other half: {tried(other, thresholds)}")
     final = Thresholds(*np.max([list(asdict(one).values()) for one in chosen], axis=0).tolist())
     print(f"written: {final}\n  on all photos: {tried(halves[0] + halves[1], final)}")
-    model = onnx.load(str(arguments.onnx))
+    model = onnx.load(str(arguments.onnx), load_external_data=False)
     kept = {prop.key: prop.value for prop in model.metadata_props}
     onnx.helper.set_model_props(model, {**kept, THRESHOLDS: json.dumps(asdict(final))})
     onnx.save(model, str(arguments.onnx))

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mtg_image_db.building.checkpoint import Checkpoint
-from mtg_image_db.building.options import BuildOptions, BuildSummary
+from mtg_image_db.building.options import BuildOptions
 from mtg_image_db.building.plan import PlannedFace
+from mtg_image_db.building.reuse import Work
 from mtg_image_db.encoders import Encoder
 from mtg_image_db.encoders.local_features import describe, pack
+from mtg_image_db.encoders.preprocessing import Preprocessing, open_for, prepare
 from mtg_image_db.encoders.probe import LEAST_IMAGES, Tuning, tune
 from mtg_image_db.errors import ImageError
-from mtg_image_db.pictures.opening import (
-    CARD_HEIGHT,
-    CARD_WIDTH,
-    Preprocessing,
-    open_for,
-    open_picture,
-    prepare,
-)
+from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH, open_picture
 from mtg_image_db.system.cores import in_order
 from mtg_image_db.system.progress import Progress
 
@@ -40,7 +36,7 @@ _QUERY_SECONDS = 5.0
 
 
 def choose_tuning(
-    options: BuildOptions, missing: list[PlannedFace], encoder: Encoder, made_with: str | None
+    options: BuildOptions, missing: Sequence[PlannedFace], encoder: Encoder, made_with: str | None
 ) -> Tuning:
     """Decide on precision and batch size, trying what was not given if it is worth it.
 
@@ -64,33 +60,37 @@ def choose_tuning(
     return tune(encoder, _stacked(pictures), precision=precision, batch=options.batch)
 
 
+@dataclass(frozen=True)
+class Encoding:
+    """What came of encoding: how many images were, and why others cannot be, by digest."""
+
+    encoded: int
+    bad: Mapping[str, str]
+
+
 def encode_missing(
     options: BuildOptions,
-    missing: list[PlannedFace],
-    unencoded: set[str],
+    work: Work,
     encoder: Encoder,
+    tuning: Tuning,
     vectors: Checkpoint,
     features: Checkpoint | None,
-    summary: BuildSummary,
     progress: Progress,
-) -> dict[str, str]:
-    """Encode images into checkpoints; return why some have no vector, by key.
+) -> Encoding:
+    """Encode images into checkpoints.
 
     Parameters
     ----------
-    missing
-        Faces whose image lacks a vector, or local features where these are wanted.
-    unencoded
-        Digests of the images that lack a vector.
     features
-        None where they are not wanted.
+        None where local features are not wanted.
     """
-    bad: dict[str, str] = {}
+    encoded, bad = 0, dict[str, str]()
+    unencoded = {face.key for face in work.unencoded}
+    missing = list({face.key: face for face in work.unencoded + work.undescribed}.values())
     how = encoder.fingerprint.preprocessing
     progress.start("encoding", len(missing), "images")
     decoded = decode_ahead(options.cache, missing, how, described=features is not None)
-    batch = summary.tuning.batch if summary.tuning is not None else _UNTRIED_BATCH
-    while some := list(islice(decoded, batch)):
+    while some := list(islice(decoded, tuning.batch)):
         good: dict[str, Decoded] = {}
         for face, result in some:
             if isinstance(result, str):
@@ -100,13 +100,13 @@ def encode_missing(
         keys = [key for key in good if key in unencoded]
         if keys:
             vectors.add(keys, encoder.encode(_stacked([good[key].pixels for key in keys])))
-            summary.encoded += len(keys)
+            encoded += len(keys)
         for key, result in good.items():
             if features is not None and result.features is not None and key not in features:
                 features.add([key], result.features[None])
         progress.advance(len(some))
     progress.finish()
-    return bad
+    return Encoding(encoded, MappingProxyType(bad))
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Decoded:
 
 
 def decode_ahead(
-    cache: Path, faces: list[PlannedFace], how: Preprocessing, *, described: bool = False
+    cache: Path, faces: Sequence[PlannedFace], how: Preprocessing, *, described: bool = False
 ) -> Iterator[tuple[PlannedFace, Decoded | str]]:
     """Read and decode images in order, up to 128 before they are asked for.
 
@@ -145,7 +145,7 @@ def decode_ahead(
 
 
 def perturbed_queries(
-    cache: Path, faces: list[PlannedFace], encoder: Encoder
+    cache: Path, faces: Sequence[PlannedFace], encoder: Encoder
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Encode recompressed copies of images, at 0.6 of their size, as queries for the index.
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import platform
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from hashlib import blake2b
 from importlib import metadata
@@ -18,7 +19,7 @@ from mtg_image_db.building.options import BuildOptions, BuildSummary
 from mtg_image_db.building.plan import Plan, PlannedFace
 from mtg_image_db.building.reuse import Predecessor
 from mtg_image_db.database import parts
-from mtg_image_db.database.manifest import MANIFEST, MANIFEST_VERSION, manifest_choice
+from mtg_image_db.database.manifest import MANIFEST, MANIFEST_VERSION
 from mtg_image_db.encoders import Encoder
 from mtg_image_db.encoders.local_features import MADE_BY
 from mtg_image_db.errors import EncoderError
@@ -37,7 +38,7 @@ _LENGTH_TOLERANCE = 1e-4
 
 def write_rows(
     path: Path,
-    faces: list[PlannedFace],
+    faces: Sequence[PlannedFace],
     checkpoint: Checkpoint,
     before: Predecessor | None,
 ) -> None:
@@ -110,7 +111,7 @@ def write_distinct(folder: Path) -> DistinctVectors:
     return distinct
 
 
-def write_records_and_printings(folder: Path, plan: Plan, faces: list[PlannedFace]) -> None:
+def write_records_and_printings(folder: Path, plan: Plan, faces: Sequence[PlannedFace]) -> None:
     """Write the metadata of each row, and the printings of each artwork."""
     write_records(folder / parts.METADATA, plan.lines(faces))
     artworks = {face.illustration_id for face in faces}
@@ -125,7 +126,7 @@ def write_records_and_printings(folder: Path, plan: Plan, faces: list[PlannedFac
     )
 
 
-def _oldest_first(lines: list[bytes]) -> list[bytes]:
+def _oldest_first(lines: Sequence[bytes]) -> Sequence[bytes]:
     if len(lines) == 1:
         return lines
 
@@ -157,8 +158,6 @@ def write_manifest(
     if summary.inverted:
         names += [parts.INVERTED, parts.INVERTED_ROWS]
     names += [offsets_path(Path(name)).name for name in (parts.METADATA, parts.PRINTINGS)]
-    if summary.quality is None or summary.tuning is None:
-        raise AssertionError
     manifest: dict[str, Any] = {
         "version": MANIFEST_VERSION,
         "timestamp": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -176,7 +175,7 @@ def write_manifest(
             "local_features": MADE_BY if options.local_features else None,
         },
         "encoder": {
-            "choice": manifest_choice(options.encoder),
+            "choice": options.encoder.to_json(),
             "precision": summary.tuning.precision,
             "rates": summary.tuning.rates,
             "fingerprint": encoder.fingerprint.to_json(),
@@ -189,7 +188,7 @@ def write_manifest(
             "index_entries": index_entries,
             "encoded": summary.encoded,
             "reused": summary.reused,
-            "left_out": dict(summary.left_out.most_common()),
+            "left_out": dict(Counter(summary.left_out).most_common()),
         },
         "environment": _environment(),
         "outputs": {

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtg_image_db.building.generation import DistinctVectors
-from mtg_image_db.building.options import BuildOptions, BuildSummary
-from mtg_image_db.building.reuse import Predecessor
+from mtg_image_db.building.options import BuildOptions
+from mtg_image_db.building.reuse import MOST_ADDED, MOST_GONE, Predecessor
 from mtg_image_db.database import parts
 from mtg_image_db.index.hnsw import (
     GONE,
@@ -27,9 +28,24 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_MOST_GONE = 0.1
-_MOST_ADDED = 0.5
 _QUERIES = 1000
+
+
+@dataclass(frozen=True)
+class WrittenIndex:
+    """The index of a new generation.
+
+    Parameters
+    ----------
+    entries
+        How many it has, those whose faces are gone included.
+    extended
+        It is the index of the database before, extended, and not one built anew.
+    """
+
+    entries: int
+    quality: Quality
+    extended: bool
 
 
 def write_index(
@@ -38,19 +54,14 @@ def write_index(
     distinct: DistinctVectors,
     before: Predecessor | None,
     image_queries: tuple[NDArray[np.float32], NDArray[np.int64]],
-    summary: BuildSummary,
     progress: Progress,
-) -> int:
+) -> WrittenIndex:
     """Write the index and its quality report.
 
     Parameters
     ----------
     image_queries
         Vectors [Q, D] of perturbed images, and the rows [Q] whose images they are.
-
-    Returns
-    -------
-    How many entries the index has, those whose faces are gone included.
     """
     path = folder / parts.INDEX
     vectors = VectorFile(folder / parts.EMBEDDINGS)
@@ -65,29 +76,48 @@ def write_index(
         progress.finish()
         return report
 
+    result = None
     if before is not None:
         new_ids = _new_ids(before, distinct)
         if _is_worth_extending(before, options, distinct, new_ids):
-            index, rows = _reopened(before, distinct, new_ids)
-            add_rows(index, vectors, rows, progress)
-            save_index(index, path)
-            summary.quality = measured()
-            summary.extended = summary.quality.enough
-            entries = int(index.ntotal)
-            del index
-    if not summary.extended:
-        index = new_index(
-            vectors.dimension, m=options.hnsw_m, ef_construction=options.hnsw_ef_construction
-        )
-        add_rows(index, vectors, distinct.firsts, progress)
-        save_index(index, path)
-        entries = int(index.ntotal)
-        del index
-        summary.quality = measured()
-    if summary.quality is None:
-        raise AssertionError
-    write_json(folder / parts.QUALITY, summary.quality.to_json())
-    return entries
+            entries = _extend(before, distinct, new_ids, vectors, path, progress)
+            result = WrittenIndex(entries, measured(), extended=True)
+    if result is None or not result.quality.enough:
+        entries = _build_anew(options, distinct, vectors, path, progress)
+        result = WrittenIndex(entries, measured(), extended=False)
+    write_json(folder / parts.QUALITY, result.quality.to_json())
+    return result
+
+
+def _extend(
+    before: Predecessor,
+    distinct: DistinctVectors,
+    new_ids: NDArray[np.int64],
+    vectors: VectorFile,
+    path: Path,
+    progress: Progress,
+) -> int:
+    """Write the index before with what it lacks; return how many entries it has."""
+    index, rows = _reopened(before, distinct, new_ids)
+    add_rows(index, vectors, rows, progress)
+    save_index(index, path)
+    return int(index.ntotal)
+
+
+def _build_anew(
+    options: BuildOptions,
+    distinct: DistinctVectors,
+    vectors: VectorFile,
+    path: Path,
+    progress: Progress,
+) -> int:
+    """Write a new index; return how many entries it has."""
+    index = new_index(
+        vectors.dimension, m=options.hnsw_m, ef_construction=options.hnsw_ef_construction
+    )
+    add_rows(index, vectors, distinct.firsts, progress)
+    save_index(index, path)
+    return int(index.ntotal)
 
 
 def _is_worth_extending(
@@ -106,7 +136,7 @@ def _is_worth_extending(
     kept = len(np.unique(new_ids[new_ids != GONE]))
     entries = was.index_entries
     added = len(distinct.firsts) - kept
-    return entries - kept <= _MOST_GONE * entries and added <= _MOST_ADDED * entries
+    return entries - kept <= MOST_GONE * entries and added <= MOST_ADDED * entries
 
 
 def _new_ids(before: Predecessor, distinct: DistinctVectors) -> NDArray[np.int64]:

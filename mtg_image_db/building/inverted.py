@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtg_image_db.building.plan import PlannedFace
-from mtg_image_db.building.reuse import Predecessor
+from mtg_image_db.building.reuse import MOST_ADDED, MOST_GONE, Predecessor
 from mtg_image_db.database import parts
 from mtg_image_db.index.inverted import Extension, write_inverted
 from mtg_image_db.system.progress import Progress
@@ -15,12 +16,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_MOST_GONE = 0.1
-_MOST_ADDED = 0.5
-
 
 def build_inverted(
-    folder: Path, faces: list[PlannedFace], before: Predecessor | None, progress: Progress
+    folder: Path, faces: Sequence[PlannedFace], before: Predecessor | None, progress: Progress
 ) -> bool:
     """Write the inverted index of the local features in a new generation's folder.
 
@@ -44,7 +42,7 @@ def build_inverted(
     if extension is not None:
         added = len(np.setdiff1d(wanted, extension.rows))
         gone = float((extension.rows < 0).mean())
-        if gone > _MOST_GONE or added > _MOST_ADDED * len(wanted):
+        if gone > MOST_GONE or added > MOST_ADDED * len(wanted):
             extension = None
     return write_inverted(
         packed, wanted, folder / parts.INVERTED, folder / parts.INVERTED_ROWS, extension, progress

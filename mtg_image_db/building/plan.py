@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from types import MappingProxyType
+from typing import IO
 
-from mtg_image_db.building.options import BuildOptions, BuildSummary
+from mtg_image_db.building.options import BuildOptions
 from mtg_image_db.download.ledger import Ledger, Outcome
 from mtg_image_db.errors import InvalidArguments
 from mtg_image_db.scryfall.faces import CardFace, SeenCodes, faces_of, to_line
+from mtg_image_db.scryfall.printing import label_of
 from mtg_image_db.scryfall.rows import RowCount, read_rows
 from mtg_image_db.scryfall.snapshot import Snapshot
 from mtg_image_db.system.files import storage_errors
@@ -23,7 +25,7 @@ from mtg_image_db.system.progress import Progress
 _AT_ONCE = 500
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class PlannedFace:
     """A face to be covered.
 
@@ -46,22 +48,59 @@ class PlannedFace:
     place: int
 
 
+@dataclass(frozen=True)
 class Plan:
-    """The faces to cover, ordered by id, and the printings of each artwork.
+    """The faces to cover, and what else the snapshots say.
 
     Parameters
     ----------
+    faces
+        Ordered by id.
+    printings
+        A line for each printing of an artwork, by the artwork's id.
+    left_out
+        How many faces are not covered, by reason.
+    invalid
+        Of those, each whose image was recorded as valid and is not any more: label and reason.
+    rows
+        What reading the snapshots met.
     spool
         A temporary file for the lines of metadata: 540,000 of them would fill 600 MB of memory.
-    folder
-        Where it lies.
     """
+
+    faces: tuple[PlannedFace, ...]
+    printings: Mapping[str, Sequence[bytes]]
+    left_out: Mapping[str, int]
+    invalid: tuple[tuple[str, str], ...]
+    rows: RowCount
+    spool: IO[bytes]
+
+    def line(self, face: PlannedFace) -> bytes:
+        """A face's line of metadata, without the break."""
+        self.spool.seek(face.place)
+        return self.spool.readline()[:-1]
+
+    def lines(self, faces: Sequence[PlannedFace]) -> Iterator[bytes]:
+        """The lines of some faces."""
+        return (self.line(face) for face in faces)
+
+    def label(self, face: PlannedFace) -> str:
+        """How a face is called in messages."""
+        record = json.loads(self.line(face))
+        return f"{record['name']} ({label_of(record['set'], record['collector_number'])})"
+
+
+class _Draft:
+    """A plan while the snapshots are read; `folder` is where the spool lies."""
 
     def __init__(self, spool: IO[bytes], folder: Path) -> None:
         self._spool = spool
         self._folder = folder
         self.faces: list[PlannedFace] = []
         self.printings: dict[str, list[bytes]] = defaultdict(list)
+        self.left_out: Counter[str] = Counter()
+        self.invalid: list[tuple[str, str]] = []
+        self.rows = RowCount()
 
     def add(self, face: CardFace, last: Outcome) -> None:
         """Take in a face whose image is the last outcome's file."""
@@ -84,21 +123,22 @@ class Plan:
         """Take in that these are printings of their artworks."""
         for face in faces:
             if face.illustration_id:
-                self.printings[sys.intern(face.illustration_id)].append(to_line(_printing(face)))
+                line = to_line(face.printing.record())
+                self.printings[sys.intern(face.illustration_id)].append(line)
 
-    def line(self, face: PlannedFace) -> bytes:
-        """A face's line of metadata, without the break."""
-        self._spool.seek(face.place)
-        return self._spool.readline()[:-1]
-
-    def lines(self, faces: list[PlannedFace]) -> Iterator[bytes]:
-        """The lines of some faces."""
-        return (self.line(face) for face in faces)
-
-    def label(self, face: PlannedFace) -> str:
-        """How a face is called in messages."""
-        record = json.loads(self.line(face))
-        return _label(record["name"], record["set"], record["collector_number"])
+    def finished(self, limit: int | None) -> Plan:
+        """The plan, of at most so many faces."""
+        self.faces.sort(key=lambda face: face.face_id)
+        if limit is not None and len(self.faces) > limit:
+            self.left_out["over --limit"] += len(self.faces) - limit
+        return Plan(
+            faces=tuple(self.faces[:limit]),
+            printings=MappingProxyType(self.printings),
+            left_out=MappingProxyType(self.left_out),
+            invalid=tuple(self.invalid),
+            rows=self.rows,
+            spool=self._spool,
+        )
 
 
 def plan_faces(
@@ -106,10 +146,9 @@ def plan_faces(
     found: list[Snapshot],
     ledger: Ledger,
     spool: IO[bytes],
-    summary: BuildSummary,
     progress: Progress,
 ) -> Plan:
-    """Match the snapshots' faces with the ledger's files, counting in `summary` what is left out.
+    """Match the snapshots' faces with the ledger's files.
 
     Of a face that several snapshots know, the newest says what is known about it.
 
@@ -119,7 +158,7 @@ def plan_faces(
         No snapshot knows a card of a set or language that is wanted.
     """
     met = SeenCodes(options.wanted)
-    plan = Plan(spool, options.out)
+    draft = _Draft(spool, options.out)
     seen: set[str] = set()
     for snapshot in sorted(found, key=lambda s: s.updated_at, reverse=True):
         chosen = options.kind in (None, snapshot.kind)
@@ -131,7 +170,7 @@ def plan_faces(
         faces = (face for card in rows for face in faces_of(card))
         while some := list(islice(faces, _AT_ONCE)):
             if snapshot.kind == "default_cards":
-                plan.add_printings(some)
+                draft.add_printings(some)
             if chosen:
                 for face in some:
                     met.add(face)
@@ -143,26 +182,16 @@ def plan_faces(
                 for face in some:
                     if face.face_id not in seen:
                         seen.add(face.face_id)
-                        _consider(options, outcomes.get(face.face_id), face, plan, summary)
+                        _consider(options, outcomes.get(face.face_id), face, draft)
         progress.finish()
-        summary.rows += count
-    plan.finish()
+        draft.rows += count
+    draft.finish()
     if seen and (problems := met.unknown()):
         raise InvalidArguments(problems)
-    plan.faces.sort(key=lambda face: face.face_id)
-    if options.limit is not None and len(plan.faces) > options.limit:
-        summary.left_out["over --limit"] += len(plan.faces) - options.limit
-        del plan.faces[options.limit :]
-    return plan
+    return draft.finished(options.limit)
 
 
-def _consider(
-    options: BuildOptions,
-    last: Outcome | None,
-    face: CardFace,
-    plan: Plan,
-    summary: BuildSummary,
-) -> None:
+def _consider(options: BuildOptions, last: Outcome | None, face: CardFace, draft: _Draft) -> None:
     """Take a face into the plan, or count why not."""
     reason = options.wanted.exclusion(face)
     if reason is None and (last is None or not last.path):
@@ -171,25 +200,10 @@ def _consider(
     if reason is None and last is not None:
         try:
             if (options.cache / last.path).stat().st_size == last.bytes:
-                plan.add(face, last)
+                draft.add(face, last)
                 return
             reason = "image file changed"
         except OSError:
             reason = "image file missing"
-        label = _label(face.name, face.set, face.collector_number)
-        summary.invalid.append((label, reason))
-    summary.left_out[str(reason)] += 1
-
-
-def _label(name: str, code: str, number: str) -> str:
-    return f"{name} ({code.upper()} {number})"
-
-
-def _printing(face: CardFace) -> dict[str, Any]:
-    """What an answer tells of a printing that shares the artwork."""
-    record = face.record()
-    keys = (
-        "scryfall_id face_id oracle_id name printed_name set set_name collector_number layout "
-        "rarity lang released_at finishes promo_types frame border_color full_art digital card_url"
-    )
-    return {key: record[key] for key in keys.split()}
+        draft.invalid.append((f"{face.name} ({face.label})", reason))
+    draft.left_out[str(reason)] += 1

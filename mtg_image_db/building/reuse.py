@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtg_image_db.building.options import BuildSummary
+from mtg_image_db.building.checkpoint import Checkpoint
 from mtg_image_db.building.plan import Plan, PlannedFace
 from mtg_image_db.database.database import Database
 from mtg_image_db.database.publication import generations
-from mtg_image_db.encoders import Fingerprint
+from mtg_image_db.encoders import PRECISIONS, Fingerprint
 from mtg_image_db.encoders.local_features import MADE_BY as FEATURES_MADE_BY
 from mtg_image_db.errors import MissingInput, MtgDbError
 from mtg_image_db.system.arrays import ArrayFile
@@ -20,6 +22,12 @@ from mtg_image_db.system.progress import Progress
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+MOST_GONE = 0.1
+"""Largest share of an index's entries that may be gone; if more are, it is built anew."""
+
+MOST_ADDED = 0.5
+"""Most entries an update may add, as a share of the index; for more, it is built anew."""
 
 _COPY_ROWS = 8192
 
@@ -34,8 +42,9 @@ class Predecessor:
         self.database = database
         self.lines: dict[str, bytes] = {}
         self.keys: dict[str, int] = {}
+        self.parts = database.gallery.parts
         for row in range(len(database)):
-            line = database.line(row)
+            line = self.parts.records.line(row)
             record = json.loads(line)
             self.lines[record["face_id"]] = hash_of(line)
             self.keys.setdefault(record.get("image_sha256", ""), row)
@@ -50,7 +59,7 @@ class Predecessor:
                 if sha256_file(database.folder / name) != digest:
                     progress.note(f"The database in {out} is not reused: {name} was changed.")
                     return None
-            database.check_votes()
+            database.gallery.check_votes()
             return cls(database)
         except MissingInput as error:
             if generations(out):
@@ -71,13 +80,13 @@ class Predecessor:
     def precision(self) -> str | None:
         """What its vectors were made with."""
         value = self.database.manifest.precision
-        return value if value in ("fp32", "bf16", "fp16") else None
+        return value if value in PRECISIONS else None
 
     @property
     def has_features(self) -> bool:
         """Whether it has local features that compare with this version's."""
         made = self.database.manifest.raw["parameters"].get("local_features")
-        return self.database.local_features is not None and made == FEATURES_MADE_BY
+        return self.parts.local_features is not None and made == FEATURES_MADE_BY
 
     def copy(self, rows_of: dict[str, list[int]], source: NDArray[Any], target: ArrayFile) -> None:
         """Copy the row of each known image in one of its arrays to the rows of this image."""
@@ -89,21 +98,82 @@ class Predecessor:
             old, new = table[start : start + _COPY_ROWS].T
             target.put(new, source[old])
 
-    def count_changes(self, plan: Plan, faces: list[PlannedFace], summary: BuildSummary) -> None:
-        """Count in `summary` what is new, changed and gone."""
-        kept = 0
+    def changes(self, plan: Plan, faces: Sequence[PlannedFace]) -> Changes:
+        """Count what is new, changed and gone."""
+        new = changed = refreshed = 0
         for face in faces:
             before = self.lines.get(face.face_id)
             if before is None:
-                summary.new += 1
-                continue
-            kept += 1
-            if before != hash_of(plan.line(face)):
+                new += 1
+            elif before != hash_of(plan.line(face)):
                 if face.key in self.keys:
-                    summary.refreshed += 1
+                    refreshed += 1
                 else:
-                    summary.changed += 1
-        summary.gone = len(self.lines) - kept
+                    changed += 1
+        return Changes(new, changed, refreshed, gone=len(self.lines) - (len(faces) - new))
+
+
+@dataclass(frozen=True)
+class Changes:
+    """How many faces differ from the database before; see `BuildSummary`."""
+
+    new: int = 0
+    changed: int = 0
+    refreshed: int = 0
+    gone: int = 0
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a build takes over, and what is left to compute.
+
+    Parameters
+    ----------
+    vectors_from, features_from
+        The database before, where it has vectors of the same encoder, and local features that
+        compare with this version's.
+    unencoded, undescribed
+        A face of each distinct image that lacks a vector, and that lacks local features where
+        these are wanted.
+    reused
+        Distinct images that have a vector.
+    """
+
+    vectors_from: Predecessor | None
+    features_from: Predecessor | None
+    unencoded: tuple[PlannedFace, ...]
+    undescribed: tuple[PlannedFace, ...]
+    reused: int
+
+
+def divide_work(
+    plan: Plan,
+    before: Predecessor | None,
+    fingerprint: Fingerprint,
+    vectors: Checkpoint,
+    features: Checkpoint | None,
+) -> Work:
+    """Decide what of each distinct image is taken over and what is computed.
+
+    Parameters
+    ----------
+    features
+        None where local features are not wanted.
+    """
+    vectors_from = before if before is not None and before.fits(fingerprint) else None
+    features_from = before if before is not None and before.has_features else None
+    by_key = {face.key: face for face in plan.faces}
+
+    def lacking(there: Checkpoint, source: Predecessor | None) -> tuple[PlannedFace, ...]:
+        return tuple(
+            face
+            for key, face in by_key.items()
+            if key not in there and (source is None or key not in source.keys)
+        )
+
+    unencoded = lacking(vectors, vectors_from)
+    undescribed = () if features is None else lacking(features, features_from)
+    return Work(vectors_from, features_from, unencoded, undescribed, len(by_key) - len(unencoded))
 
 
 def hash_of(line: bytes) -> bytes:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 from mtg_image_db.building.checkpoint import Checkpoint, Rows
@@ -21,7 +23,7 @@ from mtg_image_db.building.graph import write_index
 from mtg_image_db.building.inverted import build_inverted
 from mtg_image_db.building.options import BuildOptions, BuildSummary
 from mtg_image_db.building.plan import Plan, plan_faces
-from mtg_image_db.building.reuse import Predecessor
+from mtg_image_db.building.reuse import Changes, Predecessor, Work, divide_work
 from mtg_image_db.database import parts
 from mtg_image_db.database.publication import new_generation, sweep
 from mtg_image_db.download.ledger import Ledger
@@ -62,7 +64,6 @@ def build_database(
         See there.
     """
     progress = Silent() if progress is None else progress
-    summary = BuildSummary(options.out)
 
     def waiting(holder: str) -> None:
         progress.note(f"Waiting for another process that holds {options.out}: {holder}")
@@ -74,16 +75,16 @@ def build_database(
         _spool(options.out) as spool,
     ):
         with Ledger(options.cache) as ledger:
-            plan = plan_faces(options, found, ledger, spool, summary, progress)
+            plan = plan_faces(options, found, ledger, spool, progress)
         if not plan.faces:
-            raise _nothing_usable(options, summary)
+            raise _nothing_usable(options, plan.left_out)
         sweep(options.out)
         if encoder is None:
             progress.start("loading the encoder", None, "")
             encoder = load_encoder(options.encoder)
             remember(options.encoder, encoder.fingerprint)
             progress.finish()
-        _build(options, plan, encoder, summary, progress)
+        summary = _build(options, plan, encoder, progress)
         if options.onnx and not replace(options.encoder, device="auto").by_onnx:
             _export(encoder, progress)
     return summary
@@ -121,66 +122,66 @@ def _export(encoder: Encoder, progress: Progress) -> None:
     progress.finish()
 
 
-def _build(
-    options: BuildOptions, plan: Plan, encoder: Encoder, summary: BuildSummary, progress: Progress
-) -> None:
+def _build(options: BuildOptions, plan: Plan, encoder: Encoder, progress: Progress) -> BuildSummary:
     before = Predecessor.open(options.out, progress)
-    summary.replaced = before is not None
-    same_encoder = before if before is not None and before.fits(encoder.fingerprint) else None
     vectors, features = _checkpoints(options, encoder, progress)
-    by_key = {face.key: face for face in plan.faces}
-    known = before.keys if before is not None else {}
-    has_features = before is not None and before.has_features
-    unencoded = [
-        face
-        for key, face in by_key.items()
-        if key not in vectors and (same_encoder is None or key not in known)
-    ]
-    undescribed = [
-        face
-        for key, face in by_key.items()
-        if features is not None and key not in features and not (has_features and key in known)
-    ]
-    missing = list({face.key: face for face in unencoded + undescribed}.values())
-    summary.reused = len(by_key) - len(unencoded)
-    made_with = vectors.precision or (same_encoder.precision if same_encoder else None)
-    if len(unencoded) > summary.reused:
-        made_with = None  # a small first build must not decide for a large one
-    summary.tuning = choose_tuning(options, unencoded, encoder, made_with)
-    vectors.precision = summary.tuning.precision
+    work = divide_work(plan, before, encoder.fingerprint, vectors, features)
+    tuning = choose_tuning(options, work.unencoded, encoder, _made_with(work, vectors))
+    vectors.precision = tuning.precision
     checkpoints = [vectors] if features is None else [vectors, features]
     try:
-        keys = {face.key for face in unencoded}
-        bad = encode_missing(options, missing, keys, encoder, vectors, features, summary, progress)
+        encoding = encode_missing(options, work, encoder, tuning, vectors, features, progress)
     finally:
         # Also when interrupted: what is done is kept.
         for checkpoint in checkpoints:
             checkpoint.flush()
-    faces = [face for face in plan.faces if face.key not in bad]
-    for face in plan.faces:
-        if face.key in bad:
-            summary.left_out[bad[face.key]] += 1
-            summary.invalid.append((plan.label(face), bad[face.key]))
+    faces = [face for face in plan.faces if face.key not in encoding.bad]
+    lost = [(plan.label(f), encoding.bad[f.key]) for f in plan.faces if f.key in encoding.bad]
+    left_out = Counter(plan.left_out) + Counter(reason for _, reason in lost)
     if not faces:
-        raise _nothing_usable(options, summary)
-    summary.faces = len(faces)
-    if before is not None:
-        before.count_changes(plan, faces, summary)
+        raise _nothing_usable(options, left_out)
+    changes = Changes() if before is None else before.changes(plan, faces)
     with new_generation(options.out) as folder:
-        write_rows(folder / parts.EMBEDDINGS, faces, vectors, same_encoder)
+        write_rows(folder / parts.EMBEDDINGS, faces, vectors, work.vectors_from)
+        inverted = False
         if features is not None:
-            reused = before if has_features else None
-            write_rows(folder / parts.FEATURES, faces, features, reused)
+            write_rows(folder / parts.FEATURES, faces, features, work.features_from)
             if options.inverted_index:
-                summary.inverted = build_inverted(folder, faces, reused, progress)
+                inverted = build_inverted(folder, faces, work.features_from, progress)
         distinct = write_distinct(folder)
-        summary.entries = len(distinct.firsts)
         write_records_and_printings(folder, plan, faces)
         queries = perturbed_queries(options.cache, faces, encoder)
-        entries = write_index(folder, options, distinct, same_encoder, queries, summary, progress)
-        write_manifest(folder, options, encoder, entries, summary)
+        index = write_index(folder, options, distinct, work.vectors_from, queries, progress)
+        summary = BuildSummary(
+            out=options.out,
+            faces=len(faces),
+            entries=len(distinct.firsts),
+            tuning=tuning,
+            quality=index.quality,
+            encoded=encoding.encoded,
+            reused=work.reused,
+            replaced=before is not None,
+            new=changes.new,
+            changed=changes.changed,
+            refreshed=changes.refreshed,
+            gone=changes.gone,
+            extended=index.extended,
+            inverted=inverted,
+            left_out=MappingProxyType(left_out),
+            invalid=(*plan.invalid, *lost),
+            rows=plan.rows,
+        )
+        write_manifest(folder, options, encoder, index.entries, summary)
     for checkpoint in checkpoints:
         checkpoint.discard()
+    return summary
+
+
+def _made_with(work: Work, vectors: Checkpoint) -> str | None:
+    """The precision of the vectors that are reused, if they shall decide on that of the others."""
+    if len(work.unencoded) > work.reused:
+        return None  # a small first build must not decide for a large one
+    return vectors.precision or (work.vectors_from.precision if work.vectors_from else None)
 
 
 def _checkpoints(
@@ -202,14 +203,14 @@ def _checkpoints(
     )
 
 
-def _nothing_usable(options: BuildOptions, summary: BuildSummary) -> NothingUsable:
-    if not summary.known and options.kind:
+def _nothing_usable(options: BuildOptions, left_out: Mapping[str, int]) -> NothingUsable:
+    if not left_out and options.kind:
         return NothingUsable(
             f"There is no {options.kind} snapshot in {options.cache}",
             details="--kind names what was downloaded",
             suggestion=f"Run `mtg-db download --kind {options.kind}`, or leave --kind out.",
         )
-    reasons = ", ".join(f"{count} {why}" for why, count in summary.left_out.most_common())
+    reasons = ", ".join(f"{count} {why}" for why, count in Counter(left_out).most_common())
     return NothingUsable(
         f"There is no valid image to embed in {options.cache}",
         details=reasons or "the snapshots have no faces",

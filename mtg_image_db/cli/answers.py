@@ -74,15 +74,7 @@ def print_json(asked: Asked, k: int) -> None:  # noqa: ARG001
     elif asked.matches is not None:
         about["matches"] = [match.to_json() for match in asked.matches]
     else:
-        about["cards"] = [
-            {
-                "verdict": card.verdict,
-                "quad": [[round(x, 1), round(y, 1)] for x, y in card.quad],
-                "points": card.points,
-                "matches": [match.to_json() for match in card.matches],
-            }
-            for card in asked.cards
-        ]
+        about["cards"] = [card.to_json() for card in asked.cards]
     # A file name may hold bytes that are no text: ASCII output can carry them.
     answer(json.dumps(about).replace("\x7f", r"\u007f"))
 
@@ -99,7 +91,7 @@ def print_csv(asked: Asked, k: int) -> None:  # noqa: ARG001
         _print_row([name, "", "", *_cells(match, ""), "", ""])
     for number, card in enumerate(asked.cards, start=1):
         cells = ["", "", "", "", "", card.points, "", ""]
-        if card.verdict != "none" and card.matches:
+        if card.face:
             cells = _cells(card.matches[0], card.points)
         quad = " ".join(f"{x:.0f},{y:.0f}" for x, y in card.quad)
         _print_row([name, number, card.verdict, *cells, quad, ""])
@@ -136,17 +128,16 @@ def _heading(card: CardAnswer, *, narrowed: bool) -> str:
         where = "among the cards that the filter leaves" if narrowed else "in the database"
         return f"none: not {where}, or no card." + (" The nearest:" if card.matches else "")
     best = card.matches[0]
-    printing = f"{best.face.set.upper()} {best.face.collector_number}"
-    return f"{card.verdict}: {best.face.name}, {printing}, score {best.score:.3f}"
+    return f"{card.verdict}: {best.face.name}, {best.face.label}, score {best.score:.3f}"
 
 
 def _matches(matches: Sequence[Match], k: int) -> list[str]:
     # There are k distinct images, and any of them may be that of many faces.
-    alike = Counter[float]()
+    alike = Counter[int]()
     shown = []
     for match in matches:
-        alike[match.score] += 1
-        if alike[match.score] <= k:
+        alike[match.image] += 1
+        if alike[match.image] <= k:
             shown.append(match)
     lines = table(
         ("rank", "name", "set", "number", "score", "URL"),
@@ -172,9 +163,9 @@ def _matches(matches: Sequence[Match], k: int) -> list[str]:
 
 def _shared_artwork(match: Match) -> list[str]:
     """The other printings of the best match's artwork, in a line, if there are any."""
-    others = [p for p in match.printings if p["scryfall_id"] != match.face.scryfall_id]
+    others = [p for p in match.printings if p.scryfall_id != match.face.scryfall_id]
     if not others:
         return []
-    names = [f"{p['set'].upper()} {p['collector_number']}" for p in others[:8]]
+    names = [printing.label for printing in others[:8]]
     more = f" and {len(others) - 8} more" if len(others) > 8 else ""
     return [f"      same artwork as rank 1: {', '.join(names)}{more}"]

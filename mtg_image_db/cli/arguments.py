@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from mtg_image_db.encoders import INPUT_SIDE
+from mtg_image_db.system.checks import wrong_integer, wrong_number, wrong_url, wrong_word
 from mtg_image_db.system.outputs import folder_refusal, refusal
 
 
@@ -19,7 +21,6 @@ class Problem:
 
 
 Value = Callable[[str], Any]
-_LARGEST = 10_000_000
 _ENDINGS = frozenset(
     [
         *(".csv", ".tsv", ".txt", ".md", ".json", ".jsonl", ".xml", ".html", ".htm", ".pdf"),
@@ -32,34 +33,28 @@ _ENDINGS = frozenset(
 
 def integer(name: str, low: int, high: int | None = None) -> Value:
     """A whole number within bounds; without an upper one, at most ten million."""
-    bounds = f"between {low} and {high}" if high is not None else f"at least {low}"
 
-    def convert(text: str) -> int | Problem:
+    def convert(text: str) -> int | str | Problem:
         try:
-            value = int(text)
+            value: int | str = int(text)
         except ValueError:
-            return Problem(f"{name} must be a whole number, not {text!r}")
-        if value < low or (high is not None and value > high):
-            return Problem(f"{name} must be {bounds}")
-        # Larger ones fit no counter and no clock of the operating system.
-        return value if value <= _LARGEST else Problem(f"{name} must be at most {_LARGEST:,}")
+            value = text
+        problem = wrong_integer(name, value, low, high)
+        return value if problem is None else Problem(problem)
 
     return convert
 
 
 def number(name: str, low: float, high: float | None = None) -> Value:
     """A number within bounds."""
-    bounds = f"between {low:g} and {high:g}" if high is not None else f"at least {low:g}"
 
-    def convert(text: str) -> float | Problem:
+    def convert(text: str) -> float | str | Problem:
         try:
-            value = float(text)
+            value: float | str = float(text)
         except ValueError:
-            return Problem(f"{name} must be a number, not {text!r}")
-        # Written so that NaN fails as well.
-        if not (low <= value <= (high if high is not None else 1e9)):
-            return Problem(f"{name} must be {bounds}")
-        return value
+            value = text
+        problem = wrong_number(name, value, low, high)
+        return value if problem is None else Problem(problem)
 
     return convert
 
@@ -73,9 +68,8 @@ class Choice:
 
     def __call__(self, text: str) -> str | Problem:
         """Convert an argument."""
-        if text not in self.words:
-            return Problem(f"{self._name} must be one of {', '.join(self.words)}")
-        return text
+        problem = wrong_word(self._name, text, self.words)
+        return text if problem is None else Problem(problem)
 
 
 def auto_or(convert: Value) -> Value:
@@ -104,10 +98,8 @@ def url(name: str) -> Value:
     """An http or https URL."""
 
     def convert(text: str) -> str | Problem:
-        match = re.fullmatch(r"https?://[A-Za-z0-9.-]+(?::(\d+))?(?:/[!-~]*)?", text)
-        if match is None or int(match[1] or 0) > 65535:
-            return Problem(f"{name} must be a URL like https://api.scryfall.com")
-        return text.rstrip("/")
+        problem = wrong_url(name, text)
+        return text.rstrip("/") if problem is None else Problem(problem)
 
     return convert
 
@@ -121,10 +113,11 @@ def image_size(name: str) -> Value:
             return Problem(f"{name} must be a number of pixels, or HEIGHTxWIDTH")
         height = int(match[1])
         width = int(match[2] or match[1])
-        if min(height, width) < 64:
-            return Problem(f"{name} must be at least 64")
-        if max(height, width) > 2048:
-            return Problem(f"{name} must be at most 2048")
+        least, most = INPUT_SIDE
+        if min(height, width) < least:
+            return Problem(f"{name} must be at least {least}")
+        if max(height, width) > most:
+            return Problem(f"{name} must be at most {most}")
         return height, width
 
     return convert

@@ -7,9 +7,18 @@ is complete.
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mtg_image_db.building.options import BuildOptions, BuildSummary
+from mtg_image_db.building.options import (
+    BATCH,
+    HNSW_M,
+    MOST_EF_CONSTRUCTION,
+    BuildOptions,
+    BuildSummary,
+    wrong_checkpoint_frequency,
+)
 from mtg_image_db.cli.arguments import Choice, auto_or, image_size, integer
 from mtg_image_db.cli.console import Bars, command, counted, say, size_text
 from mtg_image_db.cli.options import (
@@ -21,10 +30,14 @@ from mtg_image_db.cli.options import (
     add_out,
     add_strict,
 )
-from mtg_image_db.encoders import DEFAULT_MODEL, DEFAULT_PRETRAINED, EncoderChoice
-from mtg_image_db.index.quality import Quality
+from mtg_image_db.encoders import DEFAULT_MODEL, DEFAULT_PRETRAINED, PRECISIONS, EncoderChoice
+from mtg_image_db.encoders.preprocessing import FITS
 from mtg_image_db.scryfall.faces import FaceFilter
 from mtg_image_db.scryfall.kinds import KINDS
+from mtg_image_db.system.checks import wrong_integer
+
+if TYPE_CHECKING:
+    from mtg_image_db.index.quality import Quality
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,20 +73,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--fit",
-        type=Choice("--fit", ("pad", "squash")),
+        type=Choice("--fit", FITS),
         metavar="pad|squash",
         help="keep the card's shape and fill up, or fill the input (the encoder's own)",
     )
     add_device(parser)
     add(
         "--batch",
-        type=auto_or(integer("--batch", 1, 4096)),
+        type=auto_or(integer("--batch", *BATCH)),
         metavar="N|auto",
         help="images encoded at once (auto: try what is fastest)",
     )
     add(
         "--precision",
-        type=Choice("--precision", ("auto", "fp32", "bf16", "fp16")),
+        type=Choice("--precision", ("auto", *PRECISIONS)),
         default="auto",
         metavar="auto|fp32|bf16|fp16",
         help="how the encoder computes (auto: try what is fastest, if its vectors agree with "
@@ -81,14 +94,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--hnsw-m",
-        type=integer("--hnsw-m", 4, 128),
+        type=integer("--hnsw-m", *HNSW_M),
         default=32,
         metavar="M",
         help="links of a node in the index, 4 to 128 (%(default)s)",
     )
     add(
         "--hnsw-ef-construction",
-        type=integer("--hnsw-ef-construction", 4, 2000),
+        type=integer("--hnsw-ef-construction", HNSW_M[0], MOST_EF_CONSTRUCTION),
         default=200,
         metavar="N",
         help="candidates looked at for each link, M to 2000 (%(default)s)",
@@ -123,16 +136,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def check(arguments: argparse.Namespace) -> list[str]:
     """Check what depends on two arguments."""
-    problems = []
+    problems: list[str | None] = []
     m, ef_construction = arguments.hnsw_m, arguments.hnsw_ef_construction
-    if isinstance(m, int) and isinstance(ef_construction, int) and ef_construction < m:
-        problems.append(f"--hnsw-ef-construction must be between {arguments.hnsw_m} and 2000")
+    if isinstance(m, int) and isinstance(ef_construction, int):
+        name = "--hnsw-ef-construction"
+        problems.append(wrong_integer(name, ef_construction, m, MOST_EF_CONSTRUCTION))
     frequency = arguments.checkpoint_frequency
-    if isinstance(frequency, int) and 0 < frequency < 100:
-        problems.append("--checkpoint-frequency must be 0 or at least 100")
+    if isinstance(frequency, int):
+        problems.append(wrong_checkpoint_frequency("--checkpoint-frequency", frequency))
     if arguments.out == arguments.cache:
         problems.append("--out and --cache must be two folders")
-    return problems
+    return [problem for problem in problems if problem is not None]
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -197,7 +211,7 @@ def print_summary(summary: BuildSummary, cache: Path) -> None:
         f"The snapshots know {counted(summary.known, 'face')}: {summary.faces:,} in the database, "
         f"{left_out:,} left out."
     )
-    for why, count in summary.left_out.most_common():
+    for why, count in Counter(summary.left_out).most_common():
         say(f"  left out {count:>7,}  {why}")
     for label, why in summary.invalid[:10]:
         say(f"  - {label}: {why}")
@@ -210,13 +224,12 @@ def print_summary(summary: BuildSummary, cache: Path) -> None:
             f"Compared with the database before: {summary.new:,} new, {summary.changed:,} with "
             f"another image, {summary.refreshed:,} with other data, {summary.gone:,} gone."
         )
-    if summary.tuning is not None and summary.encoded:
+    if summary.encoded:
         say(f"Encoded in {summary.tuning.precision}, {summary.tuning.batch} images at once.")
     say(
         f"{counted(summary.encoded, 'image')} encoded, {summary.reused:,} reused; "
         f"{counted(summary.entries, 'distinct vector')} indexed"
         + (" (the index was extended)." if summary.extended else ".")
     )
-    if summary.quality is not None:
-        print_quality(summary.quality)
+    print_quality(summary.quality)
     say(f"Next: {command('query PHOTO', db=summary.out)}")

@@ -6,6 +6,7 @@ Run it again to continue, or to fetch what is new: what is there and valid is no
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 
 from mtg_image_db.cli.arguments import (
     Choice,
@@ -22,7 +23,14 @@ from mtg_image_db.cli.options import (
     add_report,
     add_strict,
 )
-from mtg_image_db.download.options import DEFAULT_API_URL, DownloadOptions, DownloadSummary
+from mtg_image_db.download.options import (
+    DEFAULT_API_URL,
+    LEAST_TIMEOUT_CONNECT,
+    LEAST_TIMEOUT_READ,
+    WORKERS,
+    DownloadOptions,
+    DownloadSummary,
+)
 from mtg_image_db.errors import MissingInput
 from mtg_image_db.scryfall.faces import IMAGE_SIZES, FaceFilter
 from mtg_image_db.scryfall.kinds import KINDS
@@ -51,21 +59,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--workers",
-        type=integer("--workers", 1, 128),
+        type=integer("--workers", *WORKERS),
         default=16,
         metavar="N",
         help="images fetched at once, 1 to 128 (%(default)s)",
     )
     add(
         "--timeout-connect",
-        type=integer("--timeout-connect", 1),
+        type=integer("--timeout-connect", LEAST_TIMEOUT_CONNECT),
         default=5,
         metavar="SECONDS",
         help="to reach a server, at least 1 (%(default)s)",
     )
     add(
         "--timeout-read",
-        type=integer("--timeout-read", 5),
+        type=integer("--timeout-read", LEAST_TIMEOUT_READ),
         default=30,
         metavar="SECONDS",
         help="between two pieces of an answer, at least 5 (%(default)s)",
@@ -183,7 +191,7 @@ def print_summary(
             f"Fetched {size_text(summary.bytes)} in {summary.seconds:.1f} s "
             f"({rate:.1f} images/s) with {counted(options.workers, 'worker')}."
         )
-    for why, count in summary.skipped.most_common():
+    for why, count in Counter(summary.skipped).most_common():
         say(f"  skipped {count:>7,}  {why}")
     for why, count in summary.failed_by_reason.most_common():
         say(f"  failed  {count:>7,}  {why}")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mtg_image_db.evaluation.fit import Fit
-    from mtg_image_db.evaluation.scores import Outcome
+    from mtg_image_db.evaluation.scores import PhotoResult
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +39,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate."""
     from mtg_image_db.database.database import Database
-    from mtg_image_db.encoders.named import load_known
     from mtg_image_db.evaluation.fit import fit
     from mtg_image_db.evaluation.labels import plain_name, read_labels
     from mtg_image_db.evaluation.report import PAGE, refuse_other_files, write_report
@@ -47,11 +46,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.report:
         refuse_other_files(arguments.report)
-    database = Database.open(arguments.db)
+    database = Database.open(arguments.db, device=arguments.device)
     known = {plain_name(face.name) for face in database.faces()}
     photos = read_labels(arguments.labels, arguments.truth, known)
-    was = database.manifest
-    database.use_encoder(load_known(was.choice, was.fingerprint, device=arguments.device))
+    _ = database.encoder  # whether it can be loaded shows before any photo is looked at
     outcomes = evaluate(database, photos, Bars())
     broken = sum(bool(outcome.error) for outcome in outcomes)
     if broken == len(outcomes):
@@ -74,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _print_figures(outcomes: Sequence[Outcome]) -> None:
+def _print_figures(outcomes: Sequence[PhotoResult]) -> None:
     from mtg_image_db.evaluation.scores import by_kind, figures, milliseconds
 
     for kind, some in by_kind(outcomes).items():

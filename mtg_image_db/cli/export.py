@@ -7,8 +7,7 @@ import argparse
 from mtg_image_db.cli.arguments import Choice, output_folder
 from mtg_image_db.cli.console import Bars, counted, say, size_text
 from mtg_image_db.cli.options import add_db
-
-FORMATS = ("npy", "parquet", "browser")
+from mtg_image_db.export import DTYPES, FORMS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_db(parser)
     parser.add_argument(
         "--format",
-        type=Choice("--format", FORMATS),
+        type=Choice("--format", FORMS),
         required=True,
         metavar="FORMAT",
         help="npy (vectors and JSON Lines), parquet (one table; needs pyarrow), browser (int8 or "
@@ -31,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--dtype",
-        type=Choice("--dtype", ("int8", "float32")),
+        type=Choice("--dtype", DTYPES),
         default="int8",
         metavar="int8|float32",
         help="of the vectors for browsers (%(default)s)",

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mtg_image_db.cli.arguments import Choice, codes, folder, integer, json_file
-
-DEVICES = ("auto", "cpu", "cuda", "mps")
+from mtg_image_db.encoders import DEVICES
 
 
 def add_cache(parser: argparse.ArgumentParser) -> None:

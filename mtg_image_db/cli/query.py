@@ -13,10 +13,10 @@ from mtg_image_db.cli.arguments import Choice, codes, file, folder, integer, num
 from mtg_image_db.cli.console import answer, counted, say
 from mtg_image_db.cli.options import add_db, add_device, add_filters, add_strict
 from mtg_image_db.errors import ImageError, InvalidArguments, MissingInput
-from mtg_image_db.system.cores import in_order, usable_cores
 from mtg_image_db.system.outputs import write_output
 
 if TYPE_CHECKING:
+    from mtg_image_db.database.answers import Recognition
     from mtg_image_db.database.database import Database
     from mtg_image_db.pages.sheet import SheetEntry
 
@@ -150,24 +150,32 @@ def check(arguments: argparse.Namespace) -> list[str]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Query."""
+    from mtg_image_db.database.asking import recognise_named
+
     names, several = _names(arguments)
     database = _open(arguments)
     show = FORMATS[arguments.format]
     if arguments.format == "csv":
         print_csv_header()
     if arguments.text is not None:
-        found = database.search_text(arguments.text, arguments.k, min_score=arguments.min_score)
-        show(Asked(arguments.text, matches=found), arguments.k)
+        matches = database.search_text(arguments.text, arguments.k, min_score=arguments.min_score)
+        show(Asked(arguments.text, matches=matches), arguments.k)
         return 0
     sheet: list[SheetEntry] = []
     asked = broken = 0
-    # Pictures that come one by one are answered before the next is looked for.
-    ahead = 2 * usable_cores() if isinstance(names, list) else 0
-    for _, (about, entries) in in_order(lambda name: _ask(database, name, arguments), names, ahead):
-        broken += bool(about.error)
-        sheet += entries
-        if about.note:
-            say(f"{about.title}: {about.note}")
+    options = {"find": not arguments.no_find, "min_score": arguments.min_score}
+    for name, found in recognise_named(
+        database, names, arguments.k, allow_private=arguments.allow_private, **options
+    ):
+        if isinstance(found, ImageError):
+            remedy = f" ({found.suggestion})" if found.suggestion else ""
+            about = Asked(name, error=found.message + remedy)
+            broken += 1
+        else:
+            about = Asked(name, found.cards, narrowed=database.gallery.narrowed)
+            sheet += _drawn(name, found, arguments)
+            if found.photo.note:
+                say(f"{about.title}: {found.photo.note}")
         if arguments.format == "table" and several and not about.error:
             answer(*([""] if asked else []), f"{about.title}:")
         show(about, arguments.k)
@@ -229,28 +237,17 @@ def _open_list(name: str) -> IO[bytes]:
 
 
 def _open(arguments: argparse.Namespace) -> Database:
-    from dataclasses import replace
-
     from mtg_image_db.database.database import Database
-    from mtg_image_db.encoders import load_encoder
-    from mtg_image_db.encoders.named import known_choice, load_known, named_choice, remember
     from mtg_image_db.scryfall.faces import FaceFilter
 
-    database = Database.open(arguments.db, ef_search=arguments.ef_search)
-    was = database.manifest
-    named = arguments.pretrained and named_choice(was.choice, arguments.pretrained)
-    if arguments.text is not None:
-        from mtg_image_db.encoders.text import TextEncoder
-
-        choice = named or known_choice(was.choice, was.fingerprint)
-        database.use_text_encoder(TextEncoder.load(replace(choice, device=arguments.device)))
-    elif named:
-        # What is named has to be looked at: it may be another encoder's.
-        database.use_encoder(load_encoder(replace(named, device=arguments.device)))
-    else:
-        database.use_encoder(load_known(was.choice, was.fingerprint, device=arguments.device))
-    if named:
-        remember(named, was.fingerprint)
+    database = Database.open(
+        arguments.db,
+        ef_search=arguments.ef_search,
+        device=arguments.device,
+        weights=arguments.pretrained,
+    )
+    # Whether it can be loaded shows before anything is looked at.
+    _ = database.encoder if arguments.text is None else database.text_encoder
     wanted = FaceFilter(
         sets=arguments.set,
         langs=arguments.lang,
@@ -261,31 +258,15 @@ def _open(arguments: argparse.Namespace) -> Database:
     return database if wanted == FaceFilter(include_digital=True) else database.where(wanted)
 
 
-def _ask(
-    database: Database, name: str, arguments: argparse.Namespace
-) -> tuple[Asked, list[SheetEntry]]:
-    """Ask about one picture, and draw what is to be drawn."""
-    from mtg_image_db.pictures.inputs import first_only, source_of
-    from mtg_image_db.pictures.opening import open_picture
-
-    entries: list[SheetEntry] = []
-    try:
-        source = source_of(name, allow_private=arguments.allow_private)
-        cards = database.query(
-            source, arguments.k, find=not arguments.no_find, min_score=arguments.min_score
-        )
-        drawn = arguments.find_report or arguments.contact_sheet
-        picture = open_picture(source) if drawn else None
-    except ImageError as error:
-        remedy = f" ({error.suggestion})" if error.suggestion else ""
-        return Asked(name, error=error.message + remedy), entries
-    if arguments.find_report and picture:
+def _drawn(name: str, found: Recognition, arguments: argparse.Namespace) -> list[SheetEntry]:
+    """Draw what is to be drawn of a picture; give what it has for the contact sheet."""
+    if arguments.find_report:
         from mtg_image_db.pages.overlay import find_report
 
         with write_output(arguments.find_report) as stream:
-            find_report(picture, cards).save(stream, "PNG")
-    if arguments.contact_sheet and picture:
-        from mtg_image_db.pages.sheet import sheet_entries
+            find_report(found).save(stream, "PNG")
+    if not arguments.contact_sheet:
+        return []
+    from mtg_image_db.pages.sheet import sheet_entries
 
-        entries = sheet_entries(name, picture, cards, arguments.cache)
-    return Asked(name, cards, narrowed=database.narrowed, note=first_only(source)), entries
+    return sheet_entries(name, found, arguments.cache)

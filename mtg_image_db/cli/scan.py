@@ -90,7 +90,6 @@ def run(arguments: argparse.Namespace) -> int:
     from mtg_image_db.collection.review import refuse_to_lose_answers, write_review
     from mtg_image_db.collection.scan import collect
     from mtg_image_db.database.database import Database
-    from mtg_image_db.encoders.named import load_known
     from mtg_image_db.pictures.inputs import expand, once
     from mtg_image_db.scryfall.faces import FaceFilter
 
@@ -104,14 +103,13 @@ def run(arguments: argparse.Namespace) -> int:
     photos = once(named.names)
     if repeated := len(named.names) - len(photos):
         say(f"Left out: {counted(repeated, 'name')} of photos named before. A photo counts once.")
-    database = Database.open(arguments.db)
+    database = Database.open(arguments.db, device=arguments.device)
     if problems := database.unknown(FaceFilter(sets=arguments.set)):
         raise InvalidArguments(problems)
     given = (arguments.finish, arguments.condition, arguments.lang or "", arguments.set)
     assumed, answers = Assumptions(*given), arguments.corrections
     said = read_corrections(answers, database, photos, assumed) if answers else {}
-    was = database.manifest
-    database.use_encoder(load_known(was.choice, was.fingerprint, device=arguments.device))
+    _ = database.encoder  # whether it can be loaded shows before any photo is looked at
     broken: list[str] = []
     scan = collect(_sightings(database, photos, broken, Bars()), assumed, said)
     if len(broken) == len(photos):
@@ -133,49 +131,20 @@ def _sightings(
     database: Database, photos: Sequence[str], broken: list[str], progress: Progress
 ) -> Iterator[Sighting]:
     """Every card in the photos, one photo after the other; those that cannot be read are told."""
-    from mtg_image_db.system.cores import in_order, usable_cores
+    from mtg_image_db.collection.scan import sightings_of
+    from mtg_image_db.database.asking import recognise_named
 
     progress.start("scanning", len(photos), "photos")
-    ahead = 2 * usable_cores()
-    for photo, seen in in_order(lambda photo: _seen_in(database, photo), photos, ahead):
-        if isinstance(seen, ImageError):
-            progress.note(f"{photo}: {seen.message}")
+    for photo, found in recognise_named(database, photos):
+        if isinstance(found, ImageError):
+            progress.note(f"{photo}: {found.message}")
             broken.append(photo)
         else:
-            sightings, note = seen
-            if note:
-                progress.note(f"{photo}: {note}")
-            yield from sightings
+            if found.photo.note:
+                progress.note(f"{photo}: {found.photo.note}")
+            yield from sightings_of(photo, found)
         progress.advance()
     progress.finish()
-
-
-def _seen_in(database: Database, photo: str) -> tuple[list[Sighting], str] | ImageError:
-    """Every card in a photo and what else to know about it, or why it cannot be read."""
-    import numpy as np
-    from PIL import Image
-
-    from mtg_image_db.collection.scan import Sighting
-    from mtg_image_db.pictures.inputs import first_only, source_of
-    from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH, open_photo
-    from mtg_image_db.recognise.quads import rectify
-    from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS
-
-    try:
-        source = source_of(photo)
-        picture, _ = open_photo(source, at_least=ENOUGH_PIXELS)
-    except ImageError as error:
-        return error
-    pixels = np.asarray(picture)
-    sightings = []
-    for index, card in enumerate(database.query(picture), start=1):
-        quad = np.array(card.quad, dtype=np.float32)
-        crop = Image.fromarray(rectify(pixels, quad, CARD_WIDTH, CARD_HEIGHT))
-        place = tuple(float(share) for share in quad.mean(axis=0) / picture.size)
-        sightings.append(
-            Sighting(photo, index, card.verdict, card.matches, crop, (place[0], place[1]))
-        )
-    return sightings, first_only(source)
 
 
 def _write(data: bytes, out: Path | None) -> None:

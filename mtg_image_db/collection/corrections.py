@@ -121,9 +121,10 @@ def find_printings(
             if reference in found:
                 found[reference].append(CardFace.from_record(record))
 
-    for row in range(len(database)):
-        offer(database.record(row))
-    for _, printings in database.printings:
+    parts = database.gallery.parts
+    for row in range(len(parts.records)):
+        offer(parts.records[row])
+    for _, printings in parts.printings.possible({}):
         for printing in printings:
             offer(printing)
 

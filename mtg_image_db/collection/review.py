@@ -89,7 +89,7 @@ def render_answers(scan: Scan) -> bytes:
     for seen in sorted(scan.seen, key=lambda seen: seen.status != "review"):
         one = seen.sighting
         said = seen.correction.cells if seen.correction else {}
-        listed = (f"{_code(printing)} {printing.name}" for printing, _ in seen.candidates)
+        listed = (f"{printing.label} {printing.name}" for printing, _ in seen.candidates)
         cells = (
             *(spelled(one.id), spelled(one.photo), seen.status, one.verdict, seen.reason),
             *(said.get(name, "") for name in ANSWER_COLUMNS),
@@ -125,7 +125,7 @@ def _article(seen: SeenCard, cache: Path | None) -> str:
 def _row(one: CardFace, score: float, cache: Path | None) -> str:
     image = cached_image(one, cache, _SMALL) if cache else b""
     cells = (
-        f"<code>{escape(_code(one))}</code>",
+        f"<code>{escape(one.label)}</code>",
         embedded(image, one.name) if image else "",
         link(one.card_url, one.name),
         *(escape(one.set_name), escape(", ".join(one.finishes)), f"{score:.3f}"),
@@ -135,8 +135,3 @@ def _row(one: CardFace, score: float, cache: Path | None) -> str:
 
 def _guess(one: CardFace, score: float) -> tuple[str, ...]:
     return one.scryfall_id, one.name, one.set, one.collector_number, f"{score:.3f}"
-
-
-def _code(printing: CardFace) -> str:
-    """How an answer names a printing."""
-    return f"{printing.set.upper()} {printing.collector_number}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from math import dist
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mtg_image_db.collection.cards import Assumptions, CollectionCard, add_up
 from mtg_image_db.collection.corrections import Correction
-from mtg_image_db.database.answers import Match
+from mtg_image_db.database.answers import Match, Recognition
 from mtg_image_db.errors import InvalidArguments
 from mtg_image_db.pages.page import small_jpeg
 from mtg_image_db.recognise.verdict import Verdict
@@ -46,6 +46,16 @@ class Sighting:
     def id(self) -> str:
         """What corrections call it."""
         return f"{self.photo}#{self.index}"
+
+
+def sightings_of(photo: str, recognition: Recognition) -> Iterator[Sighting]:
+    """Every card that was recognised in a photo."""
+    picture, scale = recognition.photo.picture, recognition.photo.scale
+    for index, card in enumerate(recognition.cards, start=1):
+        x, y = (sum(along) / len(card.quad) / scale for along in zip(*card.quad, strict=True))
+        place = x / picture.width, y / picture.height
+        crop = recognition.crop(card)
+        yield Sighting(photo, index, card.verdict, card.matches, crop, place)
 
 
 @dataclass(frozen=True)
@@ -174,7 +184,7 @@ def _settle(
         reason = "it is not certain which card this is" if likely else "no card resembles it enough"
         return None, reason, tuple(found.values())
     # Images that are the same tell nothing apart.
-    tied = [match for match in matches if match.score == matches[0].score]
+    tied = [match for match in matches if match.image == matches[0].image]
     known, reason = _of_one_card(_printings(tied, given), matches, given)
     if reason:
         return None, reason, _ranked(known, matches)
@@ -184,7 +194,7 @@ def _settle(
     what = f"as {given.finish}" if spoken else f"in the language {given.lang}"
     if len(left) == 1 and left[0].set not in given.sets and not _could_be(left[0], matches):
         # What was assumed of all cards has left out the one printing that it looks like.
-        reason = f"it looks like {_name(matches[0].face)}, which does not exist {what}"
+        reason = f"it looks like {matches[0].face.label}, which does not exist {what}"
         return None, reason, _ranked(known, matches)
     candidates = _ranked(left or known, matches)
     if len(left) == 1:
@@ -225,7 +235,7 @@ def _of_one_card(
 def _could_be(printing: CardFace, matches: Sequence[Match]) -> bool:
     """Whether the best match may show a printing as well: it is that, or has the same frame."""
     best = matches[0].face
-    return _code(printing) in {_code(m.face) for m in matches if m.score == matches[0].score} or (
+    return _code(printing) in {_code(m.face) for m in matches if m.image == matches[0].image} or (
         (printing.frame, printing.border_color, printing.full_art)
         == (best.frame, best.border_color, best.full_art)
     )
@@ -260,7 +270,8 @@ def _printings(matches: Sequence[Match], given: Assumptions) -> list[CardFace]:
     pool: dict[tuple[str, str], CardFace] = {}
     for match in matches:
         own = match.face
-        for printing in map(CardFace.from_record, match.printings):
+        for one in match.printings:
+            printing = CardFace.from_record(one.record())
             pool.setdefault(_code(printing), printing)
         if _code(own) not in pool or own.lang == (given.lang or own.lang):
             pool[_code(own)] = own

@@ -1,38 +1,44 @@
-"""The database: vectors, index, metadata and manifest, published and opened as one unit."""
+"""The database: opened as one unit, asked about pictures, vectors and words."""
 
 from __future__ import annotations
 
-import copy
+import os
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING
 
-from mtg_image_db.database.answers import CardAnswer, Match
-from mtg_image_db.database.parts import EMBEDDINGS, INDEX, Parts, open_parts
-from mtg_image_db.database.printings import rows_that_show
+from mtg_image_db.database.answers import CardAnswer, Match, Recognition
+from mtg_image_db.database.gallery import FolderGallery
+from mtg_image_db.database.loading import Encoders
+from mtg_image_db.database.manifest import Manifest
+from mtg_image_db.database.parts import open_parts
 from mtg_image_db.database.publication import open_current
 from mtg_image_db.encoders import Encoder
-from mtg_image_db.encoders.local_features import FaceFeatures, unpack
-from mtg_image_db.encoders.named import known_choice, load_known
 from mtg_image_db.errors import DatabaseError, ImageError, InvalidArguments, StorageError
-from mtg_image_db.index.exact import ExactIndex, first_rows
-from mtg_image_db.pictures.opening import is_card_shaped, open_for, open_photo, upright_rgb
-from mtg_image_db.recognise.examiner import Hit
-from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS, Recogniser
+from mtg_image_db.pictures.opening import is_card_shaped
+from mtg_image_db.recognise.photo import Photo
 from mtg_image_db.scryfall.faces import CardFace, FaceFilter
+from mtg_image_db.system.checks import check, wrong_integer
+from mtg_image_db.system.cores import in_order, usable_cores
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from PIL import Image
 
     from mtg_image_db.encoders.text import TextEncoder
+    from mtg_image_db.recognise.gallery import Hit
+    from mtg_image_db.recognise.photo import Picture
 
-_HIGHEST_SCORE = 1.001
+_UNIT = 1e-3
+"""How far from 1 the length of a vector may be that is searched for."""
 
 
 class Database:
     """An open database. It stays usable while a newer one is published in its place.
+
+    Threads may share one. ``with`` closes it at the end.
 
     Examples
     --------
@@ -43,28 +49,30 @@ class Database:
     'Lightning Bolt'
     """
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self.folder = parts.folder
-        self.manifest = parts.manifest
-        self._records = parts.records
-        self.printings = parts.printings
-        self.embeddings = parts.embeddings
-        self.local_features = parts.local_features
-        self._wanted: NDArray[np.bool_] | None = None
-        self._exact: ExactIndex | None = None
-        self._encoder: Encoder | None = None
-        self._text_encoder: TextEncoder | None = None
-        self._recogniser: Recogniser | None = None
+    def __init__(self, gallery: FolderGallery, encoders: Encoders) -> None:
+        self._gallery: FolderGallery | None = gallery
+        self._encoders = encoders
 
     @classmethod
-    def open(cls, path: str | Path = "index_out", *, ef_search: int | None = None) -> Database:
+    def open(
+        cls,
+        path: str | os.PathLike[str] = "index_out",
+        *,
+        ef_search: int | None = None,
+        device: str = "auto",
+        weights: str | os.PathLike[str] | None = None,
+    ) -> Database:
         """Open the database published in a folder.
 
         Parameters
         ----------
         ef_search
             Candidates the index looks at, instead of the number its quality report chose.
+        device
+            Where its encoder runs (see `EncoderChoice`).
+        weights
+            The weights it was built with, where they are not known on this machine: a file, or a
+            tag that open_clip fetches.
 
         Raises
         ------
@@ -74,83 +82,145 @@ class Database:
             A part is missing or damaged, or another version made it.
         """
         try:
-            return open_current(Path(path), lambda folder: cls(open_parts(folder, ef_search)))
+            parts = open_current(Path(path), lambda folder: open_parts(folder, ef_search))
         except PermissionError as error:
             raise StorageError(
                 "The database cannot be read: permission denied",
                 details=str(error.filename),
                 suggestion="Change its owner or its permissions.",
             ) from error
+        named = None if weights is None else os.fspath(weights)
+        return cls(FolderGallery(parts), Encoders(parts.manifest, device, named))
+
+    def close(self) -> None:
+        """Let go of its files; asking it afterwards is an error."""
+        self._gallery = None
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        if self._gallery is None:
+            return "<Database, closed>"
+        narrowed = f" of {self.manifest.faces:,}" if self._gallery.narrowed else ""
+        built = f"built {self.manifest.built:%Y-%m-%d}"
+        return f"<Database {str(self.folder)!r}: {len(self):,}{narrowed} faces, {built}>"
 
     def __len__(self) -> int:
-        """How many faces it knows."""
-        return self.manifest.faces
+        """How many faces it knows; of a view, those of the view."""
+        return len(self.gallery)
 
-    def line(self, row: int) -> bytes:
-        """The line of metadata of a row, as it is stored."""
-        return self._records.line(row)
+    @property
+    def gallery(self) -> FolderGallery:
+        """The faces, as recognition compares with them."""
+        if self._gallery is None:
+            raise DatabaseError(
+                "The database was closed", suggestion="Open it again: Database.open."
+            )
+        return self._gallery
 
-    def record(self, row: int) -> dict[str, Any]:
-        """The metadata of a row."""
-        return self._records[row]
+    @property
+    def manifest(self) -> Manifest:
+        """What made it, and how."""
+        return self.gallery.parts.manifest
+
+    @property
+    def folder(self) -> Path:
+        """Where its files lie: the folder of one generation."""
+        return self.gallery.parts.folder
+
+    @property
+    def embeddings(self) -> NDArray[np.float32]:
+        """The vectors of all rows, float32 [N, D], of length 1, memory-mapped."""
+        return self.gallery.parts.embeddings
 
     def face(self, row: int) -> CardFace:
-        """The face that row `row` of the embeddings belongs to."""
-        return CardFace.from_record(self.record(row))
+        """The face of a row of the embeddings, from 0."""
+        if not 0 <= row < self.manifest.faces:
+            raise InvalidArguments([f"there is no row {row}: they go from 0 to {len(self) - 1}"])
+        return self.gallery.face(row)
 
     def faces(self) -> Iterator[CardFace]:
-        """All faces, in the order of the rows."""
-        return (self.face(row) for row in range(len(self)))
+        """The faces that it knows, in the order of their rows."""
+        return map(self.gallery.face, self.gallery.rows())
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder, loaded at first use."""
+        return self._encoders.pictures
 
     def use_encoder(self, encoder: Encoder) -> None:
-        """Encode queries with `encoder`.
+        """Encode pictures with `encoder`.
 
         Raises
         ------
         DatabaseError
             Its fingerprint is not the database's: its vectors would compare with nothing.
         """
-        self.manifest.check_encoder(encoder.fingerprint)
-        self._encoder = encoder
-        self._recogniser = None
-
-    def use_text_encoder(self, encoder: TextEncoder) -> None:
-        """Encode texts with `encoder`; see `use_encoder`."""
-        self.manifest.check_encoder(encoder.fingerprint)
-        self._text_encoder = encoder
+        self._encoders.use(encoder)
 
     @property
-    def encoder(self) -> Encoder:
-        """The encoder the manifest names, loaded at first use (see `encoders.named`)."""
-        if self._encoder is None:
-            self.use_encoder(load_known(self.manifest.choice, self.manifest.fingerprint))
-        if self._encoder is None:
-            raise AssertionError
-        return self._encoder
+    def text_encoder(self) -> TextEncoder:
+        """The encoder's text tower, loaded at first use.
 
-    @property
-    def recogniser(self) -> Recogniser:
-        """What names the cards in photos by this database."""
-        if self._recogniser is None:
-            self._recogniser = Recogniser(self.encoder, self)
-        return self._recogniser
+        Raises
+        ------
+        EncoderError
+            It has none (the package's own has none), or it cannot be loaded.
+        """
+        return self._encoders.texts
 
     def query(
+        self, image: Picture, k: int = 5, *, find: bool = True, min_score: float = -1.0
+    ) -> tuple[CardAnswer, ...]:
+        """Name the cards in a picture: the `cards` of `recognise`, which see."""
+        return self.recognise(image, k, find=find, min_score=min_score).cards
+
+    def query_many(
         self,
-        image: str | Path | bytes | Image.Image,
+        images: Iterable[Picture],
         k: int = 5,
         *,
         find: bool = True,
         min_score: float = -1.0,
-    ) -> tuple[CardAnswer, ...]:
-        """Name the cards in a picture.
+    ) -> Iterator[Recognition | ImageError]:
+        """Name the cards in many pictures, as many at once as there are cores.
+
+        Yields
+        ------
+        What `recognise` gives of each, in the order of the pictures; an `ImageError` where one
+        cannot be read, so that the rest goes on.
+        """
+
+        def ask(image: Picture) -> Recognition | ImageError:
+            try:
+                return self.recognise(image, k, find=find, min_score=min_score)
+            except ImageError as error:
+                return error
+
+        for _, answer in in_order(ask, images, 2 * usable_cores()):
+            yield answer
+
+    def recognise(
+        self, image: Picture, k: int = 5, *, find: bool = True, min_score: float = -1.0
+    ) -> Recognition:
+        """Name the cards in a picture, and keep the picture to cut them out of.
 
         Parameters
         ----------
         image
-            A path, the bytes of a file, or an open picture.
+            A path, the bytes of a file, an open file, a picture of Pillow's, or pixels: uint8
+            [height, width] or [height, width, 3 or 4], RGB.
         k
-            How many distinct vectors to answer with for each card; all faces that share one are
+            How many distinct images to answer with for each card; all faces that share one are
             listed.
         find
             Look for cards in it; otherwise the whole picture is taken as one upright card.
@@ -158,41 +228,44 @@ class Database:
             Leave out matches below this cosine similarity; a card that was taken for one of them
             gets the verdict ``none``.
 
-        Returns
-        -------
-        One answer for each card in the picture; at least one, whose verdict may be ``none``.
-
         Raises
         ------
         ImageError
             The picture cannot be read.
+        InvalidArguments
+            `k` is less than 1.
         EncoderError, DatabaseError
             The encoder cannot be loaded, or does not fit.
         """
-        if isinstance(image, str):
-            image = Path(image)
-        if isinstance(image, Path | bytes):
-            picture, scale = open_photo(image, at_least=ENOUGH_PIXELS)
-            how = self.encoder.fingerprint.preprocessing
-            as_built = open_for(image, how) if is_card_shaped(picture) else None
-        else:
-            try:
-                picture, scale, as_built = upright_rgb(image), 1.0, None
-            except (OSError, ValueError) as error:  # opened lazily, and damaged
-                raise ImageError("damaged image") from error
+        # Only recognition needs OpenCV: `info`, `verify` and `export` do without.
+        from mtg_image_db.encoders.preprocessing import open_for
+        from mtg_image_db.recognise.recogniser import Recogniser
+
+        check(wrong_integer("k", k, 1))
+        began = time.perf_counter()
+        photo = Photo.open(image)
+        decoded = time.perf_counter() - began
+        as_built = None
+        if photo.source is not None and is_card_shaped(photo.picture):
+            as_built = open_for(photo.source, self.encoder.fingerprint.preprocessing)
+        # One for each picture, so that threads share no clock.
+        recogniser = Recogniser(self.encoder, self.gallery)
         answers = []
-        for seen in self.recogniser.recognise(picture, k, find=find, as_built=as_built):
+        for seen in recogniser.recognise(photo.picture, k, find=find, as_built=as_built):
             # Geometry may have named a face that others outscore.
-            lost = seen.verdict != "none" and seen.hits[0][0] < min_score
+            lost = seen.verdict != "none" and seen.hits[0].score < min_score
             answers.append(
                 CardAnswer(
-                    matches=self._matches(hit for hit in seen.hits if hit[0] >= min_score),
+                    matches=self._matches([hit for hit in seen.hits if hit.score >= min_score]),
                     verdict="none" if lost else seen.verdict,
-                    quad=tuple((float(x) * scale, float(y) * scale) for x, y in seen.quad),
+                    quad=tuple(
+                        (float(x) * photo.scale, float(y) * photo.scale) for x, y in seen.quad
+                    ),
                     points=0 if lost else seen.points,
                 )
             )
-        return tuple(answers)
+        seconds = {"all": time.perf_counter() - began, "decode": decoded, **recogniser.seconds}
+        return Recognition(photo, tuple(answers), seconds)
 
     def where(self, wanted: FaceFilter) -> Database:
         """Make a view whose `query` and `search` know the wanted faces only.
@@ -210,21 +283,19 @@ class Database:
         """
         if problems := self.unknown(wanted):
             raise InvalidArguments(problems)
-        rows = rows_that_show(wanted, self._records, self.printings)
-        if self._wanted is not None:
-            rows = [row for row in rows if self._wanted[row]]
-        if not rows:
+        gallery = self.gallery.where(wanted)
+        if not len(gallery):
             raise DatabaseError(
                 "The database holds none of the wanted faces",
                 details=f"none of {len(self):,} faces in {self.folder} fits the filter",
                 suggestion="See its sets and languages with `mtg-db info`; rarities and layouts "
                 "are Scryfall's words, like mythic and transform.",
             )
-        return self._view(rows)
+        return Database(gallery, self._encoders)
 
     def unknown(self, wanted: FaceFilter) -> list[str]:
         """A sentence about each set and language that no face and no printing has."""
-        records, printings = self._records, self.printings
+        records, printings = self.gallery.parts.records, self.gallery.parts.printings
         return wanted.unknown(
             {key: records.values(key) | printings.values(key) for key in wanted.listed_codes}
         )
@@ -239,9 +310,28 @@ class Database:
         vectors
             float32 [Q, D], L2-normalised, by an encoder of the database's fingerprint.
         k, min_score
-            See `query`.
+            See `recognise`.
+
+        Raises
+        ------
+        InvalidArguments
+            The vectors have another shape or length, or `k` is less than 1.
         """
-        return [self._matches(hits) for hits in self.search_rows(vectors, k, min_score=min_score)]
+        import numpy as np
+
+        check(wrong_integer("k", k, 1))
+        dimension = self.manifest.fingerprint.dimension
+        try:
+            vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise InvalidArguments([f"vectors must be numbers: {error}"]) from error
+        if vectors.ndim != 2 or vectors.shape[1] != dimension:
+            shape = list(vectors.shape)
+            raise InvalidArguments([f"vectors must be [Q, {dimension}], not {shape}"])
+        if not (np.abs(np.linalg.norm(vectors, axis=1) - 1) <= _UNIT).all():
+            raise InvalidArguments(["vectors must have length 1"])
+        found = self.gallery.search_rows(vectors, k, min_score=min_score)
+        return [self._matches(hits) for hits in found]
 
     def search_text(self, text: str, k: int = 5, *, min_score: float = -1.0) -> tuple[Match, ...]:
         """Find the faces that a text describes best, by the text tower of the encoder.
@@ -251,118 +341,24 @@ class Database:
         Parameters
         ----------
         k, min_score
-            See `query`.
+            See `recognise`.
 
         Raises
         ------
         EncoderError
             The encoder has no text tower (the package's own has none), or cannot be loaded.
         """
-        from mtg_image_db.encoders.text import TextEncoder
-
-        encoder = self._text_encoder
-        if encoder is None:
-            known = known_choice(self.manifest.choice, self.manifest.fingerprint)
-            encoder = TextEncoder.load(known)
-        self.use_text_encoder(encoder)
+        check(wrong_integer("k", k, 1))
         # The graph leads to the neighbours of pictures, and vectors of texts lie elsewhere.
-        view = self if self._exact else self._view(range(len(self)))
-        return view.search(encoder.encode([text]), k, min_score=min_score)[0]
+        gallery = self.gallery.exact()
+        [hits] = gallery.search_rows(self.text_encoder.encode([text]), k, min_score=min_score)
+        return self._matches(hits)
 
-    def search_rows(
-        self, vectors: NDArray[np.float32], k: int, *, min_score: float = -1.0
-    ) -> list[list[tuple[float, int]]]:
-        """Like `search`, giving (score, row) pairs."""
-        if k < 1:
-            raise ValueError("k must be at least 1")
-        if len(self) == 0:
-            return [[] for _ in vectors]
-        scores, ids = (self._exact or self._parts.index).search(vectors, k)
-        if self._exact:
-            # It leaves nothing out but what is not a number, which gets no score.
-            self._check_scores(scores, EMBEDDINGS)
-        else:
-            self._check_scores(scores[ids >= 0], INDEX)
-        return [
-            [
-                (float(score), row)
-                for score, first in zip(some_scores, some_ids, strict=True)
-                if first >= 0 and score >= min_score
-                for row in self._rows_from(int(first))
-            ]
-            for some_scores, some_ids in zip(scores, ids, strict=True)
-        ]
-
-    def score(self, vector: NDArray[np.float32], row: int) -> float:
-        """The cosine similarity of a unit vector [D] and a face."""
-        score = vector @ self.embeddings[row]
-        self._check_scores(score, EMBEDDINGS)
-        return float(score)
-
-    def features(self, rows: Sequence[int]) -> FaceFeatures | None:
-        """The local features of some faces; None in a database built without."""
-        return None if self.local_features is None else unpack(self.local_features[list(rows)])
-
-    @property
-    def narrowed(self) -> bool:
-        """Whether it is a view that knows some of the faces only."""
-        return self._wanted is not None
-
-    @property
-    def can_vote(self) -> bool:
-        """Whether it has an inverted index of local features."""
-        return self._parts.inverted is not None
-
-    def vote(self, descriptors: NDArray[np.float32], most: int) -> list[int]:
-        """The faces that most descriptors [n, 128] of a photo speak for."""
-        if self._parts.inverted is None:
-            return []
-        return self._parts.inverted.vote(descriptors, most, self._wanted)
-
-    def check_votes(self) -> None:
-        """Check what `vote` reads, feature by feature; raises DatabaseError if it is damaged."""
-        if self._parts.inverted is not None:
-            self._parts.inverted.check()
-
-    def artwork(self, row: int) -> str:
-        """What names the artwork of a face: its illustration id, or else the face itself."""
-        face = self.face(row)
-        return face.illustration_id or face.face_id
-
-    def _view(self, rows: Sequence[int]) -> Database:
-        """A copy that knows some rows only, and compares with each of them."""
-        view = copy.copy(self)
-        view._narrow(rows)  # noqa: SLF001
-        return view
-
-    def _narrow(self, rows: Sequence[int]) -> None:
-        import numpy as np
-
-        kept = np.array(rows, dtype=np.int64)
-        self._wanted = np.zeros(len(self), dtype=bool)
-        self._wanted[kept] = True
-        self._exact = ExactIndex(self.embeddings, first_rows(kept, self._parts.same))
-        self._recogniser = None
-
-    def _matches(self, hits: Iterable[Hit]) -> tuple[Match, ...]:
-        faces = [(score, self.face(row)) for score, row in hits]
-        return tuple(
-            Match(rank, score, face, self.printings.of(face.illustration_id))
-            for rank, (score, face) in enumerate(faces, start=1)
-        )
-
-    def _rows_from(self, row: int) -> Iterator[int]:
-        """Rows that share a vector, from the first on; wanted ones only."""
-        while row >= 0:
-            if row >= len(self):
-                raise DatabaseError.damaged(self.folder / INDEX, f"it names row {row}")
-            if self._wanted is None or self._wanted[row]:
-                yield row
-            following = int(self._parts.same[row])
-            # Ascending, so a damaged file cannot make a circle.
-            row = following if following > row else -1
-
-    def _check_scores(self, scores: NDArray[np.float32], name: str) -> None:
-        # Written so that NaN is wrong as well.
-        if not (abs(scores) <= _HIGHEST_SCORE).all():
-            raise DatabaseError.damaged(self.folder / name, "a vector has not length 1")
+    def _matches(self, hits: Sequence[Hit]) -> tuple[Match, ...]:
+        images: dict[int, int] = {}
+        matches = []
+        for rank, hit in enumerate(hits, start=1):
+            face = self.gallery.face(hit.row)
+            image = images.setdefault(hit.image, len(images) + 1)
+            matches.append(Match(rank, hit.score, face, self.gallery.printings(face), image=image))
+        return tuple(matches)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ class Manifest:
                 path=path,
                 built=datetime.fromisoformat(raw["timestamp"]).astimezone(timezone.utc),
                 fingerprint=Fingerprint.from_json(encoder["fingerprint"]),
-                choice=choice_in(encoder["choice"]),
+                choice=EncoderChoice.from_json(encoder["choice"]),
                 precision=str(encoder["precision"]),
                 faces=_whole(counts["faces"]),
                 entries=_whole(counts["entries"]),
@@ -128,25 +128,3 @@ def _name(value: str) -> str:
     if value != Path(value).name or not value.isprintable():
         raise ValueError(f"{value!r} is no name of a file")
     return value
-
-
-def choice_in(values: dict[str, Any]) -> EncoderChoice:
-    """The reverse of `manifest_choice`; raises KeyError, TypeError or ValueError."""
-    model, pretrained, size, fit = (values[n] for n in ("model", "pretrained", "size", "fit"))
-    if not isinstance(model, str) or not isinstance(pretrained, str):
-        raise TypeError("an encoder's name is no text")
-    if fit not in (None, "pad", "squash"):
-        raise ValueError(f"{fit!r} is no way to fit")
-    if size is not None:
-        height, width = size
-        size = (_whole(height, _LARGEST_SIDE), _whole(width, _LARGEST_SIDE))
-    return EncoderChoice(model, pretrained, size, fit)
-
-
-def manifest_choice(choice: EncoderChoice) -> dict[str, Any]:
-    """How an encoder is named in a manifest: a local file by its full path, any device."""
-    values = asdict(choice)
-    if Path(choice.pretrained).is_file():
-        values["pretrained"] = str(Path(choice.pretrained).resolve())
-    values["device"] = "auto"
-    return values

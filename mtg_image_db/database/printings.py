@@ -8,35 +8,34 @@ from typing import Any
 
 from mtg_image_db.errors import DatabaseError
 from mtg_image_db.scryfall.faces import FaceFilter
+from mtg_image_db.scryfall.printing import Printing
 from mtg_image_db.system.records import Records
 
 _TEXTS = ("scryfall_id", "set", "collector_number")
 
 
 class Printings:
-    """The printings of each artwork, in a file sorted by illustration id.
-
-    Iterating yields each illustration id with its printings, as `of` gives them.
-    """
+    """The printings of each artwork, in a file sorted by illustration id."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._records = Records(path)
 
-    def of(self, illustration_id: str) -> tuple[dict[str, Any], ...]:
+    def of(self, illustration_id: str) -> tuple[Printing, ...]:
         """All printings known to share an artwork, oldest first."""
         if not illustration_id:
             return ()
         record = self._records.find("illustration_id", illustration_id)
-        return self._listed(record) if record else ()
-
-    def __iter__(self) -> Iterator[tuple[str, tuple[dict[str, Any], ...]]]:
-        return self.possible({})
+        return tuple(map(Printing.from_record, self._listed(record))) if record else ()
 
     def possible(
         self, allowed: Mapping[str, Collection[str]]
-    ) -> Iterator[tuple[str, tuple[dict[str, Any], ...]]]:
-        """Those that may have a printing with one of the values allowed of each key."""
+    ) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
+        """Artworks that may have a printing with one of the values allowed of each key.
+
+        Each comes with the records of its printings: making `Printing`s of half a million would
+        take seconds.
+        """
         for number in self._records.possible(allowed):
             record = self._records[number]
             yield str(record.get("illustration_id")), self._listed(record)
@@ -45,14 +44,14 @@ class Printings:
         """The values that a key of the printings has."""
         return self._records.values(key)
 
-    def _listed(self, record: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    def _listed(self, record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         found = record.get("printings")
         if not isinstance(found, list) or not all(
             isinstance(one, dict) and all(isinstance(one.get(name), str) for name in _TEXTS)
             for one in found
         ):
             raise DatabaseError.damaged(self._path, "a line lists no printings")
-        return tuple(found)
+        return found
 
 
 def rows_that_show(wanted: FaceFilter, records: Records, printings: Printings) -> list[int]:

@@ -36,7 +36,7 @@ def verify_database(database: Database, progress: Progress | None = None) -> lis
 
 def _votes(database: Database) -> list[str]:
     try:
-        database.check_votes()
+        database.gallery.check_votes()
     except DatabaseError as error:
         return [error.details]
     return []
@@ -65,7 +65,7 @@ def _records(database: Database, progress: Progress) -> list[str]:
     for row in range(len(database)):
         progress.advance()
         try:
-            record = parse_json(database.line(row))
+            record = parse_json(database.gallery.parts.records.line(row))
             face_id, known = str(record["face_id"]), is_card_id(record["scryfall_id"])
         except (ValueError, KeyError, TypeError, DatabaseError):
             problems.append(f"{METADATA}: line {row + 1} is no record")
@@ -93,13 +93,13 @@ def _vectors(database: Database, progress: Progress) -> list[str]:
         good = np.flatnonzero(~wrong)
         if len(good):
             try:
-                hits = database.search_rows(np.ascontiguousarray(vectors[good]), 3)
+                hits = database.gallery.search_rows(np.ascontiguousarray(vectors[good]), 3)
             except DatabaseError as error:
                 problems.append(error.details)
                 progress.advance(len(database) - start)
                 break
             for row, found in zip(good, hits, strict=True):
-                if start + int(row) not in [r for _, r in found]:
+                if start + int(row) not in [hit.row for hit in found]:
                     face = database.face(start + int(row))
                     problems.append(
                         f"{INDEX}: {face.name} ({face.face_id}) is not found by its own vector"

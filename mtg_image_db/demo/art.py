@@ -9,12 +9,12 @@ from functools import lru_cache
 
 from PIL import Image
 
-from mtg_image_db.demo.canvas import BLACK, WHITE, Point, Scene, hsv, mix, noise, polar, star
+from mtg_image_db.demo.canvas import BLACK, WHITE, Canvas, Point, hsv, mix, noise, polar, star
 
 _INK = (14, 10, 20)
 
 
-def _tree(s: Scene) -> None:
+def _tree(s: Canvas) -> None:
     rng, p = s.rng, s.palette
     s.sky()
     s.land(0.74, 0.14, mix(p.far, p.near, 0.4))
@@ -40,7 +40,7 @@ def _tree(s: Scene) -> None:
     s.sparks(16, leaf)
 
 
-def _towers(s: Scene) -> None:
+def _towers(s: Canvas) -> None:
     rng, p = s.rng, s.palette
     s.sky()
     s.land(0.66, 0.2, p.far)
@@ -61,7 +61,7 @@ def _towers(s: Scene) -> None:
     s.land(0.95, 0.06, p.dark)
 
 
-def _volcano(s: Scene) -> None:
+def _volcano(s: Canvas) -> None:
     rng, p = s.rng, s.palette
     fire = hsv(rng.uniform(0.03, 0.11), 0.92, 1)
     s.backdrop(mix(p.top, (20, 8, 20), 0.5), mix(p.low, fire, 0.35), 0.85)
@@ -85,7 +85,7 @@ def _volcano(s: Scene) -> None:
     s.sparks(46, fire)
 
 
-def _aurora(s: Scene) -> None:
+def _aurora(s: Canvas) -> None:
     rng, p = s.rng, s.palette
     s.backdrop(mix(p.dark, (8, 10, 34), 0.7), mix(p.top, p.dark, 0.3), 0.85)
     s.stars(200)
@@ -110,7 +110,7 @@ def _aurora(s: Scene) -> None:
             fir.line(mix(p.dark, p.light, 0.45), 0.012, [(-half / 2, top + 0.15), (0, top)])
 
 
-def _owl(s: Scene) -> None:
+def _owl(s: Canvas) -> None:
     rng, p = s.rng, s.palette
     s.sky()
     s.land(0.82, 0.2, p.far)
@@ -137,7 +137,7 @@ def _owl(s: Scene) -> None:
     owl.at(0, -0.4).petal(p.accent, 0.42, 0.1, math.pi / 2)
 
 
-def _moth(s: Scene) -> None:
+def _moth(s: Canvas) -> None:
     rng, p = s.rng, s.palette
     s.backdrop(p.dark, mix(p.top, p.low, 0.4))
     s.clouds(mix(p.light, p.low, 0.25), 150)
@@ -162,7 +162,7 @@ def _moth(s: Scene) -> None:
     s.sparks(24, p.light)
 
 
-def _jelly(s: Scene) -> None:
+def _jelly(s: Canvas) -> None:
     rng, p = s.rng, s.palette
     s.backdrop(mix(p.top, p.low, 0.5), p.dark)
     for _ in range(6):
@@ -189,7 +189,7 @@ def _jelly(s: Scene) -> None:
         s.oval(p.light, *s.spot(0, 0, 1, 1), rng.uniform(0.004, 0.014), a=90)
 
 
-def _mushrooms(s: Scene) -> None:
+def _mushrooms(s: Canvas) -> None:
     rng, p = s.rng, s.palette
     s.backdrop(p.dark, mix(p.near, p.far, 0.5))
     s.glow(p.low, 0, 0, 0.7, 0.5)
@@ -212,7 +212,7 @@ def _mushrooms(s: Scene) -> None:
     s.sparks(30, p.accent)
 
 
-def _crystals(s: Scene) -> None:
+def _crystals(s: Canvas) -> None:
     rng, p = s.rng, s.palette
     s.backdrop(p.dark, mix(p.near, p.top, 0.4))
     s.stars(60)
@@ -235,7 +235,7 @@ def _crystals(s: Scene) -> None:
     s.sparks(22, p.light)
 
 
-def _mandala(s: Scene) -> None:
+def _mandala(s: Canvas) -> None:
     rng, p = s.rng, s.palette
     s.backdrop(p.dark, mix(p.dark, p.top, 0.5))
     s.glow(p.low, 0, 0, 0.86, 0.7)
@@ -264,12 +264,12 @@ def _mandala(s: Scene) -> None:
 
 
 _ALL = (_tree, _towers, _volcano, _aurora, _owl, _moth, _jelly, _mushrooms, _crystals, _mandala)
-MOTIFS: dict[str, Callable[[Scene], None]] = {each.__name__[1:]: each for each in _ALL}
+MOTIFS: dict[str, Callable[[Canvas], None]] = {each.__name__[1:]: each for each in _ALL}
 
 
 @lru_cache(maxsize=8)
 def paint(motif: str, seed: str, identity: str, size: tuple[int, int]) -> Image.Image:
     """Paint a motif; `identity` is the frame colour that the art shall go with."""
-    scene = Scene(size, random.Random(seed), identity)
-    MOTIFS[motif](scene)
-    return scene.finish()
+    canvas = Canvas(size, random.Random(seed), identity)
+    MOTIFS[motif](canvas)
+    return canvas.finish()

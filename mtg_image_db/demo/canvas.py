@@ -152,7 +152,7 @@ class Brush:
         self.image.paste(colour, (round(px - side / 2), round(py - side / 2)), spot)
 
 
-class Scene(Brush):
+class Canvas(Brush):
     """A picture being painted: its origin is the middle, its unit the shorter side."""
 
     def __init__(self, size: tuple[int, int], rng: random.Random, identity: str) -> None:

@@ -21,6 +21,9 @@ from urllib.parse import urlsplit
 from mtg_image_db.errors import MissingInput, StorageError
 from mtg_image_db.system.files import storage_errors, too_many_open
 
+_VERSION = 1
+"""Of the table, kept as ``PRAGMA user_version``; 0 in ledgers made before versions were kept."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS image (
     face_id  TEXT PRIMARY KEY,
@@ -141,7 +144,7 @@ class Ledger:
     MissingInput
         There is no ledger and `create` is false.
     StorageError
-        The file is damaged, is a link, or cannot be written.
+        The file is damaged, is a link, of a newer version, or cannot be written.
     """
 
     def __init__(self, cache: Path, *, create: bool = False) -> None:
@@ -167,11 +170,19 @@ class Ledger:
             self._db.execute("PRAGMA synchronous = FULL")
             # The folder for temporary files may be full, or not be there.
             self._db.execute("PRAGMA temp_store = MEMORY")
+        version = self._rows("PRAGMA user_version")[0][0]
+        if version not in (0, _VERSION):
+            self._db.close()
+            raise self._of_another_version(version)
+        with self._storage_errors():
             if create:
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._db.executescript(_SCHEMA)
         # Survives anything a crash can do; what it does not survive is another program.
-        self._rows("SELECT face_id FROM image LIMIT 1")
+        self._rows(f"{_SELECT} LIMIT 1")
+        if create and version != _VERSION:
+            with self._storage_errors():
+                self._db.execute(f"PRAGMA user_version = {_VERSION}")
 
     def __enter__(self) -> Ledger:
         return self
@@ -224,6 +235,13 @@ class Ledger:
             details=f"{self.path}: {why}",
             suggestion="Move it away and run `mtg-db download`: valid images are recognised, not "
             "fetched again.",
+        )
+
+    def _of_another_version(self, version: int) -> StorageError:
+        return StorageError(
+            "The ledger of the image cache was made by a newer version of mtg-db",
+            details=f"{self.path}: version {version}, this one reads {_VERSION}",
+            suggestion="Update the package: pip install --upgrade mtg-image-db",
         )
 
     def _outcome(self, row: tuple[Any, ...]) -> Outcome:

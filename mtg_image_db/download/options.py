@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mtg_image_db.errors import MtgDbError
-from mtg_image_db.scryfall.faces import FaceFilter
+from mtg_image_db.scryfall.faces import IMAGE_SIZES, FaceFilter
+from mtg_image_db.scryfall.kinds import KINDS
 from mtg_image_db.scryfall.rows import RowCount
+from mtg_image_db.system.checks import (
+    PathField,
+    check,
+    wrong_integer,
+    wrong_number,
+    wrong_url,
+    wrong_word,
+)
 
 if TYPE_CHECKING:
     from mtg_image_db.scryfall.snapshot import Snapshot
 
 DEFAULT_API_URL = "https://api.scryfall.com"
+
+WORKERS = (1, 128)
+"""Fewest and most images fetched at once."""
+
+LEAST_TIMEOUT_CONNECT = 1
+"""Fewest seconds to reach a server."""
+
+LEAST_TIMEOUT_READ = 5
+"""Fewest seconds between two pieces of an answer."""
 
 RATE_LIMIT_FLOOR = 30.0
 """Seconds that Scryfall locks a client out after a 429 (https://scryfall.com/docs/api/rate-limits)."""
@@ -26,6 +45,8 @@ class DownloadOptions:
 
     Parameters
     ----------
+    cache
+        The folder of the image cache: a text or a path.
     kind
         The snapshot that chooses the images: one of `scryfall.snapshot.KINDS`.
     limit
@@ -44,9 +65,14 @@ class DownloadOptions:
         Seconds that a host may answer nothing but errors before the run is given up.
     wait
         Wait for another process that holds the cache; otherwise that is an error.
+
+    Raises
+    ------
+    InvalidArguments
+        A value makes no sense; all that make none are listed.
     """
 
-    cache: Path = Path("image_cache")
+    cache: PathField = PathField("image_cache")
     kind: str = "unique_artwork"
     limit: int | None = None
     workers: int = 16
@@ -63,6 +89,21 @@ class DownloadOptions:
     patience: float = 120.0
     wait: bool = True
 
+    def __post_init__(self) -> None:
+        check(
+            wrong_word("kind", self.kind, KINDS),
+            None if self.limit is None else wrong_integer("limit", self.limit, 0),
+            wrong_integer("workers", self.workers, *WORKERS),
+            wrong_number("timeout_connect", self.timeout_connect, LEAST_TIMEOUT_CONNECT),
+            wrong_number("timeout_read", self.timeout_read, LEAST_TIMEOUT_READ),
+            wrong_integer("max_retries", self.max_retries, 0),
+            wrong_word("image", self.image, IMAGE_SIZES),
+            wrong_url("api_url", self.api_url),
+            wrong_number("backoff_factor", self.backoff_factor, 0),
+            wrong_number("rate_limit_floor", self.rate_limit_floor, 0),
+            wrong_number("patience", self.patience, 0),
+        )
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -74,7 +115,7 @@ class Failure:
     reason: str
 
 
-@dataclass
+@dataclass(frozen=True)
 class DownloadSummary:
     """What came of a download. ``requested == cached + downloaded + failed + skipped``.
 
@@ -88,8 +129,8 @@ class DownloadSummary:
     cached: int = 0
     downloaded: int = 0
     unfinished: int = 0
-    failures: list[Failure] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
+    failures: tuple[Failure, ...] = ()
+    skipped: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     bytes: int = 0
     seconds: float = 0.0
     estimated_bytes: int = 0

@@ -10,10 +10,12 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
+from types import MappingProxyType
 
 from mtg_image_db.download.clean import half_written_beside
 from mtg_image_db.download.fetch import adopt_image, fetch_image
@@ -129,6 +131,18 @@ def _refresh_snapshots(
     return found[0]
 
 
+@dataclass(frozen=True)
+class _Fetched:
+    """What came of fetching; see `DownloadSummary`."""
+
+    downloaded: int = 0
+    failures: tuple[Failure, ...] = ()
+    bytes: int = 0
+    seconds: float = 0.0
+    interrupted: bool = False
+    stopped: MtgDbError | None = None
+
+
 class _Run:
     """One run over a plan; all its methods but `_work` are called from one thread."""
 
@@ -151,43 +165,62 @@ class _Run:
         self.unrecorded: list[tuple[Planned, Outcome]] = []
         self.flushed_at = time.monotonic()
         self.met = SeenCodes(options.wanted)
+        self.downloaded = 0
+        self.bytes = 0
+        self.failures: list[Failure] = []
 
     def execute(self, snapshot: Snapshot) -> DownloadSummary:
-        summary = DownloadSummary(snapshot, RowCount())
-        rows = snapshot.rows if self.options.limit is None else None  # it may end anywhere
-        self.progress.start("reading the snapshot", rows, "cards")
-        wanted = islice(self._wanted(summary), self.options.limit)
-        summary.skipped["listed twice"] += self.ledger.plan(wanted)
+        rows, skipped = RowCount(), Counter[str]()
+        total = snapshot.rows if self.options.limit is None else None  # it may end anywhere
+        self.progress.start("reading the snapshot", total, "cards")
+        wanted = islice(self._wanted(snapshot, rows, skipped), self.options.limit)
+        skipped["listed twice"] += self.ledger.plan(wanted)
         self._refuse_unknown(snapshot)
         self.progress.finish()
-        summary.skipped += Counter()  # drops reasons that count nothing
+        skipped += Counter()  # drops reasons that count nothing
         if self.ledger.plan_size() == 0 and self.options.limit != 0:
             raise NothingUsable(
                 "No face in the snapshot is wanted",
-                details=", ".join(f"{n} {why}" for why, n in summary.skipped.most_common())
+                details=", ".join(f"{n} {why}" for why, n in skipped.most_common())
                 or f"{snapshot.rows} rows, none with a card",
                 suggestion="Check --set, --lang and --image.",
             )
-        self._take_out_cached(summary)
+        cached = self._take_out_cached()
         missing = self.ledger.plan_size()
-        summary.unfinished = missing
-        summary.estimated_bytes = missing * MEAN_IMAGE_BYTES[self.options.image]
+        estimated_bytes = missing * MEAN_IMAGE_BYTES[self.options.image]
+        fetched = _Fetched()
         if not self.options.dry_run and missing:
-            self._check_space(summary.estimated_bytes)
-            self._fetch_all(summary)
-        return summary
+            self._check_space(estimated_bytes)
+            fetched = self._fetch_all(missing)
+        return DownloadSummary(
+            snapshot,
+            rows,
+            cached=cached,
+            downloaded=fetched.downloaded,
+            unfinished=missing - fetched.downloaded - len(fetched.failures),
+            failures=fetched.failures,
+            skipped=MappingProxyType(skipped),
+            bytes=fetched.bytes,
+            seconds=fetched.seconds,
+            estimated_bytes=estimated_bytes,
+            interrupted=fetched.interrupted,
+            stopped=fetched.stopped,
+        )
 
-    def _wanted(self, summary: DownloadSummary) -> Iterator[tuple[str, str, str]]:
-        for card in read_rows(summary.snapshot.path, summary.rows, self.progress):
+    def _wanted(
+        self, snapshot: Snapshot, rows: RowCount, skipped: Counter[str]
+    ) -> Iterator[tuple[str, str, str]]:
+        """Yield what the plan takes, counting what it leaves out while the snapshot is read."""
+        for card in read_rows(snapshot.path, rows, self.progress):
             for face in faces_of(card, self.options.image):
                 self.met.add(face)
                 reason = self.options.wanted.exclusion(face) or face.imageless
                 if not reason and self.session.allowed.refusal(face.image_url):
                     reason = "refused URL"
                 if reason:
-                    summary.skipped[reason] += 1
+                    skipped[reason] += 1
                 else:
-                    text = f"{face.name} ({face.set.upper()} {face.collector_number})"
+                    text = f"{face.name} ({face.label})"
                     # A lone surrogate in a name cannot be stored as text.
                     label = text.encode("utf-8", "replace").decode()
                     yield face.face_id, face.image_url, label
@@ -208,8 +241,9 @@ class _Run:
                 )
             raise InvalidArguments(problems)
 
-    def _take_out_cached(self, summary: DownloadSummary) -> None:
-        """Take what is there and valid out of the plan; each folder is listed once."""
+    def _take_out_cached(self) -> int:
+        """Take what is there and valid out of the plan; return how many; list a folder once."""
+        cached = 0
         folder, sizes = "", dict[str, int]()
         there: list[str] = []
         self.progress.start("checking the cache", self.ledger.plan_size(), "images")
@@ -230,7 +264,7 @@ class _Run:
                     continue
                 self.unrecorded.append((face, outcome))
             there.append(face.face_id)
-            summary.cached += 1
+            cached += 1
             if len(there) == _PAGE:
                 self._flush()
                 self.ledger.drop_from_plan(there)
@@ -238,6 +272,7 @@ class _Run:
         self.progress.finish()
         self._flush()
         self.ledger.drop_from_plan(there)
+        return cached
 
     def _check_space(self, needed: int) -> None:
         free = shutil.disk_usage(self.cache).free
@@ -250,9 +285,10 @@ class _Run:
                 "(grid has the size of normal at half the bytes), or narrow with --set or --limit.",
             )
 
-    def _fetch_all(self, summary: DownloadSummary) -> None:
+    def _fetch_all(self, missing: int) -> _Fetched:
         began = time.monotonic()
-        self.progress.start("downloading", summary.unfinished, "images")
+        interrupted, stopped = False, None
+        self.progress.start("downloading", missing, "images")
         threads = self.options.workers + _CHECKERS
         pool = ThreadPoolExecutor(threads, thread_name_prefix="download")
         workers = [pool.submit(self._work) for _ in range(threads)]
@@ -263,15 +299,15 @@ class _Run:
                 self.tasks.put(face)
                 waiting += 1
                 while waiting >= 4 * threads:
-                    waiting -= self._settle(summary)
+                    waiting -= self._settle()
             while waiting:
-                waiting -= self._settle(summary)
+                waiting -= self._settle()
         except KeyboardInterrupt:
-            summary.interrupted = True
+            interrupted = True
         except MtgDbError as error:
-            summary.stopped = error
+            stopped = error
         except OSError as error:
-            summary.stopped = too_many_open(error) or StorageError(
+            stopped = too_many_open(error) or StorageError(
                 "The image cache cannot be used",
                 details=str(error),
                 suggestion="Check the disk and the folder's owner, then run the command again.",
@@ -285,15 +321,17 @@ class _Run:
                 wait(workers, timeout=_GRACE_SECONDS)
             finally:
                 pool.shutdown(wait=False)
-                self._record_the_rest(summary)
+                self._record_the_rest()
                 self.progress.finish()
-                summary.seconds = time.monotonic() - began
+        seconds = time.monotonic() - began
+        failures = tuple(self.failures)
+        return _Fetched(self.downloaded, failures, self.bytes, seconds, interrupted, stopped)
 
-    def _record_the_rest(self, summary: DownloadSummary) -> None:
+    def _record_the_rest(self) -> None:
         while not self.results.empty():
             face, outcome = self.results.get()
             if isinstance(outcome, Outcome):
-                self._count(summary, face, outcome)
+                self._count(face, outcome)
         self._flush()
 
     def _work(self) -> None:
@@ -306,7 +344,7 @@ class _Run:
                 outcome = error
             self.results.put((face, outcome))
 
-    def _settle(self, summary: DownloadSummary) -> int:
+    def _settle(self) -> int:
         """Take what results there are, at least one; return how many.
 
         Whatever is no outcome of an image ends the run.
@@ -319,7 +357,7 @@ class _Run:
             taken += 1
             if isinstance(outcome, BaseException):
                 raise outcome
-            self._count(summary, face, outcome)
+            self._count(face, outcome)
             if self.results.empty():
                 break
             face, outcome = self.results.get()
@@ -329,13 +367,12 @@ class _Run:
             self._flush()
         return taken
 
-    def _count(self, summary: DownloadSummary, face: Planned, outcome: Outcome) -> None:
-        summary.unfinished -= 1
+    def _count(self, face: Planned, outcome: Outcome) -> None:
         if outcome.valid:
-            summary.downloaded += 1
-            summary.bytes += outcome.bytes
+            self.downloaded += 1
+            self.bytes += outcome.bytes
         else:
-            summary.failures.append(
+            self.failures.append(
                 Failure(face.label, face.face_id, face.url, outcome.reason),
             )
         self.unrecorded.append((face, outcome))

@@ -4,29 +4,43 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+import os
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mtg_image_db.errors import EncoderError
-from mtg_image_db.pictures.opening import Fit, Preprocessing
+from mtg_image_db.encoders.preprocessing import FITS, Fit, Preprocessing
+from mtg_image_db.errors import EncoderError, InvalidArguments
+from mtg_image_db.system.checks import check, wrong_integer, wrong_word
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from mtg_image_db.recognise.verdict import Thresholds
+    from mtg_image_db.encoders.thresholds import Thresholds
 
 DEFAULT_MODEL = "mtg-resnet10t-104x144"
-DEFAULT_SIZE = (144, 104)
-"""Height and width of its input."""
 """The package's own encoder: see training/MODEL_CARD.md."""
+
+DEFAULT_SIZE = (144, 104)
+"""Height and width of its input, in pixels."""
 
 DEFAULT_PRETRAINED = "builtin"
 """The weights of `DEFAULT_MODEL` inside the package."""
 
 WEIGHTS = Path(__file__).parent / "weights"
+"""The folder of those weights, and of the network that ONNX Runtime runs with them."""
+
+_LENGTH_ERROR = 1e-5
+"""How far from 1 the length of a vector may be: float32 rounds by less."""
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+PRECISIONS = ("fp32", "bf16", "fp16")
+
+INPUT_SIDE = (64, 2048)
+"""Smallest and largest height and width of an encoder's input, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +100,7 @@ class EncoderChoice:
     model
         The package's own, or an open_clip model name (also ``hf-hub:…`` and ``local-dir:…``).
     pretrained
-        ``builtin``, a tag that open_clip knows, or a file of weights.
+        ``builtin``, a tag that open_clip knows, or a file of weights (a path becomes a text).
     size
         Height and width of the input; None for the encoder's own.
     fit
@@ -95,6 +109,11 @@ class EncoderChoice:
         ``auto``, ``cpu``, ``cuda`` or ``mps``. ``auto`` is the CPU for the package's own encoder,
         which answers there before torch has even looked for a GPU; for others, a GPU if there is
         one.
+
+    Raises
+    ------
+    InvalidArguments
+        A value makes no sense; all that make none are listed.
     """
 
     model: str = DEFAULT_MODEL
@@ -102,6 +121,43 @@ class EncoderChoice:
     size: tuple[int, int] | None = None
     fit: Fit | None = None
     device: str = "auto"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pretrained", os.fspath(self.pretrained))
+        check(
+            self._wrong_size(),
+            None if self.fit is None else wrong_word("fit", self.fit, FITS),
+            wrong_word("device", self.device, DEVICES),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The choice as JSON types, for any machine's device: a local file by its full path."""
+        values = {**asdict(self), "device": "auto"}
+        if Path(self.pretrained).is_file():
+            values["pretrained"] = str(Path(self.pretrained).resolve())
+        return values
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> EncoderChoice:
+        """The reverse of `to_json`; raises KeyError, TypeError or ValueError on anything else."""
+        model, pretrained, size, fit = (values[n] for n in ("model", "pretrained", "size", "fit"))
+        if not isinstance(model, str) or not isinstance(pretrained, str):
+            raise TypeError("an encoder's name is no text")
+        try:
+            return cls(model, pretrained, size, fit)
+        except InvalidArguments as error:
+            raise ValueError(str(error)) from error
+
+    def _wrong_size(self) -> str | None:
+        """Keep a list as a tuple, since sizes are compared."""
+        given: object = self.size
+        if given is None:
+            return None
+        if not isinstance(given, tuple | list) or len(given) != 2:
+            return f"size must be a height and a width, not {given!r}"
+        object.__setattr__(self, "size", tuple(given))
+        wrong = (wrong_integer("size", side, *INPUT_SIDE) for side in given)
+        return next((problem for problem in wrong if problem), None)
 
     @property
     def by_onnx(self) -> bool:
@@ -132,7 +188,7 @@ class Encoder(Protocol):
         """Compute in ``fp32``, ``bf16`` or ``fp16`` from now on."""
 
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Encode pictures that `images.prepare` has brought into shape.
+        """Encode pictures that `preprocessing.prepare` has brought into shape.
 
         Parameters
         ----------
@@ -191,6 +247,6 @@ def normalised(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         )
     vectors = vectors / lengths
     worst = float(np.abs(np.linalg.norm(vectors, axis=1) - 1.0).max(initial=0.0))
-    if worst > 1e-5:
+    if worst > _LENGTH_ERROR:
         raise EncoderError("The encoder's vectors cannot be normalised", details=f"off by {worst}")
     return vectors

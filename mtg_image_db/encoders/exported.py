@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 import tempfile
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from platformdirs import user_cache_path
 
 from mtg_image_db.encoders import EncoderChoice, Fingerprint
 from mtg_image_db.encoders.onnx import FINGERPRINT, OnnxEncoder
@@ -23,14 +24,24 @@ if TYPE_CHECKING:
     from mtg_image_db.encoders.openclip import OpenClipEncoder
 
 AGREEMENT = 0.9999
-"""Least cosine similarity with torch that a file needs to be kept."""
+"""Least cosine similarity with torch that a file needs to be kept. Chosen by hand."""
 
 _OPSET = 17
+"""Version of ONNX's operators: onnxruntime 1.19, the oldest we run with, knows it."""
 
 
 def exported_path(fingerprint: Fingerprint) -> Path:
     """Where the ONNX file of an encoder lies, if there is one."""
     return cache_folder() / "onnx" / f"{fingerprint.digest}.onnx"
+
+
+def cache_folder() -> Path:
+    """Where files go that can be made again.
+
+    The folder that ``MTG_DB_ENCODER_CACHE`` names, or the system's own place.
+    """
+    named = os.environ.get("MTG_DB_ENCODER_CACHE")
+    return Path(named) if named else user_cache_path("mtg-image-db", appauthor=False)
 
 
 def load_exported(choice: EncoderChoice, fingerprint: Fingerprint) -> OnnxEncoder | None:
@@ -112,16 +123,3 @@ def _agreement(one: OpenClipEncoder, other: OnnxEncoder) -> float:
         float((one.encode(some) * other.encode(some)).sum(axis=1).min())
         for some in (pixels[:1], pixels)
     )
-
-
-def cache_folder() -> Path:
-    """Where files go that can be made again: ``MTG_DB_CACHE``, or the system's own place."""
-    if named := os.environ.get("MTG_DB_CACHE"):
-        return Path(named)
-    if sys.platform == "win32":
-        places = os.environ.get("LOCALAPPDATA"), "AppData/Local"
-    elif sys.platform == "darwin":
-        places = None, "Library/Caches"
-    else:
-        places = os.environ.get("XDG_CACHE_HOME"), ".cache"
-    return Path(places[0] or Path.home() / places[1]) / "mtg-image-db"

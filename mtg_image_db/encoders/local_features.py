@@ -9,30 +9,42 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from mtg_image_db.recognise.quads import Pixels
+    from mtg_image_db.pictures.opening import Pixels
 
 ART_POINTS, OTHER_POINTS = 130, 50
 """How many points of a scan are kept. What is in the art tells cards apart; frames and text repeat
-on many cards."""
+on many cards. With 130 in all, or all in the art, a few cards in a hundred are lost under medium
+augmentation (docs/recognition.md)."""
 POINTS = ART_POINTS + OTHER_POINTS
+"""Points a face."""
 POINT_BYTES = 4 + 64
-"""x, y, size and angle, a byte each; 128 values of 4 bits."""
+"""Bytes a point: x, y, size and angle, a byte each; 128 values of 4 bits, which lose nothing
+against 8 (docs/recognition.md)."""
 MADE_BY = {"features": "RootSIFT", "version": 1, "points": POINTS, "bytes": POINTS * POINT_BYTES}
 """How stored features were made; others do not compare. `bytes` is what a face takes."""
 
 ART_TOP, ART_BOTTOM = 0.1, 0.58
 """What is called the art, as shares of the card's height. Most frames have it there; full art cards
-have it there as well."""
-_QUERY_POINTS = 500
+have it there as well. Chosen by hand; never fitted."""
+_MOST_POINTS = 500
+"""Points of a card that is asked about, the strongest. Chosen by hand; never fitted."""
 _CONTRAST = 0.01
-_NIBBLE = 45.0
+"""Least contrast of a feature, in SIFT's own unit (OpenCV's default is 0.04). Chosen by hand; never
+fitted."""
+_NIBBLE_STEPS = 45.0
+"""Steps of a stored value for 1 of a descriptor of length 1: 15, the largest of 4 bits, stands for
+a third and more. Chosen by hand; never fitted."""
 _SIZE_STEPS = 24.0
+"""Steps of a stored size for an octave: a byte holds 1 to 1,580 pixels. Chosen by hand; never
+fitted."""
+_DESCRIPTOR = 128
+"""Values of a SIFT descriptor: 4 x 4 places with 8 directions each (Lowe, IJCV 2004)."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +67,6 @@ class Features:
 
     def turned(self) -> Features:
         """The features of the same card upside down: SIFT's descriptors turn with the picture."""
-        import numpy as np
-
         points = self.points.copy()
         points[:, :2] = np.array([CARD_WIDTH, CARD_HEIGHT], np.float32) - points[:, :2]
         points[:, 3] = (points[:, 3] + 180) % 360
@@ -69,27 +79,44 @@ def in_art(points: NDArray[np.float32]) -> NDArray[np.bool_]:
     return (share > ART_TOP) & (share < ART_BOTTOM)
 
 
+def find_features(
+    grey: Any, most: int, contrast: float, mask: Pixels | None = None
+) -> tuple[Features, NDArray[np.float64]]:
+    """Find the local features of a grey picture, and how strong each is, float64 [n].
+
+    Parameters
+    ----------
+    grey
+        uint8 [height, width].
+    most
+        How many are wanted; there are more where several are as strong as the last.
+    contrast
+        Least contrast of one, in SIFT's own unit.
+    mask
+        Where to look, uint8 [height, width], not zero; None for everywhere.
+    """
+    # Here: whatever opens a database imports this module, and most of it describes nothing.
+    import cv2
+
+    sift = cv2.SIFT.create(nfeatures=most, contrastThreshold=contrast)
+    keypoints, raw = sift.detectAndCompute(grey, mask)
+    points = np.array([(*k.pt, k.size, k.angle) for k in keypoints], np.float32).reshape(-1, 4)
+    descriptors = np.zeros((0, _DESCRIPTOR), np.float32) if raw is None else _rooted(raw)
+    return Features(points, descriptors), np.array([k.response for k in keypoints])
+
+
 def describe(card: Pixels) -> Features:
     """Find the local features of an upright card [336, 240, 3], the strongest first."""
     import cv2
-    import numpy as np
 
     grey = cv2.cvtColor(card, cv2.COLOR_RGB2GRAY)
-    sift = cv2.SIFT.create(nfeatures=_QUERY_POINTS, contrastThreshold=_CONTRAST)
-    keypoints, raw = sift.detectAndCompute(grey, None)
-    if raw is None or not keypoints:
-        return Features(np.zeros((0, 4), np.float32), np.zeros((0, 128), np.float32))
-    order = np.argsort([-k.response for k in keypoints], kind="stable")[:_QUERY_POINTS]
-    points = np.array(
-        [(*keypoints[i].pt, keypoints[i].size, keypoints[i].angle) for i in order], np.float32
-    )
-    return Features(points, rooted(raw[order]))
+    features, strengths = find_features(grey, _MOST_POINTS, _CONTRAST)
+    order = np.argsort(-strengths, kind="stable")[:_MOST_POINTS]
+    return Features(features.points[order], features.descriptors[order])
 
 
 def pack(features: Features) -> NDArray[np.uint8]:
     """The features to be stored of a scan, uint8 [180, 68]; rows of zeros where it has fewer."""
-    import numpy as np
-
     art = in_art(features.points)
     chosen = np.concatenate([np.flatnonzero(art)[:ART_POINTS], np.flatnonzero(~art)[:OTHER_POINTS]])
     points = features.points[chosen]
@@ -100,7 +127,9 @@ def pack(features: Features) -> NDArray[np.uint8]:
     # Never 0: that marks a row without a point.
     rows[:, 2] = np.clip(np.log2(np.maximum(points[:, 2], 1)) * _SIZE_STEPS, 1, 255)
     rows[:, 3] = (points[:, 3] * (256 / 360)).astype(np.int64) % 256
-    nibbles = np.clip(np.round(features.descriptors[chosen] * _NIBBLE), 0, 15).astype(np.uint8)
+    nibbles = np.clip(np.round(features.descriptors[chosen] * _NIBBLE_STEPS), 0, 15).astype(
+        np.uint8
+    )
     rows[:, 4:] = (nibbles[:, 0::2] << 4) | nibbles[:, 1::2]
     return packed
 
@@ -123,14 +152,12 @@ class FaceFeatures:
 
 def unpack(packed: NDArray[np.uint8]) -> FaceFeatures:
     """The reverse of `pack`, to the precision that is stored, of faces [F, 180, 68]."""
-    import numpy as np
-
     points = np.empty((*packed.shape[:2], 4), dtype=np.float32)
     points[..., 0] = (packed[..., 0] + 0.5) * (CARD_WIDTH / 256)
     points[..., 1] = (packed[..., 1] + 0.5) * (CARD_HEIGHT / 256)
     points[..., 2] = np.exp2(packed[..., 2] / _SIZE_STEPS)
     points[..., 3] = (packed[..., 3] + 0.5) * (360 / 256)
-    descriptors = np.empty((*packed.shape[:2], 128), dtype=np.float32)
+    descriptors = np.empty((*packed.shape[:2], _DESCRIPTOR), dtype=np.float32)
     descriptors[..., 0::2] = packed[..., 4:] >> 4
     descriptors[..., 1::2] = packed[..., 4:] & 15
     lengths = np.sqrt(np.einsum("fpd,fpd->fp", descriptors, descriptors))
@@ -138,9 +165,7 @@ def unpack(packed: NDArray[np.uint8]) -> FaceFeatures:
     return FaceFeatures(points, descriptors)
 
 
-def rooted(raw: NDArray[Any]) -> NDArray[np.float32]:
+def _rooted(raw: NDArray[Any]) -> NDArray[np.float32]:
     """SIFT's descriptors [n, 128] as RootSIFT, of length 1."""
-    import numpy as np
-
     sums = np.maximum(raw.sum(axis=1, keepdims=True), 1e-6)
     return np.asarray(np.sqrt(raw / sums), dtype=np.float32)

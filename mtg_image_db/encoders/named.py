@@ -11,7 +11,6 @@ import contextlib
 from dataclasses import replace
 from pathlib import Path
 
-from mtg_image_db.database.manifest import choice_in, manifest_choice
 from mtg_image_db.encoders import (
     DEFAULT_MODEL,
     DEFAULT_PRETRAINED,
@@ -35,7 +34,7 @@ def remember(choice: EncoderChoice, fingerprint: Fingerprint) -> None:
     path = _path(fingerprint)
     with contextlib.suppress(OSError, StorageError):
         make_folder(path.parent)
-        write_json(path, manifest_choice(choice))
+        write_json(path, choice.to_json())
 
 
 def load_known(choice: EncoderChoice, fingerprint: Fingerprint, *, device: str = "auto") -> Encoder:
@@ -67,7 +66,7 @@ def known_choice(choice: EncoderChoice, fingerprint: Fingerprint) -> EncoderChoi
     values = read_json_object(_path(fingerprint))
     with contextlib.suppress(KeyError, TypeError, ValueError):
         if values is not None:
-            return replace(choice_in(values), device=choice.device)
+            return replace(EncoderChoice.from_json(values), device=choice.device)
     brings_its_own = choice.model.startswith(_WHOLE_NAMES)
     named = choice.model if brings_its_own else choice.pretrained
     raise EncoderError(

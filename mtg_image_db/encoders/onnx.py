@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mtg_image_db.encoders import Fingerprint, normalised
+from mtg_image_db.encoders.preprocessing import Fit
 from mtg_image_db.encoders.runtime import onnx_runtime
+from mtg_image_db.encoders.thresholds import Thresholds
 from mtg_image_db.errors import EncoderError
-from mtg_image_db.pictures.opening import Fit
-from mtg_image_db.recognise.verdict import Thresholds
 from mtg_image_db.system.cores import usable_cores
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 FINGERPRINT = "fingerprint"
 """Where the file's metadata hold its fingerprint, as JSON; `training/export.py` writes it."""
@@ -25,6 +23,7 @@ THRESHOLDS = "thresholds"
 """Where they hold its `Thresholds`, as JSON, if they do; `training/thresholds.py` writes them."""
 
 _ERRORS_ONLY = 3
+"""ONNX Runtime's least severity of what it logs: 3 is an error."""
 
 
 class OnnxEncoder:
@@ -44,7 +43,6 @@ class OnnxEncoder:
     precisions: tuple[str, ...] = ("fp32",)
 
     def __init__(self, path: Path, fit: Fit | None = None) -> None:
-        import numpy as np
 
         onnxruntime = onnx_runtime()
         options = onnxruntime.SessionOptions()
@@ -92,8 +90,6 @@ class OnnxEncoder:
 
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `Encoder.encode`."""
-        import numpy as np
-
         image = (pixels - self._mean) / self._std
         image = np.ascontiguousarray(image.transpose(0, 3, 1, 2))
         [vectors] = self._session.run(["vector"], {"image": image})

@@ -18,8 +18,8 @@ from mtg_image_db.encoders import (
     Fingerprint,
     normalised,
 )
+from mtg_image_db.encoders.preprocessing import Preprocessing
 from mtg_image_db.errors import EncoderError, install
-from mtg_image_db.pictures.opening import Preprocessing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _CONFIGS = Path(__file__).parent / "configs"
+"""The folder of what open_clip needs to know to build our own encoder."""
 _SUGGESTED = "laion2b_s34b_b79k"
 """A tag of ViT-B-32 and a few others, trained longer than most."""
 

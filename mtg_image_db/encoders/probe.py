@@ -19,13 +19,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 AGREEMENT = 0.999
-"""Least cosine similarity with float32 that a precision needs."""
+"""Least cosine similarity with float32 that a precision needs. Chosen by hand."""
 
 LEAST_IMAGES = 2000
-"""Below this, trying takes longer than it saves."""
+"""Images to encode: for fewer, trying takes longer than it saves. Chosen by hand."""
 
 _FIRST_BATCH = 16
+"""Images in the batches by which precisions are compared. Chosen by hand."""
 _BATCHES = (8, 32, 64, 128)
+"""Images a batch: tried beside the first, in this order. Chosen by hand."""
+_PAST_ITS_BEST = 0.9
+"""Share of the best rate under which larger batches are not tried. Chosen by hand."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def tune(
         except RuntimeError:  # larger ones do not fit into a device's memory either
             break
         # Past its best size an encoder only gets slower: larger ones would waste time.
-        if size > first and rates[f"{best}/{size}"] < 0.9 * max(rates.values()):
+        if size > first and rates[f"{best}/{size}"] < _PAST_ITS_BEST * max(rates.values()):
             break
     own = {name: rate for name, rate in rates.items() if name.startswith(f"{best}/")}
     return Tuning(best, int(max(own, key=lambda name: own[name]).partition("/")[2]), rates)

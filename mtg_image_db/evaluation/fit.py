@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mtg_image_db.evaluation.scores import Outcome, Share
+from mtg_image_db.evaluation.scores import PhotoResult, Share
 from mtg_image_db.recognise.verdict import LIKELY_POINTS
 
 _CHANCE = 0.05
 
 
 @dataclass(frozen=True)
-class Level:
+class FittedThreshold:
     """A threshold that one half of the photos chooses, and what it gives on the other half.
 
     Parameters
@@ -54,10 +54,10 @@ class Fit:
     right: Counter[int]
     wrong: Counter[int]
     refused: int
-    levels: tuple[Level, ...]
+    levels: tuple[FittedThreshold, ...]
 
 
-def fit(outcomes: Sequence[Outcome]) -> Fit:
+def fit(outcomes: Sequence[PhotoResult]) -> Fit:
     """Fit thresholds for `CardAnswer.points`; a hash of the file name says which half it is in."""
     halves: tuple[list[tuple[int, bool]], list[tuple[int, bool]]] = ([], [])
     refused = 0
@@ -75,7 +75,7 @@ def fit(outcomes: Sequence[Outcome]) -> Fit:
             least = max(wrong, default=0) + 1 + margin
             over = [right for points, right in tried_on if points >= least]
             kept = Share(sum(over), sum(right for _, right in tried_on))
-            levels.append(Level(least, margin, Share(over.count(False), len(over)), kept))
+            levels.append(FittedThreshold(least, margin, Share(over.count(False), len(over)), kept))
     every = halves[0] + halves[1]
     right_ones = Counter(points for points, right in every if right)
     return Fit(right_ones, Counter(p for p, right in every if not right), refused, tuple(levels))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 from mtg_image_db.errors import InvalidArguments, MissingInput
@@ -59,7 +60,7 @@ def plain_name(name: str) -> str:
 
 
 def read_labels(
-    path: Path, truth: Path | None, known: Collection[str]
+    path: str | PathLike[str], truth: str | PathLike[str] | None, known: Collection[str]
 ) -> tuple[LabelledPhoto, ...]:
     """Read labels (docs/evaluation.md).
 
@@ -77,6 +78,7 @@ def read_labels(
     MissingInput
         A file is not there.
     """
+    path, truth = Path(path), None if truth is None else Path(truth)
     problems: list[str] = []
     facts: dict[tuple[str, str], bool | None] = {}
     for line, row in _lines(truth, ("file", "name", "artwork")) if truth else []:

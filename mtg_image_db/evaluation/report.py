@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtg_image_db.database.answers import Recognition
 from mtg_image_db.errors import InvalidArguments
-from mtg_image_db.evaluation.scores import Outcome
+from mtg_image_db.evaluation.scores import PhotoResult
 from mtg_image_db.pages.overlay import find_report
 from mtg_image_db.pages.page import jpeg, page
-from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH, open_photo
-from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS
+from mtg_image_db.recognise.photo import Photo
 from mtg_image_db.system.files import atomic_write, make_folder
 
 if TYPE_CHECKING:
@@ -50,10 +51,10 @@ def refuse_other_files(folder: Path) -> None:
         )
 
 
-def write_report(outcomes: Sequence[Outcome], folder: Path) -> int:
+def write_report(outcomes: Sequence[PhotoResult], folder: str | PathLike[str]) -> int:
     """Write the page and its pictures, or raise a `StorageError`; return how many photos it has."""
     failed = [outcome for outcome in outcomes if outcome.missed or outcome.wrong]
-    make_folder(folder)
+    folder = make_folder(Path(folder))
     sections = [_section(outcome, folder, number) for number, outcome in enumerate(failed)]
     title = f"{len(failed)} of {len(outcomes)} {_TITLE}"
     with atomic_write(folder / PAGE) as stream:
@@ -61,24 +62,16 @@ def write_report(outcomes: Sequence[Outcome], folder: Path) -> int:
     return len(failed)
 
 
-def _section(outcome: Outcome, folder: Path, number: int) -> str:
-    import numpy as np
-    from PIL import Image
-
-    from mtg_image_db.recognise.quads import rectify
-
-    picture, _ = open_photo(outcome.photo.path, at_least=ENOUGH_PIXELS)
-    _save(find_report(picture, outcome.answers), folder / f"{number}.jpg")
+def _section(outcome: PhotoResult, folder: Path, number: int) -> str:
+    recognition = Recognition(Photo.open(outcome.photo.path), outcome.answers, outcome.seconds)
+    _save(find_report(recognition), folder / f"{number}.jpg")
     articles = []
     for index, (answer, right) in enumerate(zip(outcome.answers, outcome.right, strict=True)):
         kind = "none" if answer.verdict == "none" else "right" if right else "wrong"
-        quad = np.array(answer.quad, dtype=np.float32)
-        crop = Image.fromarray(rectify(np.asarray(picture), quad, CARD_WIDTH, CARD_HEIGHT))
         name = f"{number}-{index}.jpg"
-        _save(crop, folder / name)
+        _save(recognition.crop(answer), folder / name)
         lines = "".join(
-            f"<br>{escape(f'{m.face.name}, {m.face.set.upper()} {m.face.collector_number}')}: "
-            f"score {m.score:.3f}"
+            f"<br>{escape(f'{m.face.name}, {m.face.label}')}: score {m.score:.3f}"
             for m in answer.matches[:3]
         )
         text = f"<b>{answer.verdict}</b>, {answer.points} points{lines}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import mean, median
@@ -11,9 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from mtg_image_db.errors import ImageError
 from mtg_image_db.evaluation.labels import LabelledPhoto, plain_name
-from mtg_image_db.pictures.inputs import first_only
-from mtg_image_db.pictures.opening import open_photo
-from mtg_image_db.recognise.recogniser import ENOUGH_PIXELS
 from mtg_image_db.system.progress import Progress
 
 if TYPE_CHECKING:
@@ -48,13 +44,13 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PhotoResult:
     """What became of a photo.
 
     Parameters
     ----------
     answers
-        What the database said; quads in pixels of the photo as `open_photo` decodes it.
+        What the database said.
     right
         For each answer, whether its first match has the name of a card in the photo.
     places
@@ -97,26 +93,20 @@ class Outcome:
 
 def evaluate(
     database: Database, photos: Sequence[LabelledPhoto], progress: Progress
-) -> list[Outcome]:
-    """Ask about each photo; one that cannot be read is told, and becomes an `Outcome.error`."""
-    clock = database.recogniser.seconds
+) -> list[PhotoResult]:
+    """Ask about each photo; one that cannot be read is told, and becomes a `PhotoResult.error`."""
     progress.start("asking", len(photos), "photos")
     outcomes = []
     for photo in photos:
-        began, before = time.perf_counter(), dict(clock)
         try:
-            picture, _ = open_photo(photo.path, at_least=ENOUGH_PIXELS)
-            decoded = time.perf_counter()
-            answers = database.query(picture, _BEST)
+            found = database.recognise(photo.path, _BEST)
         except ImageError as error:
             progress.note(f"{photo.file}: {error.message}")
-            outcomes.append(Outcome(photo, error=error.message))
+            outcomes.append(PhotoResult(photo, error=error.message))
         else:
-            seconds = {"all": time.perf_counter() - began, "decode": decoded - began}
-            seconds |= {stage: clock[stage] - before.get(stage, 0.0) for stage in clock}
-            outcomes.append(judge(photo, answers, seconds))
-            if note := first_only(photo.path):
-                progress.note(f"{photo.file}: {note}")
+            outcomes.append(judge(photo, found.cards, found.seconds))
+            if found.photo.note:
+                progress.note(f"{photo.file}: {found.photo.note}")
         progress.advance()
     progress.finish()
     return outcomes
@@ -124,7 +114,7 @@ def evaluate(
 
 def judge(
     photo: LabelledPhoto, answers: tuple[CardAnswer, ...], seconds: Mapping[str, float]
-) -> Outcome:
+) -> PhotoResult:
     """Compare answers with what is in the photo; the surest have the first choice of a card."""
     names = [plain_name(card.name) for card in photo.cards]
     said = [[plain_name(m.face.name) for m in answer.matches[:_BEST]] for answer in answers]
@@ -138,10 +128,10 @@ def judge(
             for card in open_cards[:1]:
                 places[card] = number, place + 1
     right = tuple(bool(some) and some[0] in names for some in said)
-    return Outcome(photo, answers, right, tuple(places), seconds)
+    return PhotoResult(photo, answers, right, tuple(places), seconds)
 
 
-def figures(outcomes: Sequence[Outcome]) -> dict[str, Share]:
+def figures(outcomes: Sequence[PhotoResult]) -> dict[str, Share]:
     """Count."""
     read = [outcome for outcome in outcomes if not outcome.error]
     cards = [(o, i, card) for o in read for i, card in enumerate(o.photo.cards)]
@@ -157,7 +147,7 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, Share]:
     holding = [o for o in read if any(card.present for card in o.photo.cards)]
     silent = [o for o in holding if all(answer.verdict == "none" for answer in o.answers)]
 
-    def within(some: Sequence[tuple[Outcome, int]], most: int) -> Share:
+    def within(some: Sequence[tuple[PhotoResult, int]], most: int) -> Share:
         places = [o.places[i] for o, i in some]
         return Share(sum(place is not None and place[1] <= most for place in places), len(some))
 
@@ -181,16 +171,16 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, Share]:
     }
 
 
-def by_kind(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
+def by_kind(outcomes: Sequence[PhotoResult]) -> dict[str, list[PhotoResult]]:
     """All outcomes, then those of each kind of photo, in the order of the labels."""
-    groups: dict[str, list[Outcome]] = {"all": list(outcomes)}
+    groups: dict[str, list[PhotoResult]] = {"all": list(outcomes)}
     for outcome in outcomes:
         if outcome.photo.kind:
             groups.setdefault(outcome.photo.kind, []).append(outcome)
     return groups
 
 
-def milliseconds(outcomes: Sequence[Outcome]) -> dict[str, tuple[float, float]]:
+def milliseconds(outcomes: Sequence[PhotoResult]) -> dict[str, tuple[float, float]]:
     """Median and mean of the photos' times, by stage."""
     times = [outcome.seconds for outcome in outcomes if not outcome.error]
     stages = dict.fromkeys(stage for seconds in times for stage in seconds)
@@ -198,7 +188,7 @@ def milliseconds(outcomes: Sequence[Outcome]) -> dict[str, tuple[float, float]]:
     return {stage: (median(ms), mean(ms)) for stage, ms in spent.items()}
 
 
-def to_json(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def to_json(outcomes: Sequence[PhotoResult]) -> dict[str, Any]:
     """All figures, and every photo's cards and answers, as JSON types."""
     kinds = {
         kind: {name: {**asdict(s), "interval": s.interval} for name, s in figures(some).items()}

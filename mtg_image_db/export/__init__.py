@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mtg_image_db.database.database import Database
-from mtg_image_db.export import browser, npy, parquet
+from mtg_image_db.system.checks import check, wrong_word
 from mtg_image_db.system.files import make_folder
 from mtg_image_db.system.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    from mtg_image_db.database.database import Database
+
+FORMS = ("npy", "parquet", "browser")
+
+DTYPES = ("int8", "float32")
 
 
 def export_database(
     database: Database,
-    folder: Path,
+    folder: str | PathLike[str],
     form: str,
     *,
     dtype: str = "int8",
@@ -33,15 +41,20 @@ def export_database(
 
     Raises
     ------
+    InvalidArguments
+        There is no such form or type.
     StorageError
         The folder cannot be written.
     ExportError
         A package that the form needs is not installed.
     """
+    from mtg_image_db.export import browser, npy, parquet
+
+    check(wrong_word("form", form, FORMS), wrong_word("dtype", dtype, DTYPES))
     progress = Silent() if progress is None else progress
     if form == "parquet":
         parquet.require_pyarrow()
-    make_folder(folder)
+    folder = make_folder(Path(folder))
     progress.start("exporting", len(database), "faces")
     try:
         if form == "browser":

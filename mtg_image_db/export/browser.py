@@ -49,7 +49,7 @@ def export(database: Database, folder: Path, dtype: str, progress: Progress) -> 
     with atomic_write(meta) as stream:
         stream.write(json.dumps(head).encode()[:-1] + b', "records": [')
         for row in range(len(database)):
-            stream.write((b",\n" if row else b"\n") + to_line(database.record(row)))
+            stream.write((b",\n" if row else b"\n") + to_line(database.gallery.parts.records[row]))
             progress.advance()
         stream.write(b"\n]}\n")
     return [vectors, meta]

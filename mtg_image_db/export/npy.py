@@ -17,6 +17,6 @@ def export(database: Database, folder: Path, progress: Progress) -> list[Path]:
         write_array(stream, database.embeddings)
     with atomic_write(records) as stream:
         for row in range(len(database)):
-            stream.write(database.line(row))
+            stream.write(database.gallery.parts.records.line(row))
             progress.advance()
     return [vectors, records]

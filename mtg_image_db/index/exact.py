@@ -6,15 +6,14 @@ enough are left costs more than comparing with all that may remain.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import faiss
+import numpy as np
+from numpy.typing import NDArray
 
 from mtg_image_db.index.hnsw import VectorFile
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
 _BLOCK = 8192
+"""Vectors that are read and compared at a time: 8 MB of 256 dimensions. Chosen by hand."""
 
 
 class ExactIndex:
@@ -42,9 +41,6 @@ class ExactIndex:
         scores, ids
             [Q, min(k, U)], best first.
         """
-        import faiss
-        import numpy as np
-
         k = min(k, len(self._rows))
         scores = np.empty((len(vectors), 0), dtype=np.float32)
         ids = np.empty((len(vectors), 0), dtype=np.int64)
@@ -71,8 +67,6 @@ def first_rows(rows: NDArray[np.int64], same: NDArray[np.int64]) -> NDArray[np.i
     same
         int64 [N]: the next row with the same vector, -1 after the last.
     """
-    import numpy as np
-
     first = np.arange(len(same))
     for row in np.flatnonzero(np.asarray(same) >= 0):
         first[same[row]] = first[row]

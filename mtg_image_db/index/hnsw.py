@@ -7,7 +7,11 @@ for their neighbours: callers pass distinct unit vectors (`normalised`, `build.g
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
 
 from mtg_image_db.errors import DatabaseError
 from mtg_image_db.index.layout import Unexpected, graph_in
@@ -15,14 +19,11 @@ from mtg_image_db.index.reach import connect_unreachable
 from mtg_image_db.index.storage import index_over, mapped
 from mtg_image_db.system.progress import Progress
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
 GONE = -1
 """Id of an entry whose face has left the database: its node stays, as a stepping stone."""
 
 _ADD_BATCH = 4096
+"""Vectors that are added between two signs of progress. Chosen by hand."""
 
 
 def new_index(dimension: int, *, m: int, ef_construction: int) -> Any:
@@ -35,8 +36,6 @@ def new_index(dimension: int, *, m: int, ef_construction: int) -> Any:
     ef_construction
         Candidates looked at while a node is linked.
     """
-    import faiss
-
     graph = faiss.IndexHNSWFlat(dimension, m, faiss.METRIC_INNER_PRODUCT)
     graph.hnsw.efConstruction = ef_construction
     return faiss.IndexIDMap(graph)
@@ -58,16 +57,12 @@ class VectorFile:
         self._path = path
 
     def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        import numpy as np
-
         some: NDArray[np.float32] = np.load(self._path, mmap_mode="r")[rows]
         return some
 
     @property
     def dimension(self) -> int:
         """Of the vectors."""
-        import numpy as np
-
         return int(np.load(self._path, mmap_mode="r").shape[1])
 
 
@@ -86,8 +81,6 @@ def add_rows(
     rows
         int64 [U], ascending.
     """
-    import faiss
-
     graph = faiss.downcast_index(index.index)
     # FAISS cuts a full list of links down to a diverse few: 12 of 64 on real cards, whose vectors
     # crowd, and near twins become unfindable. Filled up with what was cut, none was lost.
@@ -108,16 +101,12 @@ def add_rows(
 
 def ids_of(index: Any) -> NDArray[np.int64]:
     """The ids of an index's entries, in their order."""
-    import faiss
-
     ids: NDArray[np.int64] = faiss.vector_to_array(index.id_map)
     return ids
 
 
 def set_ids(index: Any, ids: NDArray[np.int64]) -> None:
     """Give an index's entries other ids; `GONE` takes an entry out of all answers."""
-    import faiss
-
     faiss.copy_array_to_vector(ids, index.id_map)
 
 
@@ -138,8 +127,6 @@ class Index:
     """
 
     def __init__(self, path: Path, ef_search: int) -> None:
-        import faiss
-
         self.path = path
         self.ef_search = ef_search
         # Kept: the index has views of it. A query touches a few pages of hundreds of MB.
@@ -174,8 +161,6 @@ class Index:
         scores, ids
             [Q, min(k, U)], best first; an id is -1 where the graph reached fewer.
         """
-        import faiss
-
         k = min(k, len(self))
         parameters = faiss.SearchParametersHNSW(efSearch=max(ef_search or self.ef_search, k))
         if self._not_gone is not None:

@@ -11,7 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
 
 from mtg_image_db.encoders.local_features import unpack
 from mtg_image_db.errors import DatabaseError
@@ -20,21 +24,29 @@ from mtg_image_db.index.storage import index_over, load_index, mapped, save_inde
 from mtg_image_db.system.arrays import save_array
 from mtg_image_db.system.progress import Progress
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
 LEAST_FEATURES = 2_000
-"""Fewer cannot train an index, and need none."""
+"""Features: fewer cannot train an index, and need none. Chosen by hand."""
 _LEAST_TO_QUANTISE = 100_000
-"""Fewer features are kept at 128 bytes each: that trains at once, and is still small."""
+"""Features: fewer are kept at 128 bytes each, which trains at once and is still small. Chosen by
+hand."""
 _MOST_LISTS = 4096
-_A_LIST = 100
+"""Lists into which features are sorted. Chosen by hand; tried with 9.6 million features
+(docs/recognition.md)."""
+_FEATURES_A_LIST = 100
+"""Features for each list, at the least. Chosen by hand."""
 _CODE_BYTES = 16
-_TRAINING = 160_000
+"""Bytes of a feature's code: 8 values in each. Chosen by hand."""
+_TRAINING_FEATURES = 160_000
+"""Features, about, that lists and codes are learned from: 39 for each of the most lists, as many as
+FAISS asks for. Chosen by hand."""
 _PROBES = 8
+"""Lists that a search looks into. 32 take three times as long and find no more
+(docs/recognition.md)."""
 _NEIGHBOURS = 10
-_FACES = 500
+"""Nearest features that vote; each counts by how much nearer it is than the last. Chosen by hand;
+never fitted."""
+_FACES_AT_ONCE = 500
+"""Faces whose features are unpacked together: 46 MB. Chosen by hand."""
 
 
 class InvertedIndex:
@@ -75,8 +87,6 @@ class InvertedIndex:
         wanted
             Which rows may be answered with, bool [N]; None for all.
         """
-        import numpy as np
-
         if not len(descriptors):
             return []
         with self._opening:
@@ -158,9 +168,6 @@ def write_inverted(
     -------
     Whether there are enough features to index.
     """
-    import faiss
-    import numpy as np
-
     index: Any
     known = np.zeros(0, np.int32)
     if extension is not None:
@@ -169,7 +176,7 @@ def write_inverted(
         count = sum(len(owners) for owners, _ in _features(packed, wanted))
         if count < LEAST_FEATURES:
             return False
-        lists = max(1, min(_MOST_LISTS, count // _A_LIST))
+        lists = max(1, min(_MOST_LISTS, count // _FEATURES_A_LIST))
         # "np": no polysemous codes, which take half a minute to train and are not used.
         codes = f"PQ{_CODE_BYTES}x8np" if count >= _LEAST_TO_QUANTISE else "SQ8"
         index = faiss.index_factory(128, f"IVF{lists},{codes}")
@@ -179,8 +186,8 @@ def write_inverted(
     parts = [known]
     added = np.setdiff1d(wanted, known)
     progress.start("indexing local features", len(added), "faces")
-    for start in range(0, len(added), _FACES):
-        some = added[start : start + _FACES]
+    for start in range(0, len(added), _FACES_AT_ONCE):
+        some = added[start : start + _FACES_AT_ONCE]
         for owners, descriptors in _features(packed, some):
             index.add(descriptors)
             parts.append(owners)
@@ -195,10 +202,8 @@ def _features(
     packed: NDArray[np.uint8], rows: NDArray[np.int32]
 ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float32]]]:
     """The rows and descriptors of all features of some faces, some faces at a time."""
-    import numpy as np
-
-    for start in range(0, len(rows), _FACES):
-        some = rows[start : start + _FACES]
+    for start in range(0, len(rows), _FACES_AT_ONCE):
+        some = rows[start : start + _FACES_AT_ONCE]
         part = packed[some]
         there = part[:, :, 2] > 0
         owners = np.repeat(some, there.sum(axis=1)).astype(np.int32)
@@ -209,8 +214,6 @@ def _sample(
     packed: NDArray[np.uint8], wanted: NDArray[np.int32], count: int
 ) -> NDArray[np.float32]:
     """Descriptors to train with, of faces drawn at random."""
-    import numpy as np
-
-    share = min(1.0, _TRAINING / count)
+    share = min(1.0, _TRAINING_FEATURES / count)
     rows = np.random.default_rng(0).permutation(wanted)[: max(1, round(share * len(wanted)))]
     return np.concatenate([descriptors for _, descriptors in _features(packed, np.sort(rows))])

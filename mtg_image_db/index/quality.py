@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mtg_image_db.index.exact import ExactIndex
 from mtg_image_db.index.hnsw import Index, VectorFile
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
 EF_SEARCHES = (16, 32, 64, 128, 256, 512)
+"""Candidates looked at in a search: tried in this order. Chosen by hand."""
 ENOUGH = 0.999
-"""Recall@1 that the stored efSearch must reach."""
+"""Recall@1 that the stored efSearch must reach: at most one search in a thousand may miss. An aim,
+not a measurement."""
 
 NOISE_COSINE = 0.9
-_ONE_BY_ONE = 100
+"""Cosine of a vector with itself after noise was added. Chosen by hand: a stand-in for photos where
+images are too few."""
+_TIMED_QUERIES = 100
+"""Queries that are searched for one by one, for the time; if they already miss too often, the
+others are not searched for. Chosen by hand."""
+_EQUAL_SCORES = 1e-6
+"""Cosine by which scores differ through rounding alone. Chosen by hand, for float32."""
 
 
 @dataclass(frozen=True)
-class Level:
+class SearchLevel:
     """What one efSearch gives: recall of the best and the ten best, and milliseconds a query.
 
     Parameters
@@ -57,10 +64,10 @@ class Quality:
     from_images: int
     ef_search: int
     index_bytes: int
-    levels: tuple[Level, ...]
+    levels: tuple[SearchLevel, ...]
 
     @property
-    def chosen(self) -> Level:
+    def chosen(self) -> SearchLevel:
         """What the stored efSearch gives."""
         return next(level for level in self.levels if level.ef_search == self.ef_search)
 
@@ -76,8 +83,6 @@ class Quality:
 
 def with_noise(vectors: NDArray[np.float32], seed: int = 0) -> NDArray[np.float32]:
     """Turn unit vectors [n, D] by random noise so that each keeps a cosine of 0.9 with itself."""
-    import numpy as np
-
     rng = np.random.default_rng(seed)
     noise = rng.standard_normal(vectors.shape).astype(np.float32)
     noise -= (noise * vectors).sum(axis=1, keepdims=True) * vectors
@@ -108,7 +113,7 @@ def measure(
         How many of the queries come from images.
     """
     best_scores, best = ExactIndex(vectors, rows).search(queries, 10)
-    levels: list[Level] = []
+    levels: list[SearchLevel] = []
     for ef_search in EF_SEARCHES:
         levels.append(_level(index, queries, best, best_scores[:, 0], ef_search))
         if levels[-1].recall_at_1 >= ENOUGH:
@@ -123,20 +128,18 @@ def _level(
     best: NDArray[np.int64],
     best_scores: NDArray[np.float32],
     ef_search: int,
-) -> Level:
-    import numpy as np
-
+) -> SearchLevel:
     k = best.shape[1]
 
     def found(answers: list[tuple[NDArray[np.float32], NDArray[np.int64]]]) -> NDArray[np.bool_]:
         scores, rows = (np.concatenate(part)[:, 0] for part in zip(*answers, strict=True))
         # Of two near twins that differ by a rounding error, either is the best.
         same: NDArray[np.bool_] = rows == best[: len(rows), 0]
-        return same | (scores >= best_scores[: len(rows)] - 1e-6)
+        return same | (scores >= best_scores[: len(rows)] - _EQUAL_SCORES)
 
     index.search(queries[:1], k, ef_search=ef_search)  # the first one loads what is mapped
     began = time.perf_counter()
-    answers = [index.search(q[None], k, ef_search=ef_search) for q in queries[:_ONE_BY_ONE]]
+    answers = [index.search(q[None], k, ef_search=ef_search) for q in queries[:_TIMED_QUERIES]]
     milliseconds = 1000 * (time.perf_counter() - began) / len(answers)
     may_miss = round((1 - ENOUGH) * len(queries), 6)
     if ef_search == EF_SEARCHES[-1] or np.count_nonzero(~found(answers)) <= may_miss:
@@ -145,6 +148,6 @@ def _level(
     at_1 = found(answers)
     rows = np.concatenate([ids for _, ids in answers])
     at_10 = [len(np.intersect1d(f, b)) / k for f, b in zip(rows, best[: len(rows)], strict=True)]
-    return Level(
+    return SearchLevel(
         ef_search, len(rows), float(at_1.mean()), float(np.mean(at_10)), round(milliseconds, 3)
     )

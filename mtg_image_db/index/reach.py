@@ -8,13 +8,16 @@ card scans, with several printings of one artwork, it happened at the first try.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import faiss
+import numpy as np
+from numpy.typing import NDArray
 
-_CHUNK = 8192
+_NODES_AT_ONCE = 8192
+"""Nodes whose links are looked at together. Chosen by hand."""
+_ROUNDS = 10
+"""Rounds after which nodes that are still lost stay lost. Chosen by hand."""
 
 
 def connect_unreachable(graph: Any) -> int:
@@ -27,14 +30,12 @@ def connect_unreachable(graph: Any) -> int:
     -------
     How many links were added.
     """
-    import numpy as np
-
     if graph.ntotal == 0:
         return 0
     links = _Links(graph)
     added = 0
     # Taking a link away can lose another node; each round sees to what the last one left.
-    for _ in range(10):
+    for _ in range(_ROUNDS):
         reached = np.zeros(graph.ntotal, dtype=bool)
         links.spread(reached, np.array([links.entry]))
         if reached.all():
@@ -52,9 +53,6 @@ class _Links:
     """The links of a graph's lowest level, where all nodes are; written to in place."""
 
     def __init__(self, graph: Any) -> None:
-        import faiss
-        import numpy as np
-
         hnsw = graph.hnsw
         self.entry = int(hnsw.entry_point)
         self._targets: NDArray[np.int32] = faiss.rev_swig_ptr(
@@ -65,15 +63,13 @@ class _Links:
 
     def _rows(self, nodes: NDArray[np.int64]) -> Iterator[NDArray[np.int32]]:
         """Yield the targets of some nodes' links, a few thousand nodes at a time."""
-        for start in range(0, len(nodes), _CHUNK):
-            some = self._offsets[nodes[start : start + _CHUNK], None] + self._places
+        for start in range(0, len(nodes), _NODES_AT_ONCE):
+            some = self._offsets[nodes[start : start + _NODES_AT_ONCE], None] + self._places
             targets = self._targets[some]
             yield targets[targets >= 0]
 
     def spread(self, reached: NDArray[np.bool_], frontier: NDArray[np.int64]) -> None:
         """Mark everything that can be reached from some nodes."""
-        import numpy as np
-
         reached[frontier] = True
         while len(frontier):
             following = np.zeros(len(reached), dtype=bool)
@@ -85,8 +81,6 @@ class _Links:
 
     def counted(self) -> NDArray[np.int64]:
         """How many links lead to each node."""
-        import numpy as np
-
         count = np.zeros(len(self._offsets), dtype=np.int64)
         for targets in self._rows(np.arange(len(self._offsets))):
             count += np.bincount(targets, minlength=len(count))
@@ -94,8 +88,6 @@ class _Links:
 
     def lead_to(self, node: int, reached: NDArray[np.bool_], spare: NDArray[np.int64]) -> None:
         """Lead a link to a node, from the nearest reached one that it links to."""
-        import numpy as np
-
         own = self._targets[self._offsets[node] + self._places]
         near = [int(n) for n in own if n >= 0 and reached[n]]
         for neighbor in [*near, self.entry]:

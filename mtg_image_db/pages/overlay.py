@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from mtg_image_db.database.answers import CardAnswer
+    from mtg_image_db.database.answers import Recognition
     from mtg_image_db.recognise.verdict import Verdict
 
 VERDICT_COLOURS: dict[Verdict, str] = {
@@ -19,34 +18,30 @@ VERDICT_COLOURS: dict[Verdict, str] = {
 _LONG_SIDE = 1600
 
 
-def find_report(picture: Image.Image, cards: Sequence[CardAnswer]) -> Image.Image:
+def find_report(recognition: Recognition) -> Image.Image:
     """Draw the outline, the name and the verdict of each card; no larger than is looked at.
 
     Several are numbered as answers are. A dot marks the top left corner of a card that is known.
-
-    Parameters
-    ----------
-    picture
-        The upright photo, in the pixels that the cards' quads are measured in.
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    scale = min(1.0, _LONG_SIDE / max(picture.size))
-    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    picture, cards = recognition.photo.picture, recognition.cards
+    smaller = min(1.0, _LONG_SIDE / max(picture.size))
+    size = (max(1, round(picture.width * smaller)), max(1, round(picture.height * smaller)))
     report = picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
     draw = ImageDraw.Draw(report)
+    scale = smaller / recognition.photo.scale
     thick = max(2, max(size) // 300)
     font = ImageFont.load_default(max(12, max(size) // 60))
     for number, card in enumerate(cards, start=1):
         colour = VERDICT_COLOURS[card.verdict]
         corners = [(x * scale, y * scale) for x, y in card.quad]
         draw.line([*corners, corners[0]], colour, thick, joint="curve")
-        known = card.verdict != "none" and card.matches
-        if known:
+        if card.face:
             # The first corner is the card's top left, wherever that lies in the photo.
             x, y = corners[0]
             draw.ellipse((x - 2 * thick, y - 2 * thick, x + 2 * thick, y + 2 * thick), colour)
-        label = f"{card.matches[0].face.name}\n{card.verdict}" if known else "none"
+        label = f"{card.face.name}\n{card.verdict}" if card.face else "none"
         if len(cards) > 1:
             label = f"{number}  {label}"
         left, top, right, bottom = draw.textbbox((0, 0), label, font)

@@ -18,7 +18,7 @@ from mtg_image_db.system.outputs import write_output
 if TYPE_CHECKING:
     from PIL import Image
 
-    from mtg_image_db.database.answers import CardAnswer
+    from mtg_image_db.database.answers import CardAnswer, Recognition
     from mtg_image_db.scryfall.faces import CardFace
 
 _CELL = (150, 210)
@@ -63,8 +63,7 @@ class SheetEntry:
     @property
     def face(self) -> CardFace | None:
         """What it was taken for."""
-        known = self.card.verdict != "none" and self.card.matches
-        return self.card.matches[0].face if known else None
+        return self.card.face
 
     @property
     def title(self) -> str:
@@ -76,8 +75,7 @@ class SheetEntry:
         """The set and the number, and how much it resembles that."""
         if self.face is None:
             return ""
-        number = f"{self.face.set.upper()} {self.face.collector_number}"
-        return f"{number}, score {self.card.matches[0].score:.3f}"
+        return f"{self.face.label}, score {self.card.matches[0].score:.3f}"
 
 
 def write_sheet(entries: Sequence[SheetEntry], heading: str, path: Path) -> None:
@@ -123,31 +121,22 @@ def contact_sheet(entries: Sequence[SheetEntry], heading: str, columns: int = 7)
     return sheet
 
 
-def sheet_entries(
-    name: str, picture: Image.Image, cards: Sequence[CardAnswer], cache: Path
-) -> list[SheetEntry]:
+def sheet_entries(name: str, recognition: Recognition, cache: Path) -> list[SheetEntry]:
     """What was cut out of a photo, beside the images of what it was taken for.
 
     Parameters
     ----------
-    picture
-        The upright photo, in the pixels that the cards' quads are measured in.
+    name
+        Of the photo.
     cache
         An image cache; a database holds no images, and what is not in the cache is not shown.
     """
-    import numpy as np
-    from PIL import Image
-
-    from mtg_image_db.recognise.quads import rectify
-
-    pixels = np.asarray(picture)
     # Bytes that are no text cannot be drawn.
     photo = " ".join(Path(name).name.encode("utf-8", "replace").decode().split())
     entries = []
-    for number, card in enumerate(cards, start=1):
-        crop = Image.fromarray(rectify(pixels, np.array(card.quad, np.float32), *_FOUND))
-        which = f"{photo}, card {number}" if len(cards) > 1 else photo
-        found = SheetEntry(which, card, small_jpeg(crop))
+    for number, card in enumerate(recognition.cards, start=1):
+        which = f"{photo}, card {number}" if len(recognition.cards) > 1 else photo
+        found = SheetEntry(which, card, small_jpeg(recognition.crop(card)))
         match = cached_image(found.face, cache) if found.face else b""
         entries.append(replace(found, match=match))
     return entries

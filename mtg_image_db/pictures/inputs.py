@@ -207,14 +207,6 @@ def source_of(name: str, *, allow_private: bool = False) -> Path | bytes:
     return Path(name)
 
 
-def first_only(source: Path | bytes) -> str:
-    """What to say of a file that holds several pictures; empty where it does not."""
-    from mtg_image_db.pictures.opening import count_pictures
-
-    count = count_pictures(source)
-    return f"it holds {count:,} pictures; only the first was looked at" if count > 1 else ""
-
-
 def is_url(name: str) -> bool:
     """Whether a name is an http or https URL."""
     return name[:8].lower().startswith(("http://", "https://"))

@@ -1,8 +1,4 @@
-"""Pictures: opened safely, checked whole, and brought into an encoder's shape.
-
-The same `prepare` serves build and query: two different preprocessings would be two different
-encoders.
-"""
+"""Pictures: opened safely and checked whole."""
 
 from __future__ import annotations
 
@@ -10,9 +6,8 @@ import io
 import stat
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from mtg_image_db.errors import ImageError, install
 from mtg_image_db.pictures.metadata import upright, without_metadata
@@ -22,67 +17,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-Fit = Literal["pad", "squash"]
+    Pixels = NDArray[np.uint8]
+
 T = TypeVar("T")
 
 CARD_WIDTH, CARD_HEIGHT = 240, 336
 """An upright card, in pixels, as local features are measured on it: 63 x 88 mm, near enough."""
 
 MOST_PIXELS = 60_000_000
+"""Pixels of the largest picture that is opened. Chosen by hand."""
 MOST_BYTES = 32 << 20
-"""Largest file a download accepts."""
+"""Bytes of the largest file that a download accepts. Chosen by hand."""
 
-_SHAPE = 0.03
+_SHAPE_ERROR = 0.03
+"""Share by which a picture's shape may differ from a card's. Chosen by hand."""
 
 _SERVED_FORMATS = ("JPEG", "PNG", "WEBP")
 _READ_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "PPM", "TGA")
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """How a picture becomes an encoder's input. Part of the encoder's fingerprint.
-
-    Parameters
-    ----------
-    height, width
-        Of the input, in pixels.
-    fit
-        ``pad`` keeps the shape of the card and fills the rest with the mean colour; ``squash``
-        fills the whole input. Neither cuts anything off: CLIP's own centre crop would lose the
-        title and the collector line.
-    mean, std
-        Of the three channels, on a scale of 0 to 1.
-    least_decode
-        Decode no more of a JPEG than the input needs (see `open_for`).
-    """
-
-    height: int
-    width: int
-    fit: Fit
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    interpolation: str = "bicubic"
-    least_decode: bool = True
-
-    def to_json(self) -> dict[str, Any]:
-        """The values as JSON types."""
-        return {**asdict(self), "mean": list(self.mean), "std": list(self.std)}
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Preprocessing:
-        """The reverse of `to_json`; raises KeyError, TypeError or ValueError on anything else."""
-        mean = tuple(float(v) for v in values["mean"])
-        std = tuple(float(v) for v in values["std"])
-        height, width, fit = values["height"], values["width"], values["fit"]
-        if len(mean) != 3 or len(std) != 3 or fit not in ("pad", "squash"):
-            raise ValueError("not a preprocessing")
-        if not (isinstance(height, int) and isinstance(width, int) and min(height, width) > 0):
-            raise ValueError("not a size")
-        least = values["least_decode"]
-        if not isinstance(least, bool):
-            raise TypeError("not a choice")
-        return cls(height, width, fit, mean, std, str(values["interpolation"]), least)
 
 
 def check_bytes(data: bytes) -> tuple[int, int]:
@@ -177,46 +129,9 @@ def count_pictures(source: Path | bytes) -> int:
         return 1
 
 
-def open_for(source: Path | bytes, how: Preprocessing) -> Image.Image:
-    """Open a picture for `prepare`, decoding no more of a JPEG than that needs.
-
-    A JPEG of over twice the input's size is decoded at a half, a quarter or an eighth, but never
-    under 240 x 336: the vectors stay the same to a cosine of 0.999 (a test looks), at a fraction of
-    the cost.
-    """
-    if not how.least_decode:
-        return open_picture(source)
-    enough = max(how.width, CARD_WIDTH), max(how.height, CARD_HEIGHT)
-    return open_picture(source, at_least=enough)
-
-
 def is_card_shaped(picture: Image.Image) -> bool:
     """Whether a picture is upright and as wide for its height as a card, to some 3 %."""
-    return abs(picture.width * CARD_HEIGHT / (picture.height * CARD_WIDTH) - 1) < _SHAPE
-
-
-def prepare(picture: Image.Image, how: Preprocessing) -> NDArray[np.uint8]:
-    """Bring an RGB picture into an encoder's shape.
-
-    Returns
-    -------
-    uint8 [height, width, 3]
-        Not yet normalised: that is the encoder's, in batches.
-    """
-    import numpy as np
-    from PIL import Image
-
-    filter_ = Image.Resampling[how.interpolation.upper()]
-    if how.fit == "squash" or picture.width * how.height == picture.height * how.width:
-        return np.asarray(picture.resize((how.width, how.height), filter_, reducing_gap=3.0))
-    scale = min(how.width / picture.width, how.height / picture.height)
-    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    # The mean colour is zero after normalisation.
-    fill = tuple(round(255 * m) for m in how.mean)
-    canvas = Image.new("RGB", (how.width, how.height), fill)
-    corner = ((how.width - size[0]) // 2, (how.height - size[1]) // 2)
-    canvas.paste(picture.resize(size, filter_, reducing_gap=3.0), corner)
-    return np.asarray(canvas)
+    return abs(picture.width * CARD_HEIGHT / (picture.height * CARD_WIDTH) - 1) < _SHAPE_ERROR
 
 
 def _read(source: Path | bytes, how: Callable[[Path | bytes], T], *, bare: bool = False) -> T:

@@ -10,26 +10,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mtg_image_db.encoders.local_features import FaceFeatures, Features, in_art
 from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
+from mtg_image_db.recognise.homography import MOST_TURN, card_corners, fit_homography
 from mtg_image_db.recognise.quads import frame_of
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from mtg_image_db.recognise.quads import Quad
 
-_NEAR = 40.0
-_TURN = 30.0
-_SIZES = 0.8
-_ALIKE = 0.8
-_TOLERANCE = 4.0
+_SEARCH_RADIUS = 40.0
+"""Pixels of the upright card (240 x 336) between points that can match: the card is in its place
+but for the error of the finder. Chosen by hand; never fitted."""
+_MOST_RESIZED = 0.8
+"""Octaves by which the sizes of points that match may differ. In a whole photo it is 0.7 (`scene`).
+Chosen by hand; never fitted."""
+_LEAST_COSINE = 0.8
+"""Cosine of the RootSIFT descriptors of points that match, at the least. Chosen by hand; never
+fitted."""
 _LEAST_MATCHES = 5
-_FARTHEST = 120.0
+"""Pairs of points that a homography is fitted to: four always fit. Chosen by hand; never fitted."""
+_MOST_SHIFT = 120.0
+"""Pixels of the upright card by which its corners may lie elsewhere than they were found: half its
+width. Chosen by hand; never fitted."""
 _TRIES = 300
+"""Samples that MAGSAC draws at the most. Chosen by hand; never fitted."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +75,6 @@ def weigh(card: Features, faces: FaceFeatures, artworks: Sequence[str]) -> list[
     artworks
         Which artwork each face shows. Faces of one artwork do not compete.
     """
-    import numpy as np
-
     matched = np.zeros((len(artworks), len(card)), dtype=bool)
     corners: list[Quad | None] = []
     for face, (mine, theirs) in enumerate(_pairs(card, faces)):
@@ -93,16 +100,14 @@ def _pairs(
 
     Only points that could be the same count: near each other, about as large and turned alike.
     """
-    import numpy as np
-
     count, size = faces.descriptors.shape[:2]
     similar = card.descriptors @ faces.descriptors.reshape(count * size, -1).T
-    mine, theirs = np.nonzero(similar > _ALIKE)
+    mine, theirs = np.nonzero(similar > _LEAST_COSINE)
     a, b = card.points[mine], faces.points.reshape(-1, 4)[theirs]
     possible = (
-        ((a[:, 0] - b[:, 0]) ** 2 + (a[:, 1] - b[:, 1]) ** 2 < _NEAR**2)
-        & (np.abs((a[:, 3] - b[:, 3] + 180) % 360 - 180) < _TURN)
-        & (np.abs(np.log2(a[:, 2] / b[:, 2])) < _SIZES)
+        ((a[:, 0] - b[:, 0]) ** 2 + (a[:, 1] - b[:, 1]) ** 2 < _SEARCH_RADIUS**2)
+        & (np.abs((a[:, 3] - b[:, 3] + 180) % 360 - 180) < MOST_TURN)
+        & (np.abs(np.log2(a[:, 2] / b[:, 2])) < _MOST_RESIZED)
     )
     mine, theirs = mine[possible], theirs[possible]
     # The best pair of each point of the card, then of these the best of each point of the face.
@@ -121,19 +126,10 @@ def _fit(
     here: NDArray[np.float32], there: NDArray[np.float32]
 ) -> tuple[NDArray[np.bool_], Quad] | None:
     """Fit a homography: which pairs of points [n, 2] obey it, and where the face's corners lie."""
-    import cv2
-    import numpy as np
-
-    if len(here) < _LEAST_MATCHES:
+    if len(here) < _LEAST_MATCHES or (fit := fit_homography(there, here, _TRIES)) is None:
         return None
-    matrix: Any  # None where nothing fits, though OpenCV's types do not say so
-    matrix, mask = cv2.findHomography(
-        there, here, cv2.USAC_MAGSAC, _TOLERANCE, maxIters=_TRIES, confidence=0.99
-    )
-    if matrix is None:
+    matrix, obeys = fit
+    corners = card_corners(matrix)
+    if corners is None or np.abs(corners - frame_of(CARD_WIDTH, CARD_HEIGHT)).max() > _MOST_SHIFT:
         return None
-    outline = frame_of(CARD_WIDTH, CARD_HEIGHT)
-    corners = cv2.perspectiveTransform(outline[:, None], matrix)[:, 0].astype(np.float32)
-    if not np.isfinite(corners).all() or np.abs(corners - outline).max() > _FARTHEST:
-        return None
-    return mask.ravel() > 0, corners
+    return obeys, corners

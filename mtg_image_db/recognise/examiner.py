@@ -8,55 +8,41 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from threading import Lock
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from mtg_image_db.encoders.local_features import FaceFeatures, Features, describe
-from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH, prepare
+import numpy as np
+from numpy.typing import NDArray
+
+from mtg_image_db.encoders.local_features import Features, describe
+from mtg_image_db.encoders.preprocessing import prepare
+from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
 from mtg_image_db.recognise.evidence import Evidence, weigh
 from mtg_image_db.recognise.finder import Guess
-from mtg_image_db.recognise.quads import moved, readings, turned
+from mtg_image_db.recognise.gallery import Gallery, Hit
+from mtg_image_db.recognise.homography import moved
+from mtg_image_db.recognise.quads import readings, turned
 from mtg_image_db.recognise.verdict import Verdict, by_geometry, by_score
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from PIL import Image
 
     from mtg_image_db.encoders import Encoder
     from mtg_image_db.recognise.quads import Quad
 
-Hit = tuple[float, int]
-"""Score and row."""
 Cut = Callable[["Quad"], "Image.Image"]
 """Cuts a quad out of a photo, upright."""
 
 OFTEN = 3
-"""Maps an outline shows in where it is hardly there by chance."""
+"""Maps, of twelve, in which an outline is hardly there by chance. Chosen by hand; never fitted."""
 _SHORTLIST = 20
-_OTHER_WAY = 0.15
-
-
-class Gallery(Protocol):
-    """The faces a card is compared with."""
-
-    def search_rows(self, vectors: NDArray[np.float32], k: int) -> list[list[Hit]]:
-        """The faces most similar to each vector [Q, D], best first."""
-
-    def score(self, vector: NDArray[np.float32], row: int) -> float:
-        """The similarity of a vector [D] and a face."""
-
-    def features(self, rows: Sequence[int]) -> FaceFeatures | None:
-        """The local features of some faces; None where there are none."""
-
-    def artwork(self, row: int) -> str:
-        """What names a face's artwork."""
-
-    @property
-    def can_vote(self) -> bool:
-        """Whether there is an inverted index to vote in."""
-
-    def vote(self, descriptors: NDArray[np.float32], most: int) -> list[int]:
-        """The faces that most descriptors [n, 128] of a photo speak for."""
+"""Faces, the most similar by the encoder, whose local features a card is compared with. Chosen by
+hand; never fitted."""
+_NEAR_SCORE = 0.15
+"""Cosine by which the second-best way up may score less than the best and is still checked. Checked
+269 times, it named one card (docs/recognition.md); the number was chosen by hand."""
+_SHRINKING_GAP = 2.0
+"""How many times larger than the upright card (240 x 336) a picture may be before Pillow shrinks it
+in two steps. Chosen by hand; never fitted."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +64,7 @@ class Card:
     @property
     def score(self) -> float:
         """Of the most similar face."""
-        return self.hits[0][0] if self.hits else -1.0
+        return self.hits[0].score if self.hits else -1.0
 
 
 @dataclass(frozen=True)
@@ -138,7 +124,7 @@ class Examiner:
         first, second = cards[:2]
         features = None if self.by_scores else self.describe(first)
         finding = self.check(first, features)
-        near = first.score - second.score < _OTHER_WAY
+        near = first.score - second.score < _NEAR_SCORE
         if finding.verdict == "none" and first.votes >= OFTEN and near:
             half_turn = bool((turned(first.quad) == second.quad).all())
             other = self.check(second, features.turned() if features and half_turn else None)
@@ -160,18 +146,14 @@ class Examiner:
 
     def encode(self, pictures: Sequence[Image.Image]) -> NDArray[np.float32]:
         """The vectors [B, D] of pictures of cards."""
-        import numpy as np
-
         how = self._encoder.fingerprint.preprocessing
         with self.timed("encode"):
             return self._encoder.encode(np.stack([prepare(p, how) for p in pictures]))
 
     def describe(self, card: Card) -> Features:
         """The local features of a card."""
-        import numpy as np
-
         with self.timed("describe"):
-            small = card.picture.resize((CARD_WIDTH, CARD_HEIGHT), reducing_gap=2.0)
+            small = card.picture.resize((CARD_WIDTH, CARD_HEIGHT), reducing_gap=_SHRINKING_GAP)
             return describe(np.asarray(small))
 
     def check(self, card: Card, features: Features | None = None) -> Finding:
@@ -182,17 +164,18 @@ class Examiner:
         features
             The card's own, where they are known already.
         """
-        # Faces with one vector have one image: the first stands for all.
-        hits = [hit for i, hit in enumerate(card.hits) if not i or hit[0] != card.hits[i - 1][0]]
+        # Of faces with one image the first stands for all.
+        hits = [h for i, h in enumerate(card.hits) if not i or h.image != card.hits[i - 1].image]
         if not hits:
             return Finding(card.quad, -1, "none", _NO_EVIDENCE, card)
-        rows = [row for _, row in hits]
+        rows = [hit.row for hit in hits]
         artworks = [self._gallery.artwork(row) for row in rows]
         faces = self._gallery.features(rows)
         if faces is None:
-            others = [s for (s, _), art in zip(hits, artworks, strict=True) if art != artworks[0]]
-            lead = hits[0][0] - max(others, default=-1.0)
-            verdict = by_score(hits[0][0], lead, self._encoder.thresholds)
+            both = zip(hits, artworks, strict=True)
+            others = [hit.score for hit, art in both if art != artworks[0]]
+            lead = hits[0].score - max(others, default=-1.0)
+            verdict = by_score(hits[0].score, lead, self._encoder.thresholds)
             return Finding(card.quad, rows[0], verdict, _NO_EVIDENCE, card)
         if features is None:
             features = self.describe(card)
@@ -202,7 +185,7 @@ class Examiner:
         # Of one artwork's faces the one whose frame and text fit as well shows the corners best.
         best = max(
             (i for i in range(len(rows)) if artworks[i] == artworks[best]),
-            key=lambda i: (evidence[i].inliers, hits[i][0]),
+            key=lambda i: (evidence[i].inliers, hits[i].score),
         )
         second = max(
             (e.points for e, art in zip(evidence, artworks, strict=True) if art != artworks[best]),

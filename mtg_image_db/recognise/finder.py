@@ -11,20 +11,47 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mtg_image_db.recognise.quads import could_be_card, overlap, portrait
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mtg_image_db.recognise.quads import LEAST_SHARE, could_be_card, overlap, portrait
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from mtg_image_db.recognise.quads import Pixels, Quad
+    from mtg_image_db.pictures.opening import Pixels
+    from mtg_image_db.recognise.quads import Quad
 
 _LONG_SIDE = 800
-_SAME = 0.8
-_FILL = (0.8, 1.15)
+"""Pixels: outlines are looked for in a photo no larger than this. The maps' thresholds and kernels
+(`_maps`) belong to this size. All were chosen by hand; never fitted."""
+_SAME_OVERLAP = 0.8
+"""Intersection over union from which outlines of two maps are one. Chosen by hand; never fitted."""
+_FILLED = (0.8, 1.15)
+"""Area of an outline's hull as a share of its quad's: a card fills it but for its round corners.
+Chosen by hand; never fitted."""
 _LEAST_CONTOUR = 80
+"""Points (pixels, as none is left out) of an outline. Chosen by hand; never fitted."""
+_ROUGHNESS = (0.02, 0.03, 0.05, 0.08, 0.12)
+"""How far an outline may lie from four straight sides, as a share of its length: tried in this
+order (Ramer, Douglas and Peucker). Chosen by hand; never fitted."""
+_SIDE_MIDDLE = (0.12, 0.88)
+"""Part of a side that a line is fitted to, as shares of its length: the corners of a card are
+round, with a radius of some 3 mm of 63. Chosen by hand; never fitted."""
+_OFF_SIDE = 0.04
+"""How far a point may lie from a side that it belongs to, as a share of the side's length, besides
+`_OFF_SIDE_PIXELS`. Chosen by hand; never fitted."""
+_OFF_SIDE_PIXELS = 2
+"""See `_OFF_SIDE`."""
+_SHORTEST_SIDE = 8
+"""Pixels: a quad with a shorter side is not straightened. Chosen by hand; never fitted."""
+_LEAST_LINE_POINTS = 8
+"""Points from which a line is fitted to a side. Chosen by hand; never fitted."""
 _LINE_POINTS = 60
-_PRECISIONS = (0.02, 0.03, 0.05, 0.08, 0.12)
+"""Points of a side that a line is fitted to, about. More took most of the finder's time and named
+no more of the 59 cards (docs/recognition.md, Time)."""
+_LEAST_SINE = 0.2
+"""Sine of the angle between neighbouring sides, at the least (12 degrees): flatter ones meet far
+away. Chosen by hand; never fitted."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +64,6 @@ class Guess:
 
 def guess_cards(photo: Pixels, most: int = 30) -> list[Guess]:
     """Guess where cards are in an RGB photo, the likeliest first."""
-    import cv2
-    import numpy as np
-
     scale = min(1.0, _LONG_SIDE / max(photo.shape[:2]))
     small: Any = photo
     if scale < 1:
@@ -47,7 +71,7 @@ def guess_cards(photo: Pixels, most: int = 30) -> list[Guess]:
     groups: list[tuple[set[int], list[Quad]]] = []
     for number, mask in enumerate(_maps(small)):
         for quad in _outlines(mask):
-            same = next((g for g in groups if overlap(g[1][0], quad) > _SAME), None)
+            same = next((g for g in groups if overlap(g[1][0], quad) > _SAME_OVERLAP), None)
             if same is None:
                 groups.append(({number}, [quad]))
             else:
@@ -59,9 +83,6 @@ def guess_cards(photo: Pixels, most: int = 30) -> list[Guess]:
 
 def _maps(photo: Any) -> Iterator[Any]:
     """Black-and-white maps in which a card's outline may be closed."""
-    import cv2
-    import numpy as np
-
     small, middle, large = (np.ones((n, n), np.uint8) for n in (3, 5, 9))
     lab = cv2.cvtColor(photo, cv2.COLOR_RGB2LAB)
     grey = cv2.GaussianBlur(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), (5, 5), 0)
@@ -94,9 +115,6 @@ def _maps(photo: Any) -> Iterator[Any]:
 
 def _outlines(mask: Any) -> Iterator[Quad]:
     """Yield the four-sided outlines of a map that have a card's shape."""
-    import cv2
-    import numpy as np
-
     area = float(mask.shape[0] * mask.shape[1])
     contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     for contour in contours:
@@ -104,23 +122,20 @@ def _outlines(mask: Any) -> Iterator[Quad]:
             continue
         hull = cv2.convexHull(contour)
         inside = cv2.contourArea(hull)
-        if inside < 0.004 * area:
+        if inside < LEAST_SHARE * area:
             continue
         rough = _four_corners(hull)
         quad = _straightened(contour[:, 0].astype(np.float32), rough)
         quad = portrait(rough if quad is None else quad)
-        filled = _FILL[0] * cv2.contourArea(quad) < inside < _FILL[1] * cv2.contourArea(quad)
+        filled = _FILLED[0] * cv2.contourArea(quad) < inside < _FILLED[1] * cv2.contourArea(quad)
         if filled and could_be_card(quad, area):
             yield quad
 
 
 def _four_corners(hull: Any) -> Quad:
     """A hull as four corners: what is left of it when simplified, or the box around it."""
-    import cv2
-    import numpy as np
-
     around = cv2.arcLength(hull, closed=True)
-    for precision in _PRECISIONS:
+    for precision in _ROUGHNESS:
         corners = cv2.approxPolyDP(hull, precision * around, closed=True)
         if len(corners) == 4:
             return portrait(corners[:, 0].astype(np.float32))
@@ -134,23 +149,22 @@ def _straightened(points: NDArray[np.float32], quad: Quad) -> Quad | None:
 
     None where they do not meet in four corners.
     """
-    import cv2
-    import numpy as np
-
     sides = quad[[1, 2, 3, 0]] - quad
     lengths = np.hypot(sides[:, 0], sides[:, 1])
-    if lengths.min() < 8:
+    if lengths.min() < _SHORTEST_SIDE:
         return None
     along = sides / lengths[:, None]
     across = along[:, ::-1] * np.array([-1, 1], dtype=np.float32)
     # Each point's place along each side as a share of it, and how far it is away [4, n].
     place = (along @ points.T - (along * quad).sum(axis=1, keepdims=True)) / lengths[:, None]
     away = np.abs(across @ points.T - (across * quad).sum(axis=1, keepdims=True))
-    near = (place > 0.12) & (place < 0.88) & (away < 0.04 * lengths[:, None] + 2)
+    first, last = _SIDE_MIDDLE
+    near = (place > first) & (place < last)
+    near &= away < _OFF_SIDE * lengths[:, None] + _OFF_SIDE_PIXELS
     lines = []
     for start, direction, mine in zip(quad, along, near, strict=True):
         some = points[mine]
-        if len(some) < 8:
+        if len(some) < _LEAST_LINE_POINTS:
             lines.append((start, direction))
         else:
             some = some[:: 1 + len(some) // _LINE_POINTS]
@@ -159,7 +173,7 @@ def _straightened(points: NDArray[np.float32], quad: Quad) -> Quad | None:
     corners = []
     for (one, along_one), (two, along_two) in zip([lines[-1], *lines[:-1]], lines, strict=True):
         sine = float(along_one[0] * along_two[1] - along_one[1] * along_two[0])
-        if abs(sine) < 0.2:
+        if abs(sine) < _LEAST_SINE:
             return None
         gap = two - one
         way = float(gap[0] * along_two[1] - gap[1] * along_two[0]) / sine
@@ -169,8 +183,6 @@ def _straightened(points: NDArray[np.float32], quad: Quad) -> Quad | None:
 
 def _middle(quads: list[Quad]) -> Quad:
     """The median of quads that are nearly the same."""
-    import numpy as np
-
     first = quads[0]
     turns = ([np.roll(quad, k, axis=0) for k in range(4)] for quad in quads)
     alike = [min(some, key=lambda quad: float(np.abs(quad - first).sum())) for some in turns]

@@ -8,27 +8,41 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
+import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from mtg_image_db.pictures.opening import Pixels
 
     Quad = NDArray[np.float32]
-    Pixels = NDArray[np.uint8]
 
-_LEAST_SHARE = 0.004
+LEAST_SHARE = 0.004
+"""Share of a photo's area that a card takes at the least. Chosen by hand; never fitted."""
 _MOST_SHARE = 0.995
+"""Share of a photo's area that a card takes at the most: an outline around all of it is its rim.
+Chosen by hand; never fitted."""
 _ASPECTS = (0.45, 0.97)
+"""Shorter side of a quad as a share of the longer. A card has 63 / 88 = 0.716; perspective makes it
+narrower or nearly square. The limits were chosen by hand; never fitted."""
 _NEARLY_SQUARE = 0.82
+"""Shorter side as a share of the longer from which the long sides of the card may be the short ones
+of the quad. All four ways together with the second-best way named 3 of 59 cards more
+(docs/recognition.md); the number was chosen by hand."""
 _MOST_TAPER = 1.9
+"""How many times as long as its opposite side a side may be. Chosen by hand; never fitted."""
 _MOST_SKEW = 0.6
+"""Cosine of the angle between neighbouring sides, at most: corners of 53 to 127 degrees. Chosen by
+hand; never fitted."""
+_LEAST_SIDE = 1.0
+"""Pixels: a quad with a shorter side has no shape. Chosen by hand; never fitted."""
+_FINER = 1.3
+"""How many times finer than the card that is cut out a photo may be before it is shrunk first, so
+that nothing aliases. Chosen by hand; never fitted."""
 
 
 def portrait(corners: Quad) -> Quad:
     """Put any four corners clockwise, beginning so that the first side is one of the short ones."""
-    import numpy as np
-
     middle = corners.mean(axis=0)
     angles = np.arctan2(corners[:, 1] - middle[1], corners[:, 0] - middle[0])
     quad = corners[np.argsort(angles)].astype(np.float32)
@@ -42,8 +56,6 @@ def readings(quad: Quad) -> list[Quad]:
     Upright and upside down; sideways as well, where perspective could have made a card's long sides
     the short ones.
     """
-    import numpy as np
-
     sides = side_lengths(quad)
     ways = 2 if sides[0] + sides[2] < _NEARLY_SQUARE * (sides[1] + sides[3]) else 4
     return [np.roll(quad, 4 // ways * way, axis=0) for way in range(ways)]
@@ -51,23 +63,17 @@ def readings(quad: Quad) -> list[Quad]:
 
 def turned(quad: Quad) -> Quad:
     """The same quad read upside down."""
-    import numpy as np
-
     return np.roll(quad, 2, axis=0)
 
 
 def frame_of(width: int, height: int) -> Quad:
     """The quad of a whole picture, read upright (a landscape one from its left side)."""
-    import numpy as np
-
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
     return corners if width <= height else np.roll(corners, 1, axis=0)
 
 
 def side_lengths(quad: Quad) -> NDArray[np.float32]:
     """Lengths of the four sides in pixels: top, right, bottom, left."""
-    import numpy as np
-
     # `np.roll` and `np.linalg.norm` take ten times as long on so few numbers.
     sides = quad - quad[[1, 2, 3, 0]]
     return np.asarray(np.hypot(sides[:, 0], sides[:, 1]), dtype=np.float32)
@@ -81,14 +87,11 @@ def could_be_card(quad: Quad, area: float) -> bool:
     area
         Of the whole photo, in square pixels.
     """
-    import cv2
-    import numpy as np
-
     share = cv2.contourArea(quad) / area
-    if not _LEAST_SHARE < share < _MOST_SHARE or not cv2.isContourConvex(quad):
+    if not LEAST_SHARE < share < _MOST_SHARE or not cv2.isContourConvex(quad):
         return False
     sides = side_lengths(quad)
-    if sides.min() < 1:
+    if sides.min() < _LEAST_SIDE:
         return False
     across, along = sides[[0, 2]].mean(), sides[[1, 3]].mean()
     if not _ASPECTS[0] < min(across, along) / max(across, along) < _ASPECTS[1]:
@@ -104,25 +107,11 @@ def could_be_card(quad: Quad, area: float) -> bool:
 
 def area_of(quad: Quad) -> float:
     """The area of a quad in square pixels."""
-    import cv2
-
     return float(cv2.contourArea(quad))
-
-
-def moved(corners: Quad, quad: Quad) -> Quad:
-    """Corners on the upright card that was cut out of a quad, as corners in the photo."""
-    import cv2
-    import numpy as np
-
-    matrix = cv2.getPerspectiveTransform(frame_of(CARD_WIDTH, CARD_HEIGHT), quad)
-    found = cv2.perspectiveTransform(corners[:, None], matrix)[:, 0]
-    return np.asarray(found, dtype=np.float32)
 
 
 def overlap(one: Quad, other: Quad) -> float:
     """Intersection over union of two convex quads."""
-    import cv2
-
     common, _ = cv2.intersectConvexConvex(one, other)
     union = cv2.contourArea(one) + cv2.contourArea(other) - common
     return float(common / union) if union > 0 else 0.0
@@ -130,8 +119,6 @@ def overlap(one: Quad, other: Quad) -> float:
 
 def covered(quad: Quad, by: Quad) -> float:
     """The share of a quad that lies within another."""
-    import cv2
-
     common, _ = cv2.intersectConvexConvex(quad, by)
     area = cv2.contourArea(quad)
     return float(common / area) if area > 0 else 0.0
@@ -142,12 +129,9 @@ def rectify(photo: Pixels, quad: Quad, width: int, height: int) -> Pixels:
 
     Where the photo is finer than the result it is shrunk first, so that nothing aliases.
     """
-    import cv2
-    import numpy as np
-
     sides = side_lengths(quad)
     finer = min(sides[[0, 2]].mean() / width, sides[[1, 3]].mean() / height)
-    if finer > 1.3:
+    if finer > _FINER:
         left, top = np.maximum(np.floor(quad.min(axis=0)).astype(int) - 2, 0)
         right, bottom = np.maximum(np.ceil(quad.max(axis=0)).astype(int) + 3, 1)
         part = photo[top:bottom, left:right]

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
 from mtg_image_db.recognise.arrangement import (
     DOUBTFUL,
@@ -25,9 +27,11 @@ from mtg_image_db.recognise.arrangement import (
     is_within,
     strangers,
 )
-from mtg_image_db.recognise.examiner import OFTEN, Card, Cut, Examiner, Finding, Gallery, Hit
+from mtg_image_db.recognise.examiner import OFTEN, Card, Cut, Examiner, Finding
 from mtg_image_db.recognise.finder import Guess, guess_cards
-from mtg_image_db.recognise.quads import area_of, frame_of, moved, overlap, rectify
+from mtg_image_db.recognise.gallery import Gallery, Hit
+from mtg_image_db.recognise.homography import moved
+from mtg_image_db.recognise.quads import area_of, frame_of, overlap, rectify
 from mtg_image_db.recognise.scene import Scene
 from mtg_image_db.recognise.verdict import Verdict
 from mtg_image_db.system.cores import usable_cores
@@ -36,25 +40,39 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from mtg_image_db.encoders import Encoder
-    from mtg_image_db.recognise.quads import Pixels, Quad
+    from mtg_image_db.pictures.opening import Pixels
+    from mtg_image_db.recognise.quads import Quad
 
 LONG_SIDE = 1600
-"""Photos are looked at no larger than this, in pixels."""
-ENOUGH_PIXELS = (1200, 1200)
-"""Width and height, at the least, to decode a photo at."""
+"""Photos are looked at no larger than this, in pixels. Chosen by hand; never fitted."""
 _LEAST_SIDE = 16
-"""A photo that is narrower, as it is looked at, holds no card to find."""
-_FILLS = 0.6
-_ROUND = 4
+"""Pixels: a photo that is narrower, as it is looked at, holds no card to find. Chosen by hand;
+never fitted."""
+_FILLS_SHARE = 0.6
+"""Share of a picture's area that a card fills, if the picture is that card and nothing else is
+looked for. Chosen by hand; never fitted."""
+_GUESSES_A_ROUND = 4
+"""Likely guesses that are encoded together, and how many of them may be nothing before the next
+round. Chosen by hand; never fitted."""
 _MOST_DOUBTFUL = 4
-_OVER = 0.5
-_MOVED = 0.95
+"""Unlikely guesses, of outlines in one or two maps, that may be nothing before no more are looked
+at. Chosen by hand; never fitted."""
+_SAME_OVERLAP = 0.5
+"""Intersection over union from which a card of the second look is one that was named. Chosen by
+hand; never fitted."""
+_STILL_OVERLAP = 0.95
+"""Intersection over union, of a quad and its better corners, under which the card is encoded again.
+Chosen by hand; never fitted."""
 _MOST_VOTED = 12
-_SAME_PICTURE = 0.995
+"""Faces with most votes that the second look tries to place. The right one is among them for all
+but two of 59 cards, also among 54,000 faces (docs/recognition.md)."""
+_SAME_PICTURE_SCORE = 0.995
+"""Cosine from which a picture is the face's own, however few local features it has. Chosen by hand;
+never fitted."""
 
 
 @dataclass(frozen=True)
-class SeenCard:
+class RecognisedCard:
     """A card that was seen in a photo.
 
     Parameters
@@ -100,7 +118,7 @@ class Recogniser:
         *,
         find: bool = True,
         as_built: Image.Image | None = None,
-    ) -> list[SeenCard]:
+    ) -> list[RecognisedCard]:
         """Name the cards in an upright RGB picture; at least one, if only to say ``none``.
 
         Parameters
@@ -113,8 +131,6 @@ class Recogniser:
         find
             Look for cards; otherwise the whole picture is one, upright.
         """
-        import numpy as np
-
         frame = frame_of(picture.width, picture.height)
         examiner = self._examiner
         if not find:
@@ -136,7 +152,7 @@ class Recogniser:
 
         [[whole, *_]] = examiner.all_ways([Guess(frame, 0)], cut)
         finding = examiner.check(whole)
-        fills = area_of(finding.quad) > _FILLS * picture.width * picture.height
+        fills = area_of(finding.quad) > _FILLS_SHARE * picture.width * picture.height
         if min(picture.size) < _LEAST_SIDE:
             answers = self._answers([replace(finding, verdict="none")], cut, k)
         elif finding.verdict == "confident" and fills:
@@ -161,9 +177,9 @@ class Recogniser:
         if self._examiner.by_scores and whole.score >= best:
             return finding
         unknown = all(other.verdict == "none" for other in found)
-        if unknown and whole.score >= _SAME_PICTURE:
+        if unknown and whole.score >= _SAME_PICTURE_SCORE:
             # A plain picture has few features to prove what it is, and yet it is the same.
-            return replace(finding, quad=whole.quad, row=whole.hits[0][1], verdict="likely")
+            return replace(finding, quad=whole.quad, row=whole.hits[0].row, verdict="likely")
         return None
 
     def _search(self, photo: Pixels, cut: Cut) -> list[Finding]:
@@ -188,12 +204,12 @@ class Recogniser:
             with self._examiner.timed("look again"):
                 face = self._gallery.features([row])
                 quad = None if face is None else scene.place(face)
-            if quad is None or any(overlap(quad, f.quad) > _OVER for f in [*named, *found]):
+            if quad is None or any(overlap(quad, f.quad) > _SAME_OVERLAP for f in [*named, *found]):
                 continue
             [card] = self._examiner.cards([quad], [cut(quad)])
             score = self._gallery.score(card.vector, row)
-            others = [hit for hit in card.hits if hit[1] != row]
-            card = replace(card, hits=((score, row), *others))
+            others = [hit for hit in card.hits if hit.row != row]
+            card = replace(card, hits=(Hit(score, row, row), *others))
             finding = self._examiner.check(card)
             if finding.verdict != "none":
                 found.append(finding)
@@ -232,8 +248,8 @@ class Recogniser:
         rest = [guess for guess in guesses if guess.votes < OFTEN]
         # OpenCV and NumPy let other threads run while they compute.
         with ThreadPoolExecutor(usable_cores(), thread_name_prefix="examine") as threads:
-            for start in range(0, len(often), _ROUND):
-                look(often[start : start + _ROUND], most=_ROUND)
+            for start in range(0, len(often), _GUESSES_A_ROUND):
+                look(often[start : start + _GUESSES_A_ROUND], most=_GUESSES_A_ROUND)
             # Cards that lie together are about as large as each other.
             sizes = [area_of(finding.quad) for finding in named]
             if not self._examiner.by_scores:  # scores cannot tell a card from a chance outline
@@ -255,7 +271,7 @@ class Recogniser:
         again = self._examiner.check(replace(card, votes=finding.card.votes))
         return finding if again.verdict == "none" else again
 
-    def _answers(self, findings: Sequence[Finding], cut: Cut, k: int) -> list[SeenCard]:
+    def _answers(self, findings: Sequence[Finding], cut: Cut, k: int) -> list[RecognisedCard]:
         """Search again for cards whose corners are known better now, and put the named face first.
 
         Parameters
@@ -263,7 +279,7 @@ class Recogniser:
         cut
             Cuts a quad out of the photo.
         """
-        shifted = [f for f in findings if overlap(f.quad, f.card.quad) < _MOVED]
+        shifted = [f for f in findings if overlap(f.quad, f.card.quad) < _STILL_OVERLAP]
         vectors = {id(f): f.card.vector for f in findings}
         if shifted:
             better = self._examiner.encode([cut(f.quad) for f in shifted])
@@ -276,11 +292,13 @@ class Recogniser:
             if finding.verdict != "none":
                 # Geometry names the artwork; which of its printings, the score tells better.
                 artwork = self._gallery.artwork(finding.row)
-                first = [hit for hit in hits if self._gallery.artwork(hit[1]) == artwork]
-                first = first or [(self._gallery.score(vector, finding.row), finding.row)]
+                first = [hit for hit in hits if self._gallery.artwork(hit.row) == artwork]
+                if not first:
+                    score = self._gallery.score(vector, finding.row)
+                    first = [Hit(score, finding.row, finding.row)]
                 hits = first + [hit for hit in hits if hit not in first]
             answers.append(
-                SeenCard(finding.quad, tuple(hits), finding.verdict, finding.evidence.points)
+                RecognisedCard(finding.quad, tuple(hits), finding.verdict, finding.evidence.points)
             )
         return answers
 

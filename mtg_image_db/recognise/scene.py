@@ -10,25 +10,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mtg_image_db.encoders.local_features import FaceFeatures, in_art, rooted
-from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
-from mtg_image_db.recognise.quads import could_be_card, frame_of
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mtg_image_db.encoders.local_features import FaceFeatures, find_features, in_art
+from mtg_image_db.recognise.homography import MOST_TURN, card_corners, fit_homography
+from mtg_image_db.recognise.quads import could_be_card
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from mtg_image_db.recognise.quads import Pixels, Quad
+    from mtg_image_db.pictures.opening import Pixels
+    from mtg_image_db.recognise.quads import Quad
 
 _LONG_SIDE = 1280
-_POINTS = 3000
+"""Pixels: a photo is searched no larger than this. Chosen by hand; never fitted."""
+_MOST_POINTS = 3000
+"""Local features of a photo, the strongest. Chosen by hand; never fitted."""
 _CONTRAST = 0.02
-_RATIO = 0.8
-_TURN = 30.0
-_SIZES = 0.7
+"""Least contrast of a feature, in SIFT's own unit (OpenCV's default is 0.04). Chosen by hand; never
+fitted."""
+_MOST_RATIO = 0.8
+"""Distance to the most similar point of a face, as a share of that to the second: Lowe's ratio
+(IJCV 2004, section 7.1)."""
+_MOST_RESIZED = 0.7
+"""Octaves by which the scales of a face's matches may differ. On a cut-out card it is 0.8
+(`evidence`). Chosen by hand; never fitted."""
 _LEAST_MATCHES = 6
-_TOLERANCE = 4.0
+"""Least number of matches that are turned and scaled alike, and of points in the art that fit a
+homography. Of 161 wrong placements most had fewer in the art, 7 right ones 9 or more
+(docs/recognition.md)."""
 _TRIES = 500
+"""Samples that MAGSAC draws at the most. Chosen by hand; never fitted."""
 
 
 class Scene:
@@ -43,9 +55,6 @@ class Scene:
     """
 
     def __init__(self, photo: Pixels, known: Sequence[Quad]) -> None:
-        import cv2
-        import numpy as np
-
         self._scale = min(1.0, _LONG_SIDE / max(photo.shape[:2]))
         small: Any = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
         if self._scale < 1:
@@ -55,14 +64,9 @@ class Scene:
         for quad in known:
             cv2.fillConvexPoly(mask, np.round(quad * self._scale).astype(np.int32), 0)
         self._area = float(small.shape[0] * small.shape[1])
-        sift = cv2.SIFT.create(nfeatures=_POINTS, contrastThreshold=_CONTRAST)
-        keypoints, raw = sift.detectAndCompute(small, mask)
-        self._points = np.array(
-            [(*k.pt, k.size, k.angle) for k in keypoints], dtype=np.float32
-        ).reshape(-1, 4)
-        self.descriptors: NDArray[np.float32] = (
-            np.zeros((0, 128), np.float32) if raw is None else rooted(raw)
-        )
+        features, _ = find_features(small, _MOST_POINTS, _CONTRAST, mask)
+        self._points = features.points
+        self.descriptors = features.descriptors
 
     def place(self, face: FaceFeatures) -> Quad | None:
         """Where a face lies in the photo; None where its features do not fit together there.
@@ -72,9 +76,6 @@ class Scene:
         face
             The local features of one face.
         """
-        import cv2
-        import numpy as np
-
         points, descriptors = face.points[0], face.descriptors[0]
         if not len(self.descriptors):
             return None
@@ -84,7 +85,7 @@ class Scene:
         first = similar[rows, best]
         similar[rows, best] = -1
         # Lowe's ratio, on distances of unit vectors.
-        mine = np.flatnonzero(1 - first < _RATIO**2 * (1 - similar.max(axis=1)))
+        mine = np.flatnonzero(1 - first < _MOST_RATIO**2 * (1 - similar.max(axis=1)))
         theirs = best[mine]
         turn = (self._points[mine, 3] - points[theirs, 3]) % 360
         size = np.log2(self._points[mine, 2] / points[theirs, 2])
@@ -92,35 +93,27 @@ class Scene:
         mine, theirs = mine[kept], theirs[kept]
         if len(mine) < _LEAST_MATCHES:
             return None
-        matrix: Any
-        matrix, mask = cv2.findHomography(
-            points[theirs, :2],
-            self._points[mine, :2],
-            cv2.USAC_MAGSAC,
-            _TOLERANCE,
-            maxIters=_TRIES,
-            confidence=0.99,
-        )
-        fitting = theirs[:0] if matrix is None else np.unique(theirs[mask.ravel() > 0])
+        if (fit := fit_homography(points[theirs, :2], self._points[mine, :2], _TRIES)) is None:
+            return None
+        matrix, obeys = fit
         # Frames and common words lie alike on hundreds of cards.
-        if np.count_nonzero(in_art(points[fitting])) < _LEAST_MATCHES:
+        if np.count_nonzero(in_art(points[np.unique(theirs[obeys])])) < _LEAST_MATCHES:
             return None
-        outline = frame_of(CARD_WIDTH, CARD_HEIGHT)
-        corners = cv2.perspectiveTransform(outline[:, None], matrix)[:, 0].astype(np.float32)
-        if not np.isfinite(corners).all() or not could_be_card(corners, self._area):
-            return None
+        corners = card_corners(matrix)
         # Clockwise corners have a positive area here: a mirrored card is none.
-        if cv2.contourArea(corners, oriented=True) < 0:
+        if (
+            corners is None
+            or not could_be_card(corners, self._area)
+            or cv2.contourArea(corners, oriented=True) < 0
+        ):
             return None
         return np.asarray(corners / self._scale, dtype=np.float32)
 
 
 def _most_agree(turn: NDArray[Any], size: NDArray[Any]) -> NDArray[np.bool_]:
     """The largest group of matches that are turned and scaled alike."""
-    import numpy as np
-
     if not len(turn):
         return np.zeros(0, dtype=bool)
     apart = np.abs((turn[:, None] - turn[None] + 180) % 360 - 180)
-    alike = (apart < _TURN) & (np.abs(size[:, None] - size[None]) < _SIZES)
+    alike = (apart < MOST_TURN) & (np.abs(size[:, None] - size[None]) < _MOST_RESIZED)
     return np.asarray(alike[alike.sum(axis=1).argmax()])

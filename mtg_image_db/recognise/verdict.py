@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from mtg_image_db.recognise.evidence import Evidence
+from mtg_image_db.encoders.thresholds import Thresholds
+
+if TYPE_CHECKING:
+    from mtg_image_db.recognise.evidence import Evidence
 
 Verdict = Literal["confident", "likely", "none"]
 
 CONFIDENT_POINTS, LIKELY_POINTS = 18, 13
-"""Evidence that is enough; fitted on photos and on scans whose artwork was taken out of the gallery
-(docs/recognition.md). They belong to the local features, not to an encoder."""
+"""Points of evidence that are enough; fitted on photos and on scans whose artwork was taken out of
+the gallery (docs/recognition.md). They belong to the local features, not to an encoder."""
 _MORE_THAN_OTHERS = 1.5
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """What an encoder's scores mean where a database has no local features.
-
-    Parameters
-    ----------
-    confident, likely
-        Least cosine similarity.
-    margin
-        Least lead over the best other artwork for ``confident``.
-    """
-
-    confident: float
-    likely: float
-    margin: float
+"""How many times as many points as any other artwork an answer needs. Chosen by hand; never
+fitted."""
 
 
 def by_geometry(best: Evidence, others: int) -> Verdict:

@@ -14,6 +14,10 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit, urlunsplit
 
+from mtg_image_db.scryfall.printing import READERS, Printing, label_of
+from mtg_image_db.scryfall.values import bool_of, list_of, mapping_of, text_of, texts_of
+from mtg_image_db.system.checks import check
+
 ImageSize = Literal["small", "normal", "large", "png", "grid", "display"]
 IMAGE_SIZES: tuple[str, ...] = get_args(ImageSize)
 
@@ -66,6 +70,16 @@ class CardFace:
     scryfall_uri: str
     imageless: str = ""
 
+    @property
+    def label(self) -> str:
+        """The set and the number, as people write them: ``FIC 230``."""
+        return label_of(self.set, self.collector_number)
+
+    @property
+    def printing(self) -> Printing:
+        """What is known of it as a printing."""
+        return Printing(**{name: getattr(self, name) for name in Printing.__slots__})
+
     def record(self) -> dict[str, Any]:
         """The face as one line of metadata."""
         # `dataclasses.asdict` copies deeply, at sixty times the cost; a build makes two for each of
@@ -75,16 +89,10 @@ class CardFace:
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> CardFace:
         """The reverse of `record`; keys that are missing are empty, others are ignored."""
-        values: dict[str, Any] = {key: _text(record, key) for key in _KEYS["str"]}
-        values |= {key: record.get(key) is True for key in _KEYS["bool"]}
-        values |= {key: _texts(record.get(key)) for key in _KEYS["tuple[str, ...]"]}
-        return cls(**values)
+        return cls(**{name: READERS[kind](record, name) for name, kind in _KINDS.items()})
 
 
-_KEYS = {
-    kind: tuple(f.name for f in fields(CardFace) if f.type == kind)
-    for kind in ("str", "bool", "tuple[str, ...]")
-}
+_KINDS = {one.name: str(one.type) for one in fields(CardFace)}
 _RECORD_KEYS = tuple(f.name for f in fields(CardFace) if f.name != "imageless")
 
 
@@ -95,21 +103,39 @@ class FaceFilter:
     Parameters
     ----------
     sets, langs
-        Codes, in lower case.
+        Codes, in lower case: a set, a list or another collection of texts.
     include_digital
         Also cards that exist on screens only.
     rarities, layouts
         Scryfall's words, in lower case.
+
+    Raises
+    ------
+    InvalidArguments
+        A text stands where a collection of texts belongs, or something else does.
     """
 
-    sets: frozenset[str] = frozenset()
-    langs: frozenset[str] = frozenset()
+    sets: Collection[str] = frozenset()
+    langs: Collection[str] = frozenset()
     include_digital: bool = False
-    rarities: frozenset[str] = frozenset()
-    layouts: frozenset[str] = frozenset()
+    rarities: Collection[str] = frozenset()
+    layouts: Collection[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        check(*map(self._wrong_words, ("sets", "langs", "rarities", "layouts")))
+
+    def _wrong_words(self, name: str) -> str | None:
+        """Keep a collection as a frozenset."""
+        given = getattr(self, name)
+        if isinstance(given, str):
+            return f"{name} must be a collection of texts, like {{{given!r}}}, not one text"
+        if not isinstance(given, Collection) or not all(isinstance(word, str) for word in given):
+            return f"{name} must be a collection of texts, not {given!r}"
+        object.__setattr__(self, name, frozenset(given))
+        return None
 
     @property
-    def codes(self) -> dict[str, frozenset[str]]:
+    def codes(self) -> dict[str, Collection[str]]:
         """The values allowed of each key of a record that is restricted."""
         codes = {
             "set": self.sets,
@@ -131,14 +157,14 @@ class FaceFilter:
 
         problems = []
         for key, values in self.listed_codes.items():
-            for value in sorted(values.difference(known[key])):
+            for value in sorted(set(values).difference(known[key])):
                 near = get_close_matches(value, known[key], 3, 0.5)
                 hint = f": do you mean {' or '.join(near)}?" if near else ""
                 problems.append(f"--{key}: no card here has {value}{hint}")
         return problems
 
     @property
-    def listed_codes(self) -> dict[str, frozenset[str]]:
+    def listed_codes(self) -> dict[str, Collection[str]]:
         """Those of `codes` that are easily misspelt: the others are a few words."""
         return {key: values for key, values in self.codes.items() if key in ("set", "lang")}
 
@@ -148,9 +174,11 @@ class FaceFilter:
 
     def wants(self, record: Mapping[str, Any]) -> bool:
         """Whether the face of a record is wanted: several times as fast as making it first."""
-        kept = (_text(record, key) for key in ("rarity", "layout"))
-        digital = record.get("digital") is True
-        return self._exclusion(_text(record, "set"), _text(record, "lang"), digital, *kept) is None
+        kept = (text_of(record, key) for key in ("rarity", "layout"))
+        digital = bool_of(record, "digital")
+        return (
+            self._exclusion(text_of(record, "set"), text_of(record, "lang"), digital, *kept) is None
+        )
 
     def _exclusion(
         self, code: str, lang: str, digital: bool, rarity: str, layout: str
@@ -200,13 +228,13 @@ def faces_of(card: Mapping[str, Any], size: str = "normal") -> Iterator[CardFace
     size
         Which of Scryfall's image sizes `image_url` shall be.
     """
-    sides = [face for face in _list(card, "card_faces") if isinstance(face, Mapping)]
-    if _mapping(card, "image_uris") or not any(_mapping(s, "image_uris") for s in sides):
+    sides = [face for face in list_of(card, "card_faces") if isinstance(face, Mapping)]
+    if mapping_of(card, "image_uris") or not any(mapping_of(s, "image_uris") for s in sides):
         # The front face carries what the card itself leaves out (reversible cards).
-        yield _face(card, sides[0] if sides else {}, None, _mapping(card, "image_uris"), size)
+        yield _face(card, sides[0] if sides else {}, None, mapping_of(card, "image_uris"), size)
         return
     for position, side in enumerate(sides):
-        yield _face(card, side, position, _mapping(side, "image_uris"), size)
+        yield _face(card, side, position, mapping_of(side, "image_uris"), size)
 
 
 def _face(
@@ -220,40 +248,40 @@ def _face(
     own = card if position is None else side
 
     def either(key: str) -> str:
-        return _text(own, key) or _text(card, key) or _text(side, key)
+        return text_of(own, key) or text_of(card, key) or text_of(side, key)
 
-    url = _text(uris, size)
-    status = _text(card, "image_status")
+    url = text_of(uris, size)
+    status = text_of(card, "image_status")
     imageless = _why_imageless(uris, url, status, size)
     card_id = card["id"]
-    colors = own.get("colors", card.get("colors", side.get("colors")))
+    colors = next((one for one in (own, card, side) if "colors" in one), own)
     return CardFace(
         face_id=card_id if position is None else f"{card_id}:face:{position}",
         scryfall_id=card_id,
-        name=_text(card, "name"),
-        face_name=_text(own, "name"),
-        printed_name=_text(own, "printed_name") or _text(card, "printed_name"),
+        name=text_of(card, "name"),
+        face_name=text_of(own, "name"),
+        printed_name=text_of(own, "printed_name") or text_of(card, "printed_name"),
         oracle_id=either("oracle_id"),
         illustration_id=either("illustration_id"),
-        set=_text(card, "set").lower(),
-        set_name=_text(card, "set_name"),
-        collector_number=_text(card, "collector_number"),
-        rarity=_text(card, "rarity"),
-        lang=_text(card, "lang").lower(),
-        layout=_text(card, "layout"),
-        frame=_text(card, "frame"),
-        border_color=_text(card, "border_color"),
-        full_art=card.get("full_art") is True,
-        finishes=_texts(card.get("finishes")),
-        promo_types=_texts(card.get("promo_types")),
-        released_at=_text(card, "released_at"),
-        colors=_texts(colors),
+        set=text_of(card, "set").lower(),
+        set_name=text_of(card, "set_name"),
+        collector_number=text_of(card, "collector_number"),
+        rarity=text_of(card, "rarity"),
+        lang=text_of(card, "lang").lower(),
+        layout=text_of(card, "layout"),
+        frame=text_of(card, "frame"),
+        border_color=text_of(card, "border_color"),
+        full_art=bool_of(card, "full_art"),
+        finishes=texts_of(card, "finishes"),
+        promo_types=texts_of(card, "promo_types"),
+        released_at=text_of(card, "released_at"),
+        colors=texts_of(colors, "colors"),
         artist=either("artist"),
-        digital=card.get("digital") is True,
+        digital=bool_of(card, "digital"),
         image_status=status,
         image_url="" if imageless else url,
-        card_url=_without_query(_text(card, "scryfall_uri")),
-        scryfall_uri=_text(card, "scryfall_uri"),
+        card_url=_without_query(text_of(card, "scryfall_uri")),
+        scryfall_uri=text_of(card, "scryfall_uri"),
         imageless=imageless,
     )
 
@@ -269,25 +297,6 @@ def _why_imageless(uris: Mapping[str, Any], url: str, status: str, size: str) ->
     if "//errors.scryfall.com/" in url:
         return "image placeholder"
     return ""
-
-
-def _text(values: Mapping[str, Any], key: str) -> str:
-    value = values.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def _mapping(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = values.get(key)
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(values: Mapping[str, Any], key: str) -> list[Any]:
-    value = values.get(key)
-    return value if isinstance(value, list) else []
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    return tuple(v for v in value if isinstance(v, str)) if isinstance(value, list) else ()
 
 
 def _without_query(url: str) -> str:

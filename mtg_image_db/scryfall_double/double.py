@@ -34,7 +34,7 @@ from mtg_image_db.scryfall_double.snapshots import (
     FIRST_SNAPSHOT,
     SNAPSHOT_STEP,
     Card,
-    Snapshot,
+    ServedSnapshot,
     card_lines,
 )
 
@@ -135,7 +135,7 @@ class ScryfallDouble:
         self._api_times: deque[float] = deque(maxlen=_RATE + 1)
         self._pictures = images
         self._images: dict[str, Reply] = {}
-        self._snapshots: dict[str, Snapshot] = {}
+        self._snapshots: dict[str, ServedSnapshot] = {}
         self._updated_at = FIRST_SNAPSHOT
         self._server: LoopbackServer | None = None
         self._port = 0
@@ -227,7 +227,7 @@ class ScryfallDouble:
 
     def _take_over(self, cards: Iterable[Card], kind: str | None) -> None:
         for each, lines in card_lines(cards, kind).items():
-            self._snapshots[each] = Snapshot(
+            self._snapshots[each] = ServedSnapshot(
                 each, self._updated_at, lines, lambda: self.url, self._legacy
             )
 

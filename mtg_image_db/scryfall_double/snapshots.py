@@ -29,7 +29,7 @@ BULK_IDS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class ServedSnapshot:
     """One kind of bulk data at one time; its file is made when first asked for.
 
     Parameters

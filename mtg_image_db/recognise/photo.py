@@ -1,0 +1,125 @@
+"""A photo: a picture that is asked about, decoded once, as large as recognition looks at it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from mtg_image_db.errors import ImageError
+from mtg_image_db.pictures.opening import (
+    CARD_HEIGHT,
+    CARD_WIDTH,
+    count_pictures,
+    open_photo,
+    upright_rgb,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+    Picture = str | os.PathLike[str] | bytes | BinaryIO | Image | NDArray[np.uint8]
+    """What may be asked about: a path, the bytes of a file or an open file, a picture of Pillow's,
+    or pixels: uint8 [height, width] or [height, width, 3 or 4], RGB."""
+
+ENOUGH_PIXELS = (1200, 1200)
+"""Width and height in pixels, at the least, to decode a photo at. Chosen by hand; never fitted."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A picture that is asked about.
+
+    Parameters
+    ----------
+    picture
+        Upright, in RGB; a large JPEG is decoded at a half, a quarter or an eighth of its size.
+    scale
+        How many pixels of the whole photo one of `picture` is.
+    source
+        The file it was decoded from, or its bytes; None where it was given as pixels.
+    """
+
+    picture: Image
+    scale: float = 1.0
+    source: Path | bytes | None = None
+
+    @property
+    def note(self) -> str:
+        """What to say of a file that holds several pictures; empty where it does not."""
+        count = 1 if self.source is None else count_pictures(self.source)
+        return f"it holds {count:,} pictures; only the first was looked at" if count > 1 else ""
+
+    @classmethod
+    def open(cls, image: Picture) -> Photo:
+        """Decode a picture.
+
+        Raises
+        ------
+        ImageError
+            It cannot be read.
+        """
+        source = _source_of(image)
+        if isinstance(source, Path | bytes):
+            picture, scale = open_photo(source, at_least=ENOUGH_PIXELS)
+            return cls(picture, scale, source)
+        try:
+            return cls(upright_rgb(source))
+        except (OSError, ValueError) as error:  # opened lazily, and damaged
+            raise ImageError("damaged image") from error
+
+    def cut(
+        self,
+        quad: Sequence[Sequence[float]],
+        width: int = CARD_WIDTH,
+        height: int = CARD_HEIGHT,
+    ) -> Image:
+        """Cut a card out, upright.
+
+        Parameters
+        ----------
+        quad
+            Its corners in pixels of the whole photo, as `CardAnswer.quad` has them.
+        width, height
+            Of the result, in pixels.
+        """
+        import numpy as np
+        from PIL import Image
+
+        from mtg_image_db.recognise.quads import rectify
+
+        corners = (np.array(quad, dtype=np.float64) / self.scale).astype(np.float32)
+        return Image.fromarray(rectify(np.asarray(self.picture), corners, width, height))
+
+
+def _source_of(image: Picture) -> Path | bytes | Image:
+    """What a picture is decoded from."""
+    import numpy as np
+    from PIL import Image
+
+    if isinstance(image, Path | bytes):
+        return image
+    if isinstance(image, str | os.PathLike):
+        return Path(image)
+    if isinstance(image, Image.Image):
+        if not image.width or not image.height:
+            raise ImageError("the picture has no pixels")
+        return image
+    if isinstance(image, np.ndarray):
+        shape = image.shape
+        fits = len(shape) == 2 or (len(shape) == 3 and shape[2] in (3, 4))
+        if image.dtype != np.uint8 or not fits or not image.size:
+            raise ImageError(
+                "pixels must be uint8 [height, width] or [height, width, 3 or 4], not "
+                f"{image.dtype} {list(shape)}"
+            )
+        return Image.fromarray(np.ascontiguousarray(image))
+    if callable(getattr(image, "read", None)):
+        data = image.read()
+        if isinstance(data, bytes):
+            return data
+    raise ImageError(f"a picture cannot be made of {type(image).__name__}")

@@ -1,0 +1,70 @@
+"""A printing: what an answer tells of each card that shares an artwork."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from mtg_image_db.scryfall.values import bool_of, text_of, texts_of
+
+
+@dataclass(frozen=True, slots=True)
+class Printing:
+    """One printing, named by its Scryfall id, with what is known about it.
+
+    Parameters
+    ----------
+    face_id
+        The face that shows the artwork.
+    name
+        Of the whole card ("A // B"), in English.
+    """
+
+    scryfall_id: str
+    face_id: str
+    oracle_id: str
+    name: str
+    printed_name: str
+    set: str
+    set_name: str
+    collector_number: str
+    layout: str
+    rarity: str
+    lang: str
+    released_at: str
+    finishes: tuple[str, ...]
+    promo_types: tuple[str, ...]
+    frame: str
+    border_color: str
+    full_art: bool
+    digital: bool
+    card_url: str
+
+    @property
+    def label(self) -> str:
+        """The set and the number, as people write them: ``FIC 230``."""
+        return label_of(self.set, self.collector_number)
+
+    def record(self) -> dict[str, Any]:
+        """The printing as JSON types."""
+        return {name: getattr(self, name) for name in _KINDS}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Printing:
+        """The reverse of `record`; keys that are missing are empty, others are ignored."""
+        return cls(**{name: READERS[kind](record, name) for name, kind in _KINDS.items()})
+
+
+_KINDS = {one.name: str(one.type) for one in fields(Printing)}
+READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
+    "str": text_of,
+    "bool": bool_of,
+    "tuple[str, ...]": texts_of,
+}
+"""What reads a field of a record, by the field's type."""
+
+
+def label_of(code: str, number: str) -> str:
+    """A set and a number, as people write them: ``FIC 230``."""
+    return f"{code.upper()} {number}"

@@ -1,0 +1,84 @@
+"""Values that callers give: what is wrong with them, in words, and paths that may be texts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from mtg_image_db.errors import InvalidArguments
+
+LARGEST = 10_000_000
+"""Largest whole number taken: larger ones fit no counter and no clock of the operating system."""
+
+_URL = re.compile(r"https?://[A-Za-z0-9.-]+(?::(\d+))?(?:/[!-~]*)?")
+
+
+def check(*problems: str | None) -> None:
+    """Raise an `InvalidArguments` that lists all problems; None is no problem."""
+    if found := [problem for problem in problems if problem is not None]:
+        raise InvalidArguments(found)
+
+
+def wrong_integer(name: str, value: object, low: int, high: int | None = None) -> str | None:
+    """What is wrong with a whole number from `low` to `high`; without `high`, to ten million."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return f"{name} must be a whole number, not {value!r}"
+    if value < low or (high is not None and value > high):
+        return f"{name} must be {_bounds(low, high)}"
+    return f"{name} must be at most {LARGEST:,}" if value > LARGEST else None
+
+
+def wrong_number(name: str, value: object, low: float, high: float | None = None) -> str | None:
+    """What is wrong with a number from `low` to `high`; without `high`, to a billion."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return f"{name} must be a number, not {value!r}"
+    # Written so that NaN fails as well.
+    if not (low <= value <= (high if high is not None else 1e9)):
+        return f"{name} must be {_bounds(low, high)}"
+    return None
+
+
+def wrong_word(name: str, value: object, words: Sequence[str]) -> str | None:
+    """What is wrong with one of some words."""
+    return None if value in words else f"{name} must be one of {', '.join(words)}"
+
+
+def wrong_url(name: str, value: object) -> str | None:
+    """What is wrong with an http or https URL."""
+    match = _URL.fullmatch(value) if isinstance(value, str) else None
+    if match is None or int(match[1] or 0) > 65535:
+        return f"{name} must be a URL like https://api.scryfall.com"
+    return None
+
+
+def _bounds(low: float, high: float | None) -> str:
+    return f"between {low:g} and {high:g}" if high is not None else f"at least {low:g}"
+
+
+class PathField:
+    """A field of a data class that takes a `str` or `PathLike` and keeps a `Path`.
+
+    Raises
+    ------
+    InvalidArguments
+        It is given something else.
+    """
+
+    def __init__(self, default: str) -> None:
+        self._default = Path(default)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type) -> Path:
+        path: Path = self._default if instance is None else instance.__dict__[self._name]
+        return path
+
+    def __set__(self, instance: Any, value: str | PathLike[str]) -> None:
+        try:
+            instance.__dict__[self._name] = Path(value)
+        except TypeError:
+            check(f"{self._name} must be a path, not {value!r}")

@@ -1,0 +1,224 @@
+"""The library as a program or a notebook uses it, without the command line."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import PixelEncoder, build, make_picture
+from numpy.typing import NDArray
+from PIL import Image
+
+import mtg_image_db
+from mtg_image_db import (
+    Database,
+    DatabaseError,
+    FaceFilter,
+    ImageError,
+    InvalidArguments,
+    MtgDbError,
+    Recognition,
+)
+from mtg_image_db.encoders import EncoderChoice, Fingerprint, load_encoder
+
+
+@pytest.fixture
+def database(home: Path) -> Database:
+    return Database.open(home / "index_out")
+
+
+def names(database: Database, image: Any) -> list[str]:
+    return [card.matches[0].face.name for card in database.query(image, k=1)]
+
+
+class Elsewhere:
+    """A path, but no `Path`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __fspath__(self) -> str:
+        return str(self._path)
+
+
+WAYS: dict[str, Callable[[Path], Any]] = {
+    "text": str,
+    "path": Path,
+    "path-like": Elsewhere,
+    "bytes": lambda path: path.read_bytes(),
+    "open file": lambda path: io.BytesIO(path.read_bytes()),
+    "Pillow": Image.open,
+    "grey": lambda path: Image.open(path).convert("LA"),
+    "array": lambda path: np.asarray(Image.open(path)),
+    "array that is no block": lambda path: np.asarray(Image.open(path))[:, ::-1][:, ::-1],
+    "array with alpha": lambda path: np.asarray(Image.open(path).convert("RGBA")),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_picture_may_be_given_in_any_way(home: Path, database: Database, way: str) -> None:
+    image = WAYS[way](home / "card7.jpg")
+    assert names(database, image) == ["Card 7"]
+
+
+NO_PICTURES: dict[str, Any] = {
+    "no pixels": Image.new("RGB", (0, 5)),
+    "floats": np.zeros((5, 5, 3)),
+    "a flat array": np.zeros(5, np.uint8),
+    "five channels": np.zeros((5, 5, 5), np.uint8),
+    "an empty array": np.zeros((0, 5, 3), np.uint8),
+    "nothing": None,
+    "a number": 7,
+    "text of a file": io.StringIO("card"),
+    "no file": "there-is-none.jpg",
+    "a zero byte": "a\0b.jpg",
+    "no bytes": b"",
+}
+
+
+@pytest.mark.parametrize("what", NO_PICTURES)
+def test_what_is_no_picture_is_an_error_of_ours(database: Database, what: str) -> None:
+    with pytest.raises(ImageError):
+        database.query(NO_PICTURES[what])
+
+
+MISTAKES: dict[str, Callable[[Database], object]] = {
+    "k": lambda database: database.query("x.jpg", k=0),
+    "k of texts": lambda database: database.search_text("a dragon", k=-1),
+    "row": lambda database: database.face(-1),
+    "row beyond": lambda database: database.face(12),
+    "dimension": lambda database: database.search(np.ones((1, 3), np.float32)),
+    "one vector": lambda database: database.search(database.embeddings[0]),
+    "length": lambda database: database.search(2 * database.embeddings[:1]),
+    "not a number": lambda database: database.search(np.nan * database.embeddings[:1]),
+    "words": lambda database: database.search(np.array([["a"]])),
+}
+
+
+@pytest.mark.parametrize("what", MISTAKES)
+def test_a_wrong_argument_is_told(database: Database, what: str) -> None:
+    with pytest.raises(InvalidArguments) as caught:
+        MISTAKES[what](database)
+    assert len(str(caught.value)) > 15
+    assert isinstance(caught.value, MtgDbError)
+
+
+def test_every_row_is_found_by_its_own_vector(database: Database) -> None:
+    for row, matches in enumerate(database.search(database.embeddings, k=1)):
+        assert matches[0].face == database.face(row)
+    assert len(database.search(np.asarray(database.embeddings, np.float64), k=1)) == 12
+
+
+def test_many_pictures_are_answered_in_their_order(home: Path, database: Database) -> None:
+    pictures: list[Any] = [
+        home / "card8.jpg",
+        home / "broken.jpg",
+        make_picture(3),
+        home / "card7.jpg",
+    ]
+    answers = list(database.query_many(pictures, k=1))
+    assert isinstance(answers[1], ImageError)
+    assert answers[1].message == "not an image"
+    found = [one for one in answers if isinstance(one, Recognition)]
+    assert [one.cards[0].matches[0].face.name for one in found] == ["Card 8", "Card 3", "Card 7"]
+
+
+def test_what_was_recognised_can_be_cut_out(home: Path, database: Database) -> None:
+    table = Image.new("RGB", (2400, 1800), "#6b5138")
+    table.paste(make_picture(7), (1500, 700))
+    stream = io.BytesIO()
+    table.save(stream, "JPEG", quality=95)
+    found = database.recognise(stream.getvalue())
+    [card] = found.cards
+    assert card.face is not None
+    assert card.face.name == "Card 7"
+    corners = np.array([(1500, 700), (1988, 700), (1988, 1380), (1500, 1380)])
+    assert np.abs(np.array(card.quad) - corners).max() < 12
+    crop = np.asarray(found.crop(card).convert("L").resize((24, 34)), np.float32)
+    card7 = np.asarray(make_picture(7).convert("L").resize((24, 34)), np.float32)
+    assert np.corrcoef(crop.ravel(), card7.ravel())[0, 1] > 0.95
+    assert found.seconds["all"] >= found.seconds["decode"] > 0
+
+
+def test_an_answer_as_json_is_that_of_the_command_line(home: Path, database: Database) -> None:
+    [card] = database.query(home / "card7.jpg", k=2)
+    told = card.to_json()
+    assert set(told) == {"verdict", "quad", "points", "matches"}
+    assert told["matches"][0]["name"] == "Card 7"
+    assert told["matches"][0]["printings"][0]["scryfall_id"] == card.matches[0].face.scryfall_id
+
+
+def test_a_view_counts_what_it_knows(cache: Path, tmp_path: Path) -> None:
+    build(cache, tmp_path / "out")
+    database = Database.open(tmp_path / "out")
+    database.use_encoder(PixelEncoder())
+    assert len(database) == 300
+    assert "300 faces" in repr(database)
+    view = database.where(FaceFilter(langs=frozenset({"en"})))
+    assert len(view) == len(list(view.faces())) == 300
+    with pytest.raises(DatabaseError, match="none of the wanted faces"):
+        database.where(FaceFilter(sets=frozenset({"xyz"})))
+
+
+def test_a_closed_database_says_so(home: Path) -> None:
+    with Database.open(home / "index_out") as database:
+        assert names(database, home / "card7.jpg") == ["Card 7"]
+    for ask in (lambda: database.query(home / "card7.jpg"), lambda: len(database)):
+        with pytest.raises(DatabaseError, match="was closed"):
+            ask()
+    assert repr(database) == "<Database, closed>"
+
+
+def test_threads_that_share_a_database_load_one_encoder(home: Path) -> None:
+    database = Database.open(home / "index_out")
+    together = Barrier(8)
+
+    def ask(number: int) -> tuple[int, str]:
+        together.wait(30)
+        encoder = database.encoder
+        return id(encoder), names(database, make_picture(number))[0]
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(ask, range(8)))
+    assert len({identity for identity, _ in answers}) == 1
+    assert [name for _, name in answers] == [f"Card {n}" for n in range(8)]
+    view = database.where(FaceFilter(sets=frozenset({"tst"})))
+    assert view.encoder is database.encoder, "a view loads none of its own"
+
+
+class Other:
+    """An encoder with another fingerprint."""
+
+    def __init__(self) -> None:
+        how = load_encoder(EncoderChoice()).fingerprint.preprocessing
+        self.fingerprint = Fingerprint("other", "0", 192, how)
+        self.precisions: tuple[str, ...] = ("fp32",)
+        self.thresholds = None
+
+    def use_precision(self, precision: str) -> None: ...
+
+    def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        raise AssertionError
+
+
+def test_another_encoder_is_refused(database: Database) -> None:
+    with pytest.raises(DatabaseError, match="not the one this database was built with"):
+        database.use_encoder(Other())
+
+
+def test_the_public_names_are_shown() -> None:
+    assert set(mtg_image_db.__all__) <= set(dir(mtg_image_db))
+
+
+def test_the_bytes_of_a_scan_are_its_own_vector(home: Path, database: Database) -> None:
+    # As the build saw it: decoded alike, so that the score is exact.
+    scan = next((home / "image_cache" / "images").glob("*/*.jpg"))
+    for image in (scan, scan.read_bytes(), io.BytesIO(scan.read_bytes())):
+        [card] = database.query(image, k=1)
+        assert card.matches[0].score == pytest.approx(1.0, abs=1e-6)

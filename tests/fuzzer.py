@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -174,9 +175,16 @@ class Fuzzer:
         shutil.rmtree(self.home, ignore_errors=True)
         shutil.copytree(self.whole, self.home)
         os.chdir(self.home)
-        folders = {"database": "index_out", "cache": "image_cache", "checkpoint": "killed"}
+        folders = {
+            "database": "index_out",
+            "indexes": "index_out",
+            "cache": "image_cache",
+            "checkpoint": "killed",
+        }
         files = sorted(path for path in Path(folders[target]).rglob("*") if path.is_file())
         files = [path for path in files if not path.name.startswith(".lock")]
+        if target == "indexes":
+            files = [path for path in files if path.suffix == ".faiss"]
         # One image is like another.
         images = [path for path in files if path.suffix == ".jpg"]
         path = rng.choice([p for p in files if p.suffix != ".jpg"] + images[:1])
@@ -226,6 +234,20 @@ class Fuzzer:
             case 2:
                 run("build", codes=(0,))
                 run("verify", codes=(0,))
+
+    def _indexes(self, path: Path, rng: random.Random) -> None:
+        """As from a stranger, who damages an index on purpose: size and digest are right."""
+        manifest = path.with_name(MANIFEST)
+        values = json.loads(manifest.read_bytes())
+        data = path.read_bytes()
+        digest = hashlib.sha256(data).hexdigest()
+        values["outputs"][path.name] = {"bytes": len(data), "sha256": digest}
+        write_json(manifest, values)
+        run("query", "photo.png", "--json")
+        run("verify")
+        if rng.random() < 0.2:
+            run("build", codes=(0,))
+            run("verify", codes=(0,))
 
     def _cache(self, path: Path, rng: random.Random) -> None:
         run("build", "--out", "new", codes=(0, None))

@@ -18,7 +18,8 @@ TIMES = int(os.environ.get("MTG_DB_FUZZ_ROUNDS", "1"))
 
 
 @pytest.mark.parametrize(
-    ("target", "rounds"), [("pictures", 60), ("database", 15), ("cache", 5), ("checkpoint", 5)]
+    ("target", "rounds"),
+    [("pictures", 60), ("database", 15), ("indexes", 40), ("cache", 5), ("checkpoint", 5)],
 )
 def test_damaged_files_are_answered_or_refused_by_name(
     tmp_path: Path, target: str, rounds: int

@@ -425,7 +425,7 @@ def test_no_encoder_is_fetched_or_read_that_only_a_manifest_names(
 ) -> None:
     (home / "elsewhere.pt").write_bytes(b"no weights")
     name = Database.open(home / "index_out").face(0).name
-    (home / "labels.csv").write_text(f'photo,card\nphoto.png,"{name}"\n')
+    (home / "labels.csv").write_text(f'file,names\nphoto.png,"{name}"\n')
     name_encoder(home, model, pretrained.format(home=home))
     with socket.create_server(("127.0.0.1", 0)) as hub:
         hub.setblocking(False)

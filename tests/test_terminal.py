@@ -162,6 +162,7 @@ def test_no_command_lets_a_strangers_text_act(strange: Path, tmp_path: Path) -> 
         assert not set(text.replace("\r\n", "\n")) & (ACTS - {"\n", "\t"}), text
         fakes = [line for line in text.splitlines() if line.startswith("ERROR: Fake")]
         assert fakes == [], text
+    assert any("Card 7 [2J ]0;x" in text for text in said), "a collection has the card"
 
 
 def test_csv_keeps_its_rows_whatever_the_names_hold(strange: Path) -> None:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 from xml.etree import ElementTree as ET
 
 from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, CollectionCard
@@ -20,7 +22,20 @@ from mtg_image_db.system.texts import cell
 def render(cards: Iterable[CollectionCard], form: str) -> bytes:
     """Write cards as a file of one of `FORMATS`: UTF-8 without a byte order mark."""
     # A lone surrogate (a broken escape in a card's data) cannot be UTF-8.
-    return _WRITERS[form](tuple(cards)).encode("utf-8", "replace")
+    return _WRITERS[form](tuple(map(_in_one_line, cards))).encode("utf-8", "replace")
+
+
+def _in_one_line(card: CollectionCard) -> CollectionCard:
+    """Without line breaks and control characters: a name with one would be two lines of a deck."""
+    texts: dict[str, Any] = {
+        name: _CONTROLS.sub(" ", value)
+        for name, value in asdict(card.printing).items()
+        if isinstance(value, str)
+    }
+    return replace(card, printing=replace(card.printing, **texts))
+
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ is answered by torch there. Each is named by its encoder's fingerprint and holds
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import tempfile
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_cache_path
 
@@ -67,7 +68,6 @@ def export(encoder: OpenClipEncoder) -> Path:
     path = exported_path(encoder.fingerprint)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # A large model takes further files; they stay together until they are one.
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             part = Path(folder) / "part.onnx"
             exact = encoder.in_full_precision()
@@ -90,13 +90,15 @@ def _write(encoder: OpenClipEncoder, path: Path) -> None:
     import torch
 
     how = encoder.fingerprint.preprocessing
+    # Not to its path: torch opens no file whose name is not UTF-8.
+    stream: Any = io.BytesIO()
     with warnings.catch_warnings():
         # About values the trace takes for constants: the comparison shows whether they are.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             encoder.tower,
             (torch.zeros(2, 3, how.height, how.width),),
-            str(path),
+            stream,
             input_names=["image"],
             output_names=["vector"],
             dynamic_axes={"image": {0: "batch"}, "vector": {0: "batch"}},
@@ -104,9 +106,9 @@ def _write(encoder: OpenClipEncoder, path: Path) -> None:
             # The newer exporter needs one package more.
             dynamo=False,
         )
-    model = onnx.load(str(path))
+    model = onnx.load_model_from_string(stream.getvalue())
     onnx.helper.set_model_props(model, {FINGERPRINT: json.dumps(encoder.fingerprint.to_json())})
-    onnx.save(model, str(path))
+    path.write_bytes(model.SerializeToString())
 
 
 def _agreement(one: OpenClipEncoder, other: OnnxEncoder) -> float:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -238,3 +241,13 @@ def test_bfloat16_agrees_with_float32() -> None:
     assert ((encoder.encode(pixels) * exact).sum(axis=1) >= 0.999).all()
     encoder.use_precision("fp32")
     assert np.array_equal(encoder.encode(pixels), exact)
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are always text here")
+def test_an_encoder_in_a_folder_whose_name_is_no_text_is_loaded(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"d\xe4ten")
+    shutil.copytree(WEIGHTS, folder)
+    moved, own = (OnnxEncoder(place / f"{DEFAULT_MODEL}.onnx") for place in (folder, WEIGHTS))
+    assert moved.fingerprint == own.fingerprint
+    pixels = np.zeros((1, 144, 104, 3), np.uint8)
+    assert np.array_equal(moved.encode(pixels), own.encode(pixels))

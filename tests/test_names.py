@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import jpeg, json_lines, make_card, make_images, make_picture
 
-from mtg_image_db.demo.double import ScryfallDouble
+from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 pytestmark = pytest.mark.skipif(
     sys.platform in ("win32", "darwin"), reason="names are always text on this system"

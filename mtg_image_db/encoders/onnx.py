@@ -15,6 +15,7 @@ from mtg_image_db.encoders.runtime import onnx_runtime
 from mtg_image_db.encoders.thresholds import Thresholds
 from mtg_image_db.errors import EncoderError
 from mtg_image_db.system.cores import usable_cores
+from mtg_image_db.system.files import name_in_utf8
 
 FINGERPRINT = "fingerprint"
 """Where the file's metadata hold its fingerprint, as JSON; `training/export.py` writes it."""
@@ -43,7 +44,6 @@ class OnnxEncoder:
     precisions: tuple[str, ...] = ("fp32",)
 
     def __init__(self, path: Path, fit: Fit | None = None) -> None:
-
         onnxruntime = onnx_runtime()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _ERRORS_ONLY
@@ -51,9 +51,10 @@ class OnnxEncoder:
         # A thread that spins for work takes its core from those that decode.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self._session = onnxruntime.InferenceSession(
-                path.read_bytes(), options, providers=["CPUExecutionProvider"]
-            )
+            with name_in_utf8(path) as name:
+                self._session = onnxruntime.InferenceSession(
+                    name, options, providers=["CPUExecutionProvider"]
+                )
             stored = self._session.get_modelmeta().custom_metadata_map
             fingerprint = Fingerprint.from_json(json.loads(stored[FINGERPRINT]))
             known = json.loads(stored.get(THRESHOLDS, "null"))

@@ -326,3 +326,21 @@ def _describe_holder(note: Path) -> str:
     except (OSError, UnicodeDecodeError):
         pass
     return "another mtg-db process"
+
+
+@contextmanager
+def name_in_utf8(path: Path) -> Iterator[str]:
+    """Give a file a name that native libraries can open: they take UTF-8 only.
+
+    Where a folder has another name, which only Linux allows, the way leads through its descriptor.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            yield f"/proc/self/fd/{folder}/{path.name}"
+        finally:
+            os.close(folder)
+    else:
+        yield str(path)

@@ -125,7 +125,7 @@ def test_weights_and_what_is_exported_of_them_may_have_such_names(odd: Path, cli
     weights = os.fsdecode(b"g\xe8wichte.pt")
     shutil.copy(clip, odd / weights)
     exports = odd / os.fsdecode(b"c\xe4che")
-    environment = {"MTG_DB_CACHE": str(exports)}
+    environment = {"MTG_DB_ENCODER_CACHE": str(exports)}
     model = ("--model", "ViT-S-32-alt", "--pretrained", weights, "--device", "cpu")
     build = ("build", "--cache", CACHE, "--out", "clip", *model)
     done = run(odd, *build, environment=environment)

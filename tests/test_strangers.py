@@ -441,7 +441,7 @@ def test_no_encoder_is_fetched_or_read_that_only_a_manifest_names(
 def test_what_the_user_names_is_looked_at_and_remembered(
     home: Path, clip: Path, tmp_path: Path
 ) -> None:
-    here, there = ({"MTG_DB_CACHE": str(tmp_path / name)} for name in ("here", "there"))
+    here, there = ({"MTG_DB_ENCODER_CACHE": str(tmp_path / name)} for name in ("here", "there"))
     build = ("build", "--model", "ViT-S-32-alt", "--pretrained", clip, "--no-onnx", "--limit", "3")
     assert mtg_db(*build, "--device", "cpu", cwd=home, environment=here).returncode == 0
     query = ("query", "photo.png", "--device", "cpu")

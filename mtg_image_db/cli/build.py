@@ -20,7 +20,8 @@ from mtg_image_db.building.options import (
     wrong_checkpoint_frequency,
 )
 from mtg_image_db.cli.arguments import Choice, auto_or, image_size, integer
-from mtg_image_db.cli.console import Bars, command, counted, say, size_text
+from mtg_image_db.cli.bars import Bars
+from mtg_image_db.cli.console import command, counted, say, size_text
 from mtg_image_db.cli.options import (
     add_cache,
     add_device,

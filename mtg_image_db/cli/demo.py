@@ -10,8 +10,9 @@ import argparse
 import time
 
 from mtg_image_db.cli.arguments import output_folder
+from mtg_image_db.cli.bars import Bars
 from mtg_image_db.cli.build import print_summary as print_build
-from mtg_image_db.cli.console import Bars, say
+from mtg_image_db.cli.console import say
 from mtg_image_db.cli.download import print_summary as print_download
 
 

@@ -14,7 +14,8 @@ from mtg_image_db.cli.arguments import (
     integer,
     url,
 )
-from mtg_image_db.cli.console import Bars, command, counted, print_error, say, size_text
+from mtg_image_db.cli.bars import Bars
+from mtg_image_db.cli.console import command, counted, print_error, say, size_text
 from mtg_image_db.cli.options import (
     add_cache,
     add_filters,

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from mtg_image_db.building.run import build_database
     from mtg_image_db.database.answers import CardAnswer, Match, Recognition
     from mtg_image_db.database.database import Database
+    from mtg_image_db.download.images import download_images
     from mtg_image_db.download.options import DownloadOptions, DownloadSummary
-    from mtg_image_db.download.run import download_images
     from mtg_image_db.encoders import EncoderChoice
     from mtg_image_db.errors import (
         DatabaseError,
@@ -45,7 +45,7 @@ _HOMES = {
     "mtg_image_db.database.answers": ("CardAnswer", "Match", "Recognition"),
     "mtg_image_db.database.database": ("Database",),
     "mtg_image_db.download.options": ("DownloadOptions", "DownloadSummary"),
-    "mtg_image_db.download.run": ("download_images",),
+    "mtg_image_db.download.images": ("download_images",),
     "mtg_image_db.encoders": ("EncoderChoice",),
     "mtg_image_db.errors": (
         "DatabaseError",

@@ -156,7 +156,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     summary = build_database(options_of(arguments), Bars())
     print_summary(summary, arguments.cache)
-    return 4 if arguments.strict and summary.invalid else 0
+    return exit_code(summary, strict=arguments.strict)
 
 
 def options_of(arguments: argparse.Namespace) -> BuildOptions:
@@ -185,6 +185,11 @@ def options_of(arguments: argparse.Namespace) -> BuildOptions:
         resume=not arguments.no_resume,
         wait=not arguments.no_wait,
     )
+
+
+def exit_code(summary: BuildSummary, *, strict: bool) -> int:
+    """What a build comes to."""
+    return 4 if strict and summary.invalid else 0
 
 
 def print_quality(quality: Quality) -> None:

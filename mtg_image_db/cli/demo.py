@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     from mtg_image_db.building.run import build_database
     from mtg_image_db.database.database import Database
     from mtg_image_db.demo.run import ask, demo_stage
-    from mtg_image_db.download.run import download_images
+    from mtg_image_db.download.images import download_images
 
     with demo_stage(arguments.folder) as stage:
         say(f"{len(stage.pictures)} card images drawn. A stand-in for Scryfall serves them here;")

@@ -21,7 +21,7 @@ def a_card(
     """`place`: set, set's name and collector number."""
     told = dict(zip(("set", "set_name", "collector_number"), place.split("|"), strict=True))
     [face] = faces_of(make_card(number, name=name, rarity="rare", layout=layout, **told))
-    return CollectionCard(face, **said)
+    return CollectionCard(face.printing, **said)
 
 
 CARDS = (

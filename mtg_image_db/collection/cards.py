@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from mtg_image_db.scryfall.faces import CardFace
+from mtg_image_db.scryfall.printing import Printing
 
 Finish = Literal["nonfoil", "foil", "etched"]
 FINISHES: tuple[Finish, ...] = get_args(Finish)
@@ -54,7 +54,7 @@ class CollectionCard:
         snapshot has one record for a printing in all its languages.
     """
 
-    printing: CardFace
+    printing: Printing
     quantity: int = 1
     finish: Finish = "nonfoil"
     condition: Condition = "near_mint"

@@ -15,7 +15,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, CollectionCard
-from mtg_image_db.scryfall.faces import CardFace
+from mtg_image_db.scryfall.printing import Printing
 from mtg_image_db.system.texts import cell
 
 
@@ -101,7 +101,7 @@ def _deckbox_name(card: CollectionCard) -> str:
     return card.face_name if layout == "reversible_card" else name
 
 
-def _deckbox_set(printing: CardFace) -> str:
+def _deckbox_set(printing: Printing) -> str:
     code, name = printing.set, printing.set_name
     if code in _DECKBOX_SETS:
         return _DECKBOX_SETS[code]

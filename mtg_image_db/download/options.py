@@ -22,6 +22,7 @@ from mtg_image_db.system.checks import (
 )
 
 if TYPE_CHECKING:
+    from mtg_image_db.download.verify import CacheReport
     from mtg_image_db.scryfall.snapshot import Snapshot
 
 DEFAULT_API_URL = "https://api.scryfall.com"
@@ -63,6 +64,8 @@ class DownloadOptions:
         The least seconds that a 429 stops its host.
     patience
         Seconds that a host may answer nothing but errors before the run is given up.
+    verify
+        First read and decode all cached images again, and fetch those that are invalid.
     wait
         Wait for another process that holds the cache; otherwise that is an error.
 
@@ -84,6 +87,7 @@ class DownloadOptions:
     api_url: str = DEFAULT_API_URL
     refresh: bool = False
     dry_run: bool = False
+    verify: bool = False
     backoff_factor: float = 1.0
     rate_limit_floor: float = RATE_LIMIT_FLOOR
     patience: float = 120.0
@@ -121,7 +125,8 @@ class DownloadSummary:
 
     After an interruption, and in a dry run, `unfinished` faces were not tried, and add to the
     right side. `stopped` is the error that ended a run in its middle: a full disk, a server that
-    is down; what was done before it is kept and counted.
+    is down; what was done before it is kept and counted. `verified` says what verifying the cache
+    found, if that was asked for and there was a cache.
     """
 
     snapshot: Snapshot
@@ -136,6 +141,13 @@ class DownloadSummary:
     estimated_bytes: int = 0
     interrupted: bool = False
     stopped: MtgDbError | None = None
+    verified: CacheReport | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether a build can follow: the run was not ended early, and there are images."""
+        ended = self.interrupted or self.stopped is not None
+        return not ended and (not self.failed or self.cached + self.downloaded > 0)
 
     @property
     def failed(self) -> int:

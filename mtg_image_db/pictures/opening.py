@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import stat
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -142,7 +141,6 @@ def _read(source: Path | bytes, how: Callable[[Path | bytes], T], *, bare: bool 
     ImageError
         It cannot be read.
     """
-    _silence_pillow()
     try:
         return how(source)
     except ImageError:
@@ -180,16 +178,6 @@ def _check_regular(path: Path) -> None:
         raise ImageError(f"it cannot be read: {error.strerror}") from error
     if not stat.S_ISREG(mode):
         raise ImageError("it is a folder" if stat.S_ISDIR(mode) else "it is no regular file")
-
-
-def _silence_pillow() -> None:
-    """Leave out Pillow's warning of large pictures: they are refused at less than it warns of.
-
-    Last of all filters, so that those of the program around this one go first.
-    """
-    from PIL import Image
-
-    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning, append=True)
 
 
 def _check_size(picture: Image.Image) -> None:

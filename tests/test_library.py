@@ -93,6 +93,7 @@ MISTAKES: dict[str, Callable[[Database], object]] = {
     "k of texts": lambda database: database.search_text("a dragon", k=-1),
     "row": lambda database: database.face(-1),
     "row beyond": lambda database: database.face(12),
+    "candidates": lambda database: Database.open(database.folder.parent, ef_search=0),
     "dimension": lambda database: database.search(np.ones((1, 3), np.float32)),
     "one vector": lambda database: database.search(database.embeddings[0]),
     "length": lambda database: database.search(2 * database.embeddings[:1]),

@@ -48,7 +48,7 @@ class Parser(argparse.ArgumentParser):
 
     def _print_message(self, message: str, file: object = None) -> None:  # noqa: ARG002
         """Print the help; argparse itself is silent where it cannot."""
-        answer(message.rstrip("\n"))
+        answer(*message.rstrip("\n").split("\n"))
 
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from mtg_image_db.scryfall.printing import Printing
+from mtg_image_db.system.checks import check, wrong_word
 
 Finish = Literal["nonfoil", "foil", "etched"]
 FINISHES: tuple[Finish, ...] = get_args(Finish)
@@ -32,12 +33,24 @@ class Assumptions:
         A code of `LANGUAGES`; empty for the language of each printing.
     sets
         Codes: where several printings or cards share an artwork, it is one of these.
+
+    Raises
+    ------
+    InvalidArguments
+        A word is none of those there are; all such words are listed.
     """
 
     finish: Finish = "nonfoil"
     condition: Condition = "near_mint"
     lang: str = ""
     sets: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        check(
+            wrong_word("finish", self.finish, FINISHES),
+            wrong_word("condition", self.condition, CONDITIONS),
+            wrong_word("lang", self.lang, LANGUAGES) if self.lang else None,
+        )
 
 
 @dataclass(frozen=True)

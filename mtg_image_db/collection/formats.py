@@ -16,11 +16,19 @@ from xml.etree import ElementTree as ET
 
 from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, CollectionCard
 from mtg_image_db.scryfall.printing import Printing
+from mtg_image_db.system.checks import check, wrong_word
 from mtg_image_db.system.texts import cell
 
 
 def render(cards: Iterable[CollectionCard], form: str) -> bytes:
-    """Write cards as a file of one of `FORMATS`: UTF-8 without a byte order mark."""
+    """Write cards as a file of one of `FORMATS`: UTF-8 without a byte order mark.
+
+    Raises
+    ------
+    InvalidArguments
+        There is no such format.
+    """
+    check(wrong_word("form", form, FORMATS))
     # A lone surrogate (a broken escape in a card's data) cannot be UTF-8.
     return _WRITERS[form](tuple(map(_in_one_line, cards))).encode("utf-8", "replace")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mtg_image_db.database.answers import CardAnswer, Match, Recognition
 from mtg_image_db.database.gallery import FolderGallery
 from mtg_image_db.database.loading import Encoders
-from mtg_image_db.database.manifest import Manifest
+from mtg_image_db.database.manifest import MOST_EF_SEARCH, Manifest
 from mtg_image_db.database.parts import open_parts
 from mtg_image_db.database.publication import open_current
 from mtg_image_db.encoders import Encoder
@@ -80,7 +80,11 @@ class Database:
             There is none.
         DatabaseError
             A part is missing or damaged, or another version made it.
+        InvalidArguments
+            `ef_search` is no number of candidates.
         """
+        if ef_search is not None:
+            check(wrong_integer("ef_search", ef_search, 1, MOST_EF_SEARCH))
         try:
             parts = open_current(Path(path), lambda folder: open_parts(folder, ef_search))
         except PermissionError as error:
@@ -145,7 +149,8 @@ class Database:
     def face(self, row: int) -> CardFace:
         """The face of a row of the embeddings, from 0."""
         if not 0 <= row < self.manifest.faces:
-            raise InvalidArguments([f"there is no row {row}: they go from 0 to {len(self) - 1}"])
+            last = self.manifest.faces - 1  # a view has rows of faces that it does not know
+            raise InvalidArguments([f"there is no row {row}: they go from 0 to {last}"])
         return self.gallery.face(row)
 
     def faces(self) -> Iterator[CardFace]:

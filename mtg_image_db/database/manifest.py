@@ -99,7 +99,7 @@ class Manifest:
             except (FileNotFoundError, NotADirectoryError):
                 raise DatabaseError.damaged(part, "it is missing") from None
             if not stat.S_ISREG(found.st_mode):
-                raise DatabaseError.damaged(part, "it is no plain file")
+                raise DatabaseError.damaged(part, "it is not a regular file")
             if found.st_size != size:
                 raise DatabaseError.damaged(
                     part, f"{found.st_size} bytes, where the manifest says {size}"

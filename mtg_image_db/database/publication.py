@@ -149,7 +149,7 @@ def _current_name(out: Path) -> str | None:
     """The generation in force; None where nothing was published."""
     path = out / _CURRENT
     if path.exists() and not (path.is_file() or path.is_dir()):
-        raise DatabaseError.damaged(path, "it is no plain file")
+        raise DatabaseError.damaged(path, "it is not a regular file")
     try:
         name = path.read_bytes()[:100].decode("utf-8", "replace").strip()
     except (FileNotFoundError, NotADirectoryError):

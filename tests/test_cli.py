@@ -456,7 +456,7 @@ def test_a_403_is_not_told_as_tried_again(double: ScryfallDouble, tmp_path: Path
     assert len(double.requests_to("/cards/")) == 12
     double.inject("/bulk-data/", faults.status(403, times=None))
     done = mtg_db(*command, "--refresh", cwd=tmp_path)
-    assert "trying again at once does not help" in done.stderr
+    assert "retrying now does not help" in done.stderr
     assert "Check the connection" not in done.stderr
 
 

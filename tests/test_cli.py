@@ -451,7 +451,7 @@ def test_a_403_is_not_told_as_tried_again(double: ScryfallDouble, tmp_path: Path
     double.inject("/cards/", faults.status(403, times=None))
     done = mtg_db(*command, cwd=tmp_path)
     assert done.returncode == 2
-    assert "(HTTP 403): what fails so is not tried again in this run." in done.stderr
+    assert "(HTTP 403): these requests are not retried in this run." in done.stderr
     assert "trying again" not in done.stderr
     assert len(double.requests_to("/cards/")) == 12
     double.inject("/bulk-data/", faults.status(403, times=None))

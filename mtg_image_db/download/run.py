@@ -1,4 +1,4 @@
-"""A download: from a snapshot to a cache that has every image it can have."""
+"""A download: bring the cache up to date with a snapshot."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ _CHECKERS = 4
 def download_images(options: DownloadOptions, progress: Progress | None = None) -> DownloadSummary:
     """Bring the cache up to date with a snapshot.
 
-    An interruption (`KeyboardInterrupt`) ends the run in order: images in flight are finished or
-    dropped, everything done is recorded, and the summary says so.
+    An interruption (`KeyboardInterrupt`) ends the run in an orderly way: images in flight are
+    finished or dropped, everything done is recorded, and the summary says so.
 
     Raises
     ------
     NetworkError, SnapshotError
-        The snapshot could not be had.
+        The snapshot could not be fetched.
     InvalidArguments
         The filter names a set or language that no card of the snapshot has.
     NothingUsable
         No face passes the filter.
     StorageError
-        The disk is too full, or refuses.
+        The disk is too full, or cannot be written.
     """
     progress = Silent() if progress is None else progress
     cache = make_folder(options.cache)
@@ -64,12 +64,12 @@ def download_images(options: DownloadOptions, progress: Progress | None = None) 
     def paused(host: str, seconds: float) -> None:
         remember_pause(cache, host, seconds)
         progress.pause(
-            f"{host} asks to slow down (HTTP 429): nothing is fetched from it for {seconds:.0f} s.",
+            f"{host} asks to slow down (HTTP 429): no requests to it for {seconds:.0f} s.",
             seconds,
         )
 
     def trouble(host: str, reason: str, again: bool) -> None:
-        then = "trying again" if again else "what fails so is not tried again in this run"
+        then = "trying again" if again else "these requests are not retried in this run"
         progress.note(f"{host} gives no usable answer ({reason}): {then}.")
 
     def waiting(holder: str) -> None:
@@ -93,7 +93,8 @@ def download_images(options: DownloadOptions, progress: Progress | None = None) 
     )
     try:
         with exclusive(cache, "download", wait=options.wait, on_wait=waiting):
-            # What killed runs left beside the images; that among them goes when they are listed.
+            # Half-written files beside the images; those among them are removed when the image
+            # folders are listed.
             for part in half_written_beside(cache):
                 part.unlink(missing_ok=True)
             for host, seconds in pauses_left(cache).items():
@@ -112,9 +113,9 @@ def download_images(options: DownloadOptions, progress: Progress | None = None) 
 def _refresh_snapshots(
     session: PoliteSession, options: DownloadOptions, progress: Progress
 ) -> Snapshot:
-    """Refresh the snapshot that chooses the images, and the one that lists all printings.
+    """Refresh the snapshot that decides the images, and the one that lists all printings.
 
-    The latter is for the database: a dry run does without.
+    The latter is for the database: a dry run does not need it.
     """
     kinds = dict.fromkeys([options.kind] if options.dry_run else [options.kind, "default_cards"])
     found = [
@@ -133,7 +134,7 @@ def _refresh_snapshots(
 
 @dataclass(frozen=True)
 class _Fetched:
-    """What came of fetching; see `DownloadSummary`."""
+    """The result of fetching; see `DownloadSummary`."""
 
     downloaded: int = 0
     failures: tuple[Failure, ...] = ()
@@ -144,7 +145,7 @@ class _Fetched:
 
 
 class _Run:
-    """One run over a plan; all its methods but `_work` are called from one thread."""
+    """One run over a plan. All methods except `_work` are called from one thread."""
 
     def __init__(
         self,
@@ -210,7 +211,7 @@ class _Run:
     def _wanted(
         self, snapshot: Snapshot, rows: RowCount, skipped: Counter[str]
     ) -> Iterator[tuple[str, str, str]]:
-        """Yield what the plan takes, counting what it leaves out while the snapshot is read."""
+        """Yield the rows of the plan, and count what it skips while the snapshot is read."""
         for card in read_rows(snapshot.path, rows, self.progress):
             for face in faces_of(card, self.options.image):
                 self.met.add(face)
@@ -229,7 +230,7 @@ class _Run:
         """Refuse sets and languages that no card of the snapshot has, before any image."""
         if not self.met.unknown():
             return
-        # --limit may have ended the reading before one of them came.
+        # --limit may have ended the reading before one of them occurred.
         for card in read_rows(snapshot.path):
             for face in faces_of(card):
                 self.met.add(face)
@@ -242,7 +243,7 @@ class _Run:
             raise InvalidArguments(problems)
 
     def _take_out_cached(self) -> int:
-        """Take what is there and valid out of the plan; return how many; list a folder once."""
+        """Remove valid cached images from the plan; return how many. Lists each folder once."""
         cached = 0
         folder, sizes = "", dict[str, int]()
         there: list[str] = []
@@ -294,7 +295,7 @@ class _Run:
         workers = [pool.submit(self._work) for _ in range(threads)]
         try:
             waiting = 0
-            # Bounded: a future each for 540,000 faces would fill the memory.
+            # Bounded: 540,000 futures, one for each face, would fill the memory.
             for face in self.ledger.planned():
                 self.tasks.put(face)
                 waiting += 1
@@ -345,13 +346,13 @@ class _Run:
             self.results.put((face, outcome))
 
     def _settle(self) -> int:
-        """Take what results there are, at least one; return how many.
+        """Take the results that are ready, at least one; return how many.
 
-        Whatever is no outcome of an image ends the run.
+        Any result other than an image's outcome ends the run.
         """
         taken = 0
         face, outcome = self.results.get()
-        # A pause lets results gather: waking for each one takes the interpreter from the workers.
+        # A pause lets results gather: waking for each one would slow the workers down.
         self.stop.wait(_GATHER_SECONDS)
         while True:
             taken += 1
@@ -378,7 +379,7 @@ class _Run:
         self.unrecorded.append((face, outcome))
 
     def _flush(self) -> None:
-        """Record outcomes: first the files' names are durable, then the rows, then old files go."""
+        """Record outcomes: make the file names durable, write the rows, then drop old files."""
         folders = {(self.cache / o.path).parent for _, o in self.unrecorded if o.valid}
         for folder in folders:
             sync_folder(folder)
@@ -393,7 +394,7 @@ class _Run:
 
 
 def _sizes_in(cache: Path, folder: str) -> dict[str, int]:
-    """List a folder of images; what a killed run left half-written is removed on the way."""
+    """List a folder of images, and remove half-written files of killed runs."""
     sizes = {}
     try:
         with os.scandir(cache / folder) as entries:

@@ -459,6 +459,6 @@ def test_a_model_that_brings_its_weights_has_to_be_named_itself(home: Path) -> N
     name_encoder(home, "local-dir:/nowhere", "builtin")
     query = ("query", "photo.png", "--pretrained")
     done = mtg_db(*query, "laion2b_s34b_b79k", cwd=home)
-    assert "which brings its own weights" in done.stderr
+    assert "which includes its weights" in done.stderr
     done = mtg_db(*query, "local-dir:/nowhere", cwd=home)
     assert "cannot be loaded" in done.stderr

@@ -350,7 +350,7 @@ def test_a_private_address_is_not_connected_to_and_open_ports_answer_like_closed
                     with pytest.raises(ImageError) as caught:
                         fetch_picture(f"http://{host}:{port}/x")
                     told.add(caught.value.message)
-            assert told == {"refused: not a public address (--allow-private)"}
+            assert told == {"refused: not a public address"}
             assert wire.connections == 0
 
 

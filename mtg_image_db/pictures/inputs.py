@@ -66,7 +66,7 @@ class LeftOut:
         more = f" and {len(endings) - 6:,} more" if len(endings) > 6 else ""
         named = f" ({', '.join(endings[:6])}{more})"
         counts = (
-            (len(self.files), "file that is no picture", "files that are no pictures", named),
+            (len(self.files), "file that is not a picture", "files that are not pictures", named),
             (self.odd, "name without a file", "names without files", " (broken links, pipes)"),
             (
                 self.folders,
@@ -75,7 +75,7 @@ class LeftOut:
             ),
             (
                 self.unnamed,
-                *("folder that is looked into only when", "folders that are looked into only when"),
+                *("folder that is read only when", "folders that are read only when"),
                 " named",
             ),
             (

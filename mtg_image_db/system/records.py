@@ -105,10 +105,10 @@ class Records:
             record = parse_json(self.line(number))
         except ValueError as error:
             raise DatabaseError.damaged(
-                self._path, f"line {number + 1} is no valid JSON"
+                self._path, f"line {number + 1} is not valid JSON"
             ) from error
         if not isinstance(record, dict):
-            raise DatabaseError.damaged(self._path, f"line {number + 1} is no record")
+            raise DatabaseError.damaged(self._path, f"line {number + 1} is not a record")
         return record
 
     def possible(self, allowed: Mapping[str, Collection[str]]) -> list[int]:

@@ -91,7 +91,7 @@ def test_each_bad_picture_is_a_clear_line_and_the_rest_goes_on(
     (tmp_path / odd).write_bytes(b"no picture")
     (tmp_path / "good.jpg").write_bytes(GOOD)
     reasons = {name: reason for name, (_, reason) in said.items()} | {
-        "fifo.jpg": "it is no regular file",
+        "fifo.jpg": "it is not a regular file",
         "loop.jpg": "it cannot be read: Too many levels of symbolic links",
         "locked.jpg": "permission denied",
         "nowhere.jpg": "there is no such file",

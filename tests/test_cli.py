@@ -451,12 +451,12 @@ def test_a_403_is_not_told_as_tried_again(double: ScryfallDouble, tmp_path: Path
     double.inject("/cards/", faults.status(403, times=None))
     done = mtg_db(*command, cwd=tmp_path)
     assert done.returncode == 2
-    assert "(HTTP 403): what fails so is not tried again in this run." in done.stderr
+    assert "(HTTP 403): these requests are not retried in this run." in done.stderr
     assert "trying again" not in done.stderr
     assert len(double.requests_to("/cards/")) == 12
     double.inject("/bulk-data/", faults.status(403, times=None))
     done = mtg_db(*command, "--refresh", cwd=tmp_path)
-    assert "trying again at once does not help" in done.stderr
+    assert "retrying now does not help" in done.stderr
     assert "Check the connection" not in done.stderr
 
 
@@ -481,3 +481,11 @@ def test_too_many_workers_for_the_limit_of_files_say_so(tmp_path: Path) -> None:
     assert "Use fewer --workers" in done.stderr
     assert "owner" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [(), ("query",), ("scan",)])
+def test_help_is_laid_out_in_lines(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    lines = mtg_db(*arguments, "--help", cwd=tmp_path).stdout.splitlines()
+    assert len(lines) > 15
+    assert max(map(len, lines)) < 100
+    assert not any("\N{REPLACEMENT CHARACTER}" in line for line in lines)

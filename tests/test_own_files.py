@@ -153,7 +153,7 @@ def test_a_lock_follows_no_link(tmp_path: Path, precious: Path, name: str) -> No
     folder.mkdir()
     (folder / name).symlink_to(precious)
     if name == ".lock":
-        with pytest.raises(StorageError, match="no plain file"), exclusive(folder, "test"):
+        with pytest.raises(StorageError, match="not a regular file"), exclusive(folder, "test"):
             pass
     else:
         with exclusive(folder, "test"):

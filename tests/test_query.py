@@ -336,7 +336,7 @@ def test_filters_are_given_on_the_command_line(
     assert "none: not among the cards that the filter leaves" in capsys.readouterr().out
     assert main(["query", "card7.jpg", "--rarity", "mythic"]) == 1
     said = capsys.readouterr().err
-    assert "ERROR: Database: The database holds none of the wanted faces" in said
+    assert "ERROR: Database: The database has none of the wanted faces" in said
     assert "Suggestion: " in said
 
 

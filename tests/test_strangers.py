@@ -360,7 +360,7 @@ def test_a_record_that_nests_too_deep_is_a_problem_not_a_crash(home: Path) -> No
     put(home, METADATA, (home / "records").read_bytes())
     put(home, f"{METADATA}.offsets.npy", (home / "records.offsets.npy").read_bytes())
     problems = verify_database(Database.open(home / "index_out"))
-    assert f"{METADATA}: line 1 is no record" in problems
+    assert f"{METADATA}: line 1 is not a record" in problems
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
@@ -459,6 +459,6 @@ def test_a_model_that_brings_its_weights_has_to_be_named_itself(home: Path) -> N
     name_encoder(home, "local-dir:/nowhere", "builtin")
     query = ("query", "photo.png", "--pretrained")
     done = mtg_db(*query, "laion2b_s34b_b79k", cwd=home)
-    assert "which brings its own weights" in done.stderr
+    assert "which includes its weights" in done.stderr
     done = mtg_db(*query, "local-dir:/nowhere", cwd=home)
     assert "cannot be loaded" in done.stderr

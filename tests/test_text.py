@@ -114,7 +114,7 @@ def test_an_encoder_of_pictures_alone_knows_no_texts(
 ) -> None:
     assert main(["query", "--text", "a dragon", "--db", "own_out"]) == 1
     said = capsys.readouterr().err
-    assert "ERROR: Encoder: This database's encoder knows pictures only, no texts" in said
+    assert "ERROR: Encoder: This database's encoder knows only pictures, no texts" in said
     assert "--model ViT-B-32" in said
 
 

@@ -1,1 +1,1 @@
-"""The database: its files, opened and published as one; search, and answers."""
+"""The database: its files, which are opened and published together, its search and its answers."""

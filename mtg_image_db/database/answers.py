@@ -1,4 +1,4 @@
-"""What is answered about a picture: the cards in it, and the faces each could be."""
+"""Answers about a picture: the cards in it, and the faces that each could be."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Match:
-    """A face that a picture resembles.
+    """A face that is similar to a card.
 
     Parameters
     ----------
@@ -26,12 +26,13 @@ class Match:
     score
         Cosine similarity, -1 to 1.
     face
-        What is known about it.
+        The face, with its metadata.
     printings
-        All printings known to share its artwork, itself included: an image proves an artwork,
+        All known printings with this artwork, including its own: an image proves an artwork, but
         often not a printing.
     image
-        Which of the distinct images it has, from 1: faces with one number look the same.
+        Number of its image among the distinct ones, from 1. Faces with the same number look the
+        same.
     """
 
     rank: int
@@ -52,21 +53,20 @@ class Match:
 
 @dataclass(frozen=True)
 class CardAnswer:
-    """What one card in a picture was taken for.
+    """The answer for one card in a picture.
 
     Parameters
     ----------
     matches
         The best first.
     verdict
-        ``confident``: it is the first match's artwork. ``likely``: look yourself. ``none``: not in
-        the database, or no card. How often each is right stands in docs/recognition.md.
+        ``confident``: it is the first match's artwork. ``likely``: check it yourself. ``none``: not
+        in the database, or not a card. docs/recognition.md says how often each is right.
     quad
-        Where the card lies: its corners (x, y) in pixels of the upright picture, from the card's
-        top left clockwise.
+        The card's corners (x, y), clockwise from its top left, in pixels of the upright picture.
     points
-        Local features that speak for the first match's artwork and for no other; 0 in a database
-        without them.
+        Number of local features that match the first match's artwork and no other; 0 in a database
+        without local features.
     """
 
     matches: tuple[Match, ...]
@@ -76,7 +76,7 @@ class CardAnswer:
 
     @property
     def face(self) -> CardFace | None:
-        """What it was taken for; None where the verdict is ``none``."""
+        """The face of the first match; None if the verdict is ``none``."""
         return self.matches[0].face if self.verdict != "none" and self.matches else None
 
     def to_json(self) -> dict[str, Any]:
@@ -100,7 +100,7 @@ class Recognition:
     cards
         At least one, whose verdict may be ``none``.
     seconds
-        What it took, by stage, in all threads together; ``all`` is by the clock.
+        Time by stage, summed over all threads; ``all`` is the elapsed time.
     """
 
     photo: Photo
@@ -108,5 +108,5 @@ class Recognition:
     seconds: Mapping[str, float]
 
     def crop(self, card: CardAnswer) -> Image:
-        """One of the cards, cut out of the picture, upright: 240 x 336 pixels."""
+        """Cut one of the cards out of the picture, upright: 240 x 336 pixels."""
         return self.photo.cut(card.quad)

@@ -1,4 +1,4 @@
-"""Asking about many pictures by name: files, URLs, standard input."""
+"""Recognise many pictures by name: files, URLs, standard input."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ def recognise_named(
     min_score: float = -1.0,
     allow_private: bool = False,
 ) -> Iterator[tuple[str, Recognition | ImageError]]:
-    """Name the cards in pictures that are named as `mtg-db query` takes them.
+    """Name the cards in pictures; their names are those that `mtg-db query` accepts.
 
     Parameters
     ----------
     names
-        As `inputs.expand` lists them. Of a sequence, as many are looked at at once as there are
-        cores; of anything else, each is answered before the next is asked for.
+        As from `inputs.expand`. Of a sequence, one picture per core is worked on at the same time.
+        Of any other iterable, each is answered before the next one is read.
     k, find, min_score
         See `Database.recognise`.
     allow_private
-        Fetch also from addresses that are not public.
+        Also fetch from addresses that are not public.
 
     Yields
     ------
-    Each name, in order, and what was recognised; an `ImageError` where it cannot be read.
+    Each name, in order, with its result; an `ImageError` if the picture cannot be read.
     """
 
     def ask(name: str) -> Recognition | ImageError:

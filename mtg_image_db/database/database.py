@@ -1,4 +1,4 @@
-"""The database: opened as one unit, asked about pictures, vectors and words."""
+"""The database: opened as one unit, queried with pictures, vectors and texts."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from mtg_image_db.recognise.photo import Picture
 
 _UNIT = 1e-3
-"""How far from 1 the length of a vector may be that is searched for."""
+"""How far the length of a query vector may differ from 1."""
 
 
 class Database:
-    """An open database. It stays usable while a newer one is published in its place.
+    """An open database. It stays usable when a newer one is published in its place.
 
     Threads may share one. ``with`` closes it at the end.
 
@@ -67,17 +67,17 @@ class Database:
         Parameters
         ----------
         ef_search
-            Candidates the index looks at, instead of the number its quality report chose.
+            Candidates that the index examines, instead of the number from its quality report.
         device
             Where its encoder runs (see `EncoderChoice`).
         weights
-            The weights it was built with, where they are not known on this machine: a file, or a
-            tag that open_clip fetches.
+            The weights it was built with, if this machine does not know them: a file, or a tag
+            that open_clip fetches.
 
         Raises
         ------
         MissingInput
-            There is none.
+            There is no database.
         DatabaseError
             A part is missing or damaged, or another version made it.
         InvalidArguments
@@ -91,13 +91,13 @@ class Database:
             raise StorageError(
                 "The database cannot be read: permission denied",
                 details=str(error.filename),
-                suggestion="Change its owner or its permissions.",
+                suggestion="Change its owner or permissions.",
             ) from error
         named = None if weights is None else os.fspath(weights)
         return cls(FolderGallery(parts), Encoders(parts.manifest, device, named))
 
     def close(self) -> None:
-        """Let go of its files; asking it afterwards is an error."""
+        """Release its files; using it afterwards is an error."""
         self._gallery = None
 
     def __enter__(self) -> Database:
@@ -119,12 +119,12 @@ class Database:
         return f"<Database {str(self.folder)!r}: {len(self):,}{narrowed} faces, {built}>"
 
     def __len__(self) -> int:
-        """How many faces it knows; of a view, those of the view."""
+        """How many faces it has; for a view, how many the view has."""
         return len(self.gallery)
 
     @property
     def gallery(self) -> FolderGallery:
-        """The faces, as recognition compares with them."""
+        """The faces, in the form that recognition uses."""
         if self._gallery is None:
             raise DatabaseError(
                 "The database was closed", suggestion="Open it again: Database.open."
@@ -133,12 +133,12 @@ class Database:
 
     @property
     def manifest(self) -> Manifest:
-        """What made it, and how."""
+        """The manifest: what built it, and how."""
         return self.gallery.parts.manifest
 
     @property
     def folder(self) -> Path:
-        """Where its files lie: the folder of one generation."""
+        """The folder of its files: that of one generation."""
         return self.gallery.parts.folder
 
     @property
@@ -154,7 +154,7 @@ class Database:
         return self.gallery.face(row)
 
     def faces(self) -> Iterator[CardFace]:
-        """The faces that it knows, in the order of their rows."""
+        """Its faces, in the order of their rows."""
         return map(self.gallery.face, self.gallery.rows())
 
     @property
@@ -168,7 +168,7 @@ class Database:
         Raises
         ------
         DatabaseError
-            Its fingerprint is not the database's: its vectors would compare with nothing.
+            Its fingerprint differs from the database's, so the vectors cannot be compared.
         """
         self._encoders.use(encoder)
 
@@ -179,14 +179,14 @@ class Database:
         Raises
         ------
         EncoderError
-            It has none (the package's own has none), or it cannot be loaded.
+            The encoder has no text tower (the package's own has none), or it cannot be loaded.
         """
         return self._encoders.texts
 
     def query(
         self, image: Picture, k: int = 5, *, find: bool = True, min_score: float = -1.0
     ) -> tuple[CardAnswer, ...]:
-        """Name the cards in a picture: the `cards` of `recognise`, which see."""
+        """Name the cards in a picture: returns the `cards` of `recognise`; see there."""
         return self.recognise(image, k, find=find, min_score=min_score).cards
 
     def query_many(
@@ -197,12 +197,12 @@ class Database:
         find: bool = True,
         min_score: float = -1.0,
     ) -> Iterator[Recognition | ImageError]:
-        """Name the cards in many pictures, as many at once as there are cores.
+        """Name the cards in many pictures, one picture per core at the same time.
 
         Yields
         ------
-        What `recognise` gives of each, in the order of the pictures; an `ImageError` where one
-        cannot be read, so that the rest goes on.
+        The result of `recognise` for each, in the order of the pictures. For an unreadable picture
+        it yields an `ImageError`, and continues.
         """
 
         def ask(image: Picture) -> Recognition | ImageError:
@@ -217,21 +217,21 @@ class Database:
     def recognise(
         self, image: Picture, k: int = 5, *, find: bool = True, min_score: float = -1.0
     ) -> Recognition:
-        """Name the cards in a picture, and keep the picture to cut them out of.
+        """Name the cards in a picture, and keep the picture so that cards can be cut out of it.
 
         Parameters
         ----------
         image
-            A path, the bytes of a file, an open file, a picture of Pillow's, or pixels: uint8
-            [height, width] or [height, width, 3 or 4], RGB.
+            A path, the bytes of a file, an open file, a PIL image, or pixels: uint8 [height, width]
+            or [height, width, 3 or 4], RGB.
         k
-            How many distinct images to answer with for each card; all faces that share one are
+            How many distinct images to return for each card; all faces with one of these images are
             listed.
         find
-            Look for cards in it; otherwise the whole picture is taken as one upright card.
+            Look for cards in it; otherwise the whole picture is one upright card.
         min_score
-            Leave out matches below this cosine similarity; a card that was taken for one of them
-            gets the verdict ``none``.
+            Drop matches below this cosine similarity. If the answer for a card is dropped, its
+            verdict is ``none``.
 
         Raises
         ------
@@ -240,9 +240,9 @@ class Database:
         InvalidArguments
             `k` is less than 1.
         EncoderError, DatabaseError
-            The encoder cannot be loaded, or does not fit.
+            The encoder cannot be loaded, or does not fit the database.
         """
-        # Only recognition needs OpenCV: `info`, `verify` and `export` do without.
+        # Only recognition needs OpenCV; `info`, `verify` and `export` do not.
         from mtg_image_db.encoders.preprocessing import open_for
         from mtg_image_db.recognise.recogniser import Recogniser
 
@@ -253,11 +253,11 @@ class Database:
         as_built = None
         if photo.source is not None and is_card_shaped(photo.picture):
             as_built = open_for(photo.source, self.encoder.fingerprint.preprocessing)
-        # One for each picture, so that threads share no clock.
+        # One for each picture, so that threads do not share its timings.
         recogniser = Recogniser(self.encoder, self.gallery)
         answers = []
         for seen in recogniser.recognise(photo.picture, k, find=find, as_built=as_built):
-            # Geometry may have named a face that others outscore.
+            # Geometry may have named a face with a lower score than others.
             lost = seen.verdict != "none" and seen.hits[0].score < min_score
             answers.append(
                 CardAnswer(
@@ -273,33 +273,33 @@ class Database:
         return Recognition(photo, tuple(answers), seconds)
 
     def where(self, wanted: FaceFilter) -> Database:
-        """Make a view whose `query` and `search` know the wanted faces only.
+        """Make a view whose `query` and `search` use only the wanted faces.
 
-        They compare with each of these faces, which is exact. Everything else stays as it is; of a
-        view, it makes a narrower one. A face also stands for the printings of its artwork that are
-        no faces of the database: all but one, where there is one image an artwork.
+        They compare with each of these faces, so the search is exact. Everything else stays the
+        same. A view of a view is narrower still. A face also stands for those printings of its
+        artwork that are not in the database: with one image per artwork, all printings but one.
 
         Raises
         ------
         InvalidArguments
-            No face or printing has one of the sets or languages that are asked for.
+            No face or printing has one of the wanted sets or languages.
         DatabaseError
-            It holds none of them.
+            The database has none of the wanted faces.
         """
         if problems := self.unknown(wanted):
             raise InvalidArguments(problems)
         gallery = self.gallery.where(wanted)
         if not len(gallery):
             raise DatabaseError(
-                "The database holds none of the wanted faces",
-                details=f"none of {len(self):,} faces in {self.folder} fits the filter",
+                "The database has none of the wanted faces",
+                details=f"none of {len(self):,} faces in {self.folder} passes the filter",
                 suggestion="See its sets and languages with `mtg-db info`; rarities and layouts "
                 "are Scryfall's words, like mythic and transform.",
             )
         return Database(gallery, self._encoders)
 
     def unknown(self, wanted: FaceFilter) -> list[str]:
-        """A sentence about each set and language that no face and no printing has."""
+        """A sentence for each wanted set and language that no face and no printing has."""
         records, printings = self.gallery.parts.records, self.gallery.parts.printings
         return wanted.unknown(
             {key: records.values(key) | printings.values(key) for key in wanted.listed_codes}
@@ -308,19 +308,19 @@ class Database:
     def search(
         self, vectors: NDArray[np.float32], k: int = 5, *, min_score: float = -1.0
     ) -> list[tuple[Match, ...]]:
-        """Find the faces most similar to each of some vectors.
+        """Find the most similar faces for each vector.
 
         Parameters
         ----------
         vectors
-            float32 [Q, D], L2-normalised, by an encoder of the database's fingerprint.
+            float32 [Q, D], L2-normalised, from an encoder with the database's fingerprint.
         k, min_score
             See `recognise`.
 
         Raises
         ------
         InvalidArguments
-            The vectors have another shape or length, or `k` is less than 1.
+            The vectors have a wrong shape or length, or `k` is less than 1.
         """
         import numpy as np
 
@@ -339,9 +339,9 @@ class Database:
         return [self._matches(hits) for hits in found]
 
     def search_text(self, text: str, k: int = 5, *, min_score: float = -1.0) -> tuple[Match, ...]:
-        """Find the faces that a text describes best, by the text tower of the encoder.
+        """Find the faces that a text describes best, with the encoder's text tower.
 
-        Scores of texts are lower than those of pictures (0.2 to 0.4 is usual for a CLIP).
+        Texts have lower scores than pictures (0.2 to 0.4 is usual for a CLIP).
 
         Parameters
         ----------
@@ -354,7 +354,7 @@ class Database:
             The encoder has no text tower (the package's own has none), or cannot be loaded.
         """
         check(wrong_integer("k", k, 1))
-        # The graph leads to the neighbours of pictures, and vectors of texts lie elsewhere.
+        # The graph is made for vectors of pictures; those of texts lie elsewhere.
         gallery = self.gallery.exact()
         [hits] = gallery.search_rows(self.text_encoder.encode([text]), k, min_score=min_score)
         return self._matches(hits)

@@ -1,6 +1,6 @@
-"""The gallery: the faces that a card is compared with, over the files of one generation.
+"""The gallery: the faces with which a card is compared, in the files of one generation.
 
-`recognise` knows it by the protocol `Gallery` of its own, and knows nothing of files.
+`recognise` uses it through its own protocol `Gallery`, and knows nothing about files.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mtg_image_db.encoders.local_features import FaceFeatures
 
 _HIGHEST_SCORE = 1.001
-"""Inner products of unit vectors in float32 exceed 1 by less than this."""
+"""Inner products of unit vectors stay below this; float32 rounding can lift them above 1."""
 
 
 class FolderGallery:
@@ -32,9 +32,9 @@ class FolderGallery:
     Parameters
     ----------
     parts
-        The generation, open.
+        The open generation.
     rows
-        Only these rows, which are then compared one by one; None for all, by the index.
+        Use only these rows, and compare with each of them; None for all, through the index.
     """
 
     def __init__(self, parts: Parts, rows: Sequence[int] | None = None) -> None:
@@ -52,63 +52,63 @@ class FolderGallery:
             self._count = int(self._wanted.sum())
 
     def __len__(self) -> int:
-        """How many faces it knows."""
+        """How many faces it has."""
         return self._count
 
     def rows(self) -> Iterator[int]:
-        """The rows of the faces that it knows, ascending."""
+        """The rows of its faces, ascending."""
         for row in range(self.parts.manifest.faces):
             if self._wanted is None or self._wanted[row]:
                 yield row
 
     @property
     def narrowed(self) -> bool:
-        """Whether it knows some of the faces only."""
+        """Whether it has only a part of the faces."""
         return self._wanted is not None
 
     def where(self, wanted: FaceFilter) -> FolderGallery:
-        """Keep the wanted faces only, which may be none; see `Database.where`."""
+        """Keep only the wanted faces, possibly none; see `Database.where`."""
         rows = rows_that_show(wanted, self.parts.records, self.parts.printings)
         if self._wanted is not None:
             rows = [row for row in rows if self._wanted[row]]
         return FolderGallery(self.parts, rows)
 
     def exact(self) -> FolderGallery:
-        """The same faces, compared one by one instead of by the graph."""
+        """The same faces, compared one by one instead of through the graph."""
         return self if self._exact else FolderGallery(self.parts, range(self._count))
 
     def face(self, row: int) -> CardFace:
-        """What is known about the face of a row."""
+        """The face of a row, with its metadata."""
         return CardFace.from_record(self.parts.records[row])
 
     def printings(self, face: CardFace) -> tuple[Printing, ...]:
-        """All printings known to share a face's artwork, oldest first."""
+        """All known printings with the artwork of a face, oldest first."""
         return self.parts.printings.of(face.illustration_id)
 
     def artwork(self, row: int) -> str:
-        """What names the artwork of a face: its illustration id, or else the face itself."""
+        """The id of a face's artwork: its illustration id, or else the id of the face."""
         face = self.face(row)
         return face.illustration_id or face.face_id
 
     def search_rows(
         self, vectors: NDArray[np.float32], k: int, *, min_score: float = -1.0
     ) -> list[list[Hit]]:
-        """Find the faces most similar to each of some vectors.
+        """Find the most similar faces for each vector.
 
         Parameters
         ----------
         vectors
             float32 [Q, D], L2-normalised.
         k
-            How many distinct vectors; all faces that share one are listed.
+            How many distinct vectors to return; all faces with one of these vectors are listed.
         min_score
-            Leave out what is less similar.
+            Drop less similar faces.
         """
         if not self._count:
             return [[] for _ in vectors]
         scores, ids = (self._exact or self.parts.index).search(vectors, k)
         if self._exact:
-            # It leaves nothing out but what is not a number, which gets no score.
+            # The exact search omits only vectors with NaN, which get no score.
             self._check_scores(scores, EMBEDDINGS)
         else:
             self._check_scores(scores[ids >= 0], INDEX)
@@ -129,8 +129,8 @@ class FolderGallery:
         return float(score)
 
     def features(self, rows: Sequence[int]) -> FaceFeatures | None:
-        """The local features of some faces; None in a database built without."""
-        # It needs OpenCV, which nothing but recognition does.
+        """The local features of some faces; None in a database built without them."""
+        # It needs OpenCV, which only recognition needs.
         from mtg_image_db.encoders.local_features import unpack
 
         stored = self.parts.local_features
@@ -142,18 +142,18 @@ class FolderGallery:
         return self.parts.inverted is not None
 
     def vote(self, descriptors: NDArray[np.float32], most: int) -> list[int]:
-        """The faces that most descriptors [n, 128] of a photo speak for."""
+        """The faces with the most votes from a photo's descriptors [n, 128]."""
         if self.parts.inverted is None:
             return []
         return self.parts.inverted.vote(descriptors, most, self._wanted)
 
     def check_votes(self) -> None:
-        """Check what `vote` reads, feature by feature; raises DatabaseError if it is damaged."""
+        """Check the files of `vote`, feature by feature; raises DatabaseError on damage."""
         if self.parts.inverted is not None:
             self.parts.inverted.check()
 
     def _rows_from(self, row: int) -> Iterator[int]:
-        """Rows that share a vector, from the first on; wanted ones only."""
+        """Yield the rows that share a vector, from the first on; only wanted ones."""
         faces = self.parts.manifest.faces
         while row >= 0:
             if row >= faces:
@@ -161,10 +161,10 @@ class FolderGallery:
             if self._wanted is None or self._wanted[row]:
                 yield row
             following = int(self.parts.same[row])
-            # Ascending, so a damaged file cannot make a circle.
+            # Rows must ascend, so a damaged file cannot cause an endless loop.
             row = following if following > row else -1
 
     def _check_scores(self, scores: NDArray[np.float32], name: str) -> None:
-        # Written so that NaN is wrong as well.
+        # Written so that NaN counts as wrong.
         if not (abs(scores) <= _HIGHEST_SCORE).all():
-            raise DatabaseError.damaged(self.parts.folder / name, "a vector has not length 1")
+            raise DatabaseError.damaged(self.parts.folder / name, "a vector's length is not 1")

@@ -1,4 +1,4 @@
-"""What a database holds."""
+"""A summary of a database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def info_of(database: Database) -> dict[str, Any]:
     Raises
     ------
     DatabaseError
-        A part that it reads is damaged, or a newer database took its place.
+        A part of it is damaged, or a newer database has replaced it.
     """
     manifest = database.manifest
     sets: Counter[str] = Counter()
@@ -35,7 +35,7 @@ def info_of(database: Database) -> dict[str, Any]:
         level = levels[manifest.ef_search]
         quality = {name: float(level[name]) for name in ("recall_at_1", "milliseconds")}
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-        raise DatabaseError.damaged(path, "it does not tell of the stored efSearch") from error
+        raise DatabaseError.damaged(path, "it lacks the result of the stored efSearch") from error
     return {
         "faces": manifest.faces,
         "entries": manifest.entries,

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 class Encoders:
-    """What a database and all its views encode with.
+    """The encoders of a database and all its views.
 
     Parameters
     ----------
     manifest
-        Of the database: an encoder with another fingerprint is refused.
+        The database's manifest; an encoder with another fingerprint is refused.
     device
         Where they run; see `EncoderChoice`.
     weights
-        What the user calls the weights; None where they are to be found (see `encoders.named`).
+        The weights that the user names; None to look them up (see `encoders.named`).
     """
 
     def __init__(self, manifest: Manifest, device: str, weights: str | None) -> None:
@@ -38,12 +38,12 @@ class Encoders:
 
     @property
     def pictures(self) -> Encoder:
-        """What turns pictures into vectors."""
+        """The encoder of pictures."""
         with self._loading:
             if self._pictures is None:
                 was = self._manifest
                 if self._named:
-                    # What is named has to be looked at: it may be another encoder's.
+                    # Load the named weights: only then is it known whose they are.
                     encoder = load_encoder(replace(self._named, device=self._device))
                 else:
                     encoder = load_known(was.choice, was.fingerprint, device=self._device)
@@ -53,14 +53,14 @@ class Encoders:
             return self._pictures
 
     def use(self, encoder: Encoder) -> None:
-        """Encode pictures with another one; see `Database.use_encoder`."""
+        """Encode pictures with another encoder; see `Database.use_encoder`."""
         self._manifest.check_encoder(encoder.fingerprint)
         with self._loading:
             self._pictures = encoder
 
     @property
     def texts(self) -> TextEncoder:
-        """What turns texts into vectors."""
+        """The encoder of texts."""
         from mtg_image_db.encoders.text import TextEncoder
 
         with self._loading:

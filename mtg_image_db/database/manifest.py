@@ -1,4 +1,4 @@
-"""The manifest of a database: what made it, how, and the digest of each part."""
+"""The manifest of a database: what built it, how, and the digest of each part."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _LARGEST_SIDE = 4096
 
 @dataclass(frozen=True)
 class Manifest:
-    """What `build_manifest.json` says of a database, as far as opening it needs.
+    """The parts of `build_manifest.json` that are needed to open a database.
 
     Parameters
     ----------
     path
-        Of the file.
+        The manifest's file.
     built
-        When, in UTC.
+        The time of the build, in UTC.
     faces, entries, index_entries
-        N rows, U distinct vectors; the index may have further entries whose faces are gone.
+        N rows; U distinct vectors; entries of the index, which may include removed faces.
     outputs
         Size in bytes and SHA-256 of each part, by file name.
     raw
@@ -52,11 +52,11 @@ class Manifest:
 
     @classmethod
     def read(cls, path: Path) -> Manifest:
-        """Read a manifest; raises DatabaseError where it is damaged or of a newer version."""
-        # A pipe or a device that lies in its place would be read for ever.
+        """Read a manifest; raises DatabaseError if it is damaged or of another version."""
+        # A pipe or a device in its place would be read for ever.
         raw = read_json_object(path) if path.is_file() else None
         if raw is None:
-            raise DatabaseError.damaged(path, "it is missing or no valid JSON")
+            raise DatabaseError.damaged(path, "it is missing or not valid JSON")
         version = raw.get("version")
         if (
             not isinstance(version, str)
@@ -91,7 +91,7 @@ class Manifest:
             raise DatabaseError.damaged(path, f"{type(error).__name__}: {error}") from error
 
     def check_sizes(self) -> None:
-        """Raise a DatabaseError unless each part is there, as long as it was."""
+        """Raise a DatabaseError unless each part exists and has its recorded size."""
         for name, (size, _) in self.outputs.items():
             part = self.path.with_name(name)
             try:
@@ -99,14 +99,14 @@ class Manifest:
             except (FileNotFoundError, NotADirectoryError):
                 raise DatabaseError.damaged(part, "it is missing") from None
             if not stat.S_ISREG(found.st_mode):
-                raise DatabaseError.damaged(part, "it is no plain file")
+                raise DatabaseError.damaged(part, "it is not a regular file")
             if found.st_size != size:
                 raise DatabaseError.damaged(
                     part, f"{found.st_size} bytes, where the manifest says {size}"
                 )
 
     def check_encoder(self, theirs: Fingerprint) -> None:
-        """Raise a DatabaseError unless an encoder's vectors compare with the database's."""
+        """Raise a DatabaseError unless an encoder has the database's fingerprint."""
         if theirs.digest != self.fingerprint.digest:
             before, now = self.fingerprint.to_json(), theirs.to_json()
             differing = [name for name in before if before[name] != now[name]]
@@ -119,12 +119,12 @@ class Manifest:
 
 def _whole(value: object, most: int = (1 << 31) - 1) -> int:
     if not isinstance(value, int) or not 0 <= value <= most:
-        raise ValueError(f"{value!r} is no number of anything")
+        raise ValueError(f"{value!r} is not a count")
     return value
 
 
 def _name(value: str) -> str:
-    """A name, not a path: nothing outside the folder is ever opened."""
+    """A file's name, checked not to be a path: nothing outside the folder is ever opened."""
     if value != Path(value).name or not value.isprintable():
-        raise ValueError(f"{value!r} is no name of a file")
+        raise ValueError(f"{value!r} is not a file name")
     return value

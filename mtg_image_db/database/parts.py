@@ -1,4 +1,4 @@
-"""The files of a generation: what each is called, and all of them opened as one."""
+"""The files of a generation: their names, and how to open all of them together."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ INDEX = "mtg_cards.faiss"
 SAME = "mtg_same.npy"
 """int64 [N]: the next row with the same vector, -1 after the last."""
 FEATURES = "mtg_features.npy"
-"""uint8 [N, 180, 68]: local features of each row's image; not there where built without."""
+"""uint8 [N, 180, 68]: local features of each row's image; absent if built without them."""
 INVERTED, INVERTED_ROWS = "mtg_inverted.faiss", "mtg_inverted_rows.npy"
-"""Which faces local features of a photo speak for, and int32 [features]: the row of each."""
+"""The inverted index of all local features, and int32 [features]: the row of each feature."""
 QUALITY = "quality_report.json"
 PRINTINGS = "mtg_printings.jsonl"
-"""One line an artwork, sorted by illustration_id: all printings that share it."""
+"""One line per artwork, sorted by illustration_id: all printings with this artwork."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Every part of a generation but its quality report, memory-mapped where it is large.
+    """Every part of a generation except its quality report; large ones are memory-mapped.
 
     Parameters
     ----------
     embeddings, same, local_features
-        As their files are described in this module; `local_features` and `inverted` are None where
-        the database was built without.
+        See the files' descriptions in this module. `local_features` and `inverted` are None if the
+        database was built without them.
     """
 
     folder: Path
@@ -56,12 +56,12 @@ class Parts:
 
 
 def open_parts(folder: Path, ef_search: int | None = None) -> Parts:
-    """Open a generation and check, where that is cheap, that its parts belong together.
+    """Open a generation, and make the cheap checks that its parts belong together.
 
     Parameters
     ----------
     ef_search
-        Instead of the manifest's.
+        Used instead of the manifest's value.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def open_parts(folder: Path, ef_search: int | None = None) -> Parts:
 
 
 def _fits(graph: Graph, manifest: Manifest) -> bool:
-    """Whether an index is as the manifest says, and its ids are rows or `GONE`."""
+    """Whether an index fits the manifest, and its ids are rows or `GONE`."""
     ids = graph.ids
     return (
         (len(ids), graph.dimension) == (manifest.index_entries, manifest.fingerprint.dimension)

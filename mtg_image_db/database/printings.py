@@ -1,4 +1,4 @@
-"""Which printings share an artwork: an image proves an artwork, not a printing."""
+"""The printings of each artwork: an image proves an artwork, not a printing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Printings:
         self._records = Records(path)
 
     def of(self, illustration_id: str) -> tuple[Printing, ...]:
-        """All printings known to share an artwork, oldest first."""
+        """All known printings with an artwork, oldest first."""
         if not illustration_id:
             return ()
         record = self._records.find("illustration_id", illustration_id)
@@ -31,17 +31,17 @@ class Printings:
     def possible(
         self, allowed: Mapping[str, Collection[str]]
     ) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
-        """Artworks that may have a printing with one of the values allowed of each key.
+        """Yield artworks that may have a printing with an allowed value for each key.
 
-        Each comes with the records of its printings: making `Printing`s of half a million would
-        take seconds.
+        Each comes with the records of its printings: to make half a million `Printing` objects
+        would take seconds.
         """
         for number in self._records.possible(allowed):
             record = self._records[number]
             yield str(record.get("illustration_id")), self._listed(record)
 
     def values(self, key: str) -> set[str]:
-        """The values that a key of the printings has."""
+        """All values of a key among the printings."""
         return self._records.values(key)
 
     def _listed(self, record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -55,9 +55,9 @@ class Printings:
 
 
 def rows_that_show(wanted: FaceFilter, records: Records, printings: Printings) -> list[int]:
-    """The rows of wanted faces, and of those whose artwork a wanted printing shares.
+    """The rows of wanted faces, and of faces whose artwork a wanted printing has.
 
-    A printing counts where it is no wanted face itself: then another face stands for it.
+    A printing counts only if it is not a wanted face itself: then another face stands for it.
     """
     faces = ((row, records[row]) for row in records.possible(wanted.codes))
     own = {row: str(face.get("face_id")) for row, face in faces if wanted.wants(face)}

@@ -1,8 +1,7 @@
-"""Generations: a folder of files that is published as one unit.
+"""Generations: folders of files, each published as one unit.
 
-``<out>/CURRENT`` names the generation in force. It is replaced atomically after the new
-generation is complete and durable, so at every instant a reader finds all of the old files or all
-of the new ones.
+``<out>/CURRENT`` names the generation in force. It is replaced atomically, after the new generation
+is complete and durable. So at any moment a reader finds either all old files or all new ones.
 """
 
 from __future__ import annotations
@@ -27,10 +26,10 @@ _GENERATION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}(?P<part>\.part)?")
 
 @contextmanager
 def new_generation(out: Path) -> Iterator[Path]:
-    """Yield a folder to fill; publish it when the block ends without an exception.
+    """Yield a folder to fill; publish it if the block ends without an exception.
 
-    The caller holds `out` exclusively. Older generations are removed afterwards, and never before;
-    a reader that has one open keeps what it has mapped.
+    The caller holds the lock of `out`. Older generations are removed only afterwards; a reader that
+    has one open keeps its mapped files.
     """
     stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     name = f"{stamp}-{secrets.token_hex(4)}"
@@ -57,14 +56,14 @@ def new_generation(out: Path) -> Iterator[Path]:
             raise
     for other in generations(out):
         if other != name:
-            # On Windows a reader keeps its files from being removed: the next build gets them.
+            # On Windows, files that a reader has open cannot be removed: the next build does it.
             shutil.rmtree(out / other, ignore_errors=True)
 
 
 def sweep(out: Path) -> None:
-    """Remove what killed builds left half-written. Needs the lock.
+    """Remove half-written files of killed builds. Needs the lock.
 
-    Whole generations stay, also where none is in force: that one which was, a person may know.
+    Complete generations stay, even if none is in force: a person may know which one was.
     """
     with storage_errors(out):
         for path in out.iterdir():
@@ -76,14 +75,14 @@ def sweep(out: Path) -> None:
 
 
 def open_current(out: Path, open_generation: Callable[[Path], _T]) -> _T:
-    """Open the generation in force; again, where another is published just then.
+    """Open the generation in force; try again if another one is published at that moment.
 
     Raises
     ------
     MissingInput
-        Nothing is in force in `out`; it says how generations that lie there come into force.
+        No generation is in force in `out`; the error says how to restore one, if there are any.
     DatabaseError
-        ``CURRENT`` names no generation.
+        ``CURRENT`` does not name a generation.
     """
 
     def opens(name: str) -> bool:
@@ -113,7 +112,7 @@ def open_current(out: Path, open_generation: Callable[[Path], _T]) -> _T:
 
 
 def generations(out: Path) -> list[str]:
-    """The generations that lie in a folder, whether in force or not, the newest first."""
+    """The generations in a folder, in force or not, newest first."""
     there = out.iterdir() if out.is_dir() else ()
     found = ((folder.name, _GENERATION.fullmatch(folder.name)) for folder in there)
     return sorted((name for name, match in found if match and not match["part"]), reverse=True)
@@ -123,7 +122,8 @@ def _nothing_in_force(out: Path, why: str, opens: Callable[[str], bool]) -> Miss
     if whole := [name for name in generations(out) if opens(name)]:
         return MissingInput(
             f"No database is in force in {out}",
-            details=f"{out / _CURRENT} {why}; whole databases lie there: {', '.join(whole)}",
+            details=f"{out / _CURRENT} {why}; the folder has complete databases: "
+            f"{', '.join(whole)}",
             suggestion=_how_to_restore(out, whole),
         )
     return MissingInput(
@@ -146,18 +146,18 @@ def _how_to_restore(out: Path, whole: list[str]) -> str:
 
 
 def _current_name(out: Path) -> str | None:
-    """The generation in force; None where nothing was published."""
+    """The generation in force; None if nothing was published."""
     path = out / _CURRENT
     if path.exists() and not (path.is_file() or path.is_dir()):
-        raise DatabaseError.damaged(path, "it is no plain file")
+        raise DatabaseError.damaged(path, "it is not a regular file")
     try:
         name = path.read_bytes()[:100].decode("utf-8", "replace").strip()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except IsADirectoryError as error:
         raise DatabaseError.damaged(path, "it is a folder") from error
-    # A name, not a path: nothing outside the folder is ever opened.
+    # Accept a name, not a path: nothing outside the folder is ever opened.
     match = _GENERATION.fullmatch(name)
     if not match or match["part"]:
-        raise DatabaseError.damaged(path, f"{name!r} is no name of a generation")
+        raise DatabaseError.damaged(path, f"{name!r} is not the name of a generation")
     return name

@@ -1,4 +1,4 @@
-"""Verifying a database: all that opening it leaves out because it takes time."""
+"""Verify a database: all checks that opening skips because they take time."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _LENGTH_TOLERANCE = 1e-4
 
 
 def verify_database(database: Database, progress: Progress | None = None) -> list[str]:
-    """Check every digest, the length of every vector, every record, and that each face is found.
+    """Check every digest, vector and record, and that a search finds each face.
 
     Returns
     -------
-    What is wrong, a line each; empty where nothing is.
+    The problems, one line each; empty if there are none.
 
     Raises
     ------
     DatabaseError
-        A newer database took its place meanwhile.
+        A newer database has replaced it meanwhile.
     """
     progress = Silent() if progress is None else progress
     return [
@@ -68,17 +68,17 @@ def _records(database: Database, progress: Progress) -> list[str]:
             record = parse_json(database.gallery.parts.records.line(row))
             face_id, known = str(record["face_id"]), is_card_id(record["scryfall_id"])
         except (ValueError, KeyError, TypeError, DatabaseError):
-            problems.append(f"{METADATA}: line {row + 1} is no record")
+            problems.append(f"{METADATA}: line {row + 1} is not a record")
             continue
         if not known or face_id in seen:
-            problems.append(f"{METADATA}: line {row + 1}: {face_id} is no id, or comes twice")
+            problems.append(f"{METADATA}: line {row + 1}: {face_id} is not an id, or a duplicate")
         seen.add(face_id)
     progress.finish()
     return problems
 
 
 def _vectors(database: Database, progress: Progress) -> list[str]:
-    """Each vector has length 1, and searching for it finds its row."""
+    """Check that each vector has length 1, and that a search for it finds its row."""
     import numpy as np
 
     progress.start("vectors", len(database), "faces")
@@ -86,10 +86,10 @@ def _vectors(database: Database, progress: Progress) -> list[str]:
     for start in range(0, len(database), _ROWS):
         vectors = np.asarray(database.embeddings[start : start + _ROWS])
         lengths = np.linalg.norm(vectors, axis=1)
-        # Written so that NaN is wrong as well.
+        # Written so that NaN counts as wrong.
         wrong = ~(np.abs(lengths - 1) <= _LENGTH_TOLERANCE)
         for row in np.flatnonzero(wrong):
-            problems.append(f"{EMBEDDINGS}: row {start + row} is no unit vector")  # noqa: PERF401
+            problems.append(f"{EMBEDDINGS}: row {start + row} is not a unit vector")  # noqa: PERF401
         good = np.flatnonzero(~wrong)
         if len(good):
             try:

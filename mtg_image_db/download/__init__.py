@@ -1,1 +1,1 @@
-"""Fetching card images: a plan, parallel fetches, a ledger of outcomes."""
+"""Fetch card images: a plan, parallel fetches, a ledger of outcomes."""

@@ -1,4 +1,4 @@
-"""What a cache no longer needs."""
+"""Find and remove what a cache no longer needs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mtg_image_db.system.progress import Progress, Silent
 
 @dataclass(frozen=True)
 class Leftover:
-    """A file nothing needs: path relative to the cache, why, bytes, and its face if it has one."""
+    """An unneeded file: its path in the cache, the reason, its bytes, and its face if known."""
 
     path: str
     reason: str
@@ -26,16 +26,16 @@ class Leftover:
 
 
 def find_leftovers(cache: Path, progress: Progress | None = None) -> list[Leftover]:
-    """List what a cache no longer needs: nothing is changed.
+    """List what a cache no longer needs. This changes nothing.
 
-    These are images of faces that no snapshot knows any more, images no face of the ledger has, and
-    what killed runs left half-written. Files that bear no name as this program gives them are not
-    looked at.
+    The list has images of faces that are in no snapshot any more, images that are not in the
+    ledger, and half-written files of killed runs. Files with names that this program does not use
+    are ignored.
 
     Raises
     ------
     MissingInput
-        There is no cache.
+        The cache does not exist.
     """
     progress = Silent() if progress is None else progress
     known: set[str] = set()
@@ -54,7 +54,7 @@ def find_leftovers(cache: Path, progress: Progress | None = None) -> list[Leftov
         if path in parts or is_image_path(part_of(name)):
             reason = "half-written"
         elif not is_image_path(name):
-            continue  # whatever it is, it is somebody's
+            continue  # not a file of this program
         elif not face_id:
             reason = "not in the ledger"
         elif face_id not in known:
@@ -63,7 +63,7 @@ def find_leftovers(cache: Path, progress: Progress | None = None) -> list[Leftov
             continue
         try:
             status = path.stat()
-        except FileNotFoundError:  # a download has just given it its name
+        except FileNotFoundError:  # a download has just renamed it
             continue
         if stat.S_ISREG(status.st_mode):
             found.append(Leftover(name, reason, status.st_size, face_id))
@@ -71,15 +71,15 @@ def find_leftovers(cache: Path, progress: Progress | None = None) -> list[Leftov
 
 
 def half_written_beside(cache: Path) -> list[Path]:
-    """What killed runs left in a cache beside its images, by the names that this program gives."""
+    """Half-written files that killed runs left beside the images, by this program's names."""
     own = [path for path in cache.glob("*.part") if part_of(path.name) == PAUSES]
     return [*own, *(path for path in [cache / PLAN] if path.exists()), *half_written(cache)]
 
 
 def remove_leftovers(cache: Path, leftovers: list[Leftover], *, wait: bool = True) -> None:
-    """Remove files that `find_leftovers` listed, and the rows of their faces.
+    """Remove the files that `find_leftovers` listed, and the rows of their faces.
 
-    What a download has taken up since the list was made is left alone.
+    Files that a download has begun to use since then are kept.
     """
     with exclusive(cache, "clean", wait=wait), Ledger(cache) as ledger:
         listed = {leftover.path for leftover in leftovers}

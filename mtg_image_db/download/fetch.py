@@ -1,4 +1,4 @@
-"""One image: fetched, checked whole, stored."""
+"""Fetch one image, check it completely, and store it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from mtg_image_db.system.files import atomic_write, make_folder
 def fetch_image(session: PoliteSession, cache: Path, face: Planned) -> Outcome:
     """Fetch one image into the cache; a failed request is an outcome, not an exception.
 
-    The picture is decoded before anything is written, so no file under a final name is invalid.
-    The folder is not fsynced: whoever records the outcome does that first (`sync_folder`).
+    The picture is decoded before anything is written, so no file with a final name is invalid. The
+    folder is not fsynced: the caller does that (`sync_folder`) before it records the outcome.
 
     Raises
     ------
     StorageError
-        The disk is full or refuses.
+        The disk is full or cannot be written.
     HostDownError
         The server answers nothing but errors.
     Cancelled
@@ -43,11 +43,11 @@ def fetch_image(session: PoliteSession, cache: Path, face: Planned) -> Outcome:
 
 
 def adopt_image(cache: Path, face: Planned) -> Outcome | None:
-    """Recognise a file that an earlier run stored but could not record any more.
+    """Recognise a file that an earlier run stored but did not record.
 
     Returns
     -------
-    The outcome; None where the file is not a whole picture.
+    The outcome; None if the file is not a complete picture.
     """
     try:
         data = (cache / face.path).read_bytes()

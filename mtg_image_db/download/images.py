@@ -1,4 +1,4 @@
-"""A download: from a snapshot to a cache that has every image it can have."""
+"""A download: bring the cache up to date with a snapshot."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from mtg_image_db.system.progress import Progress, Silent
 def download_images(options: DownloadOptions, progress: Progress | None = None) -> DownloadSummary:
     """Bring the cache up to date with a snapshot.
 
-    An interruption (`KeyboardInterrupt`) ends the run in order: images in flight are finished or
-    dropped, everything done is recorded, and the summary says so.
+    An interruption (`KeyboardInterrupt`) ends the run in an orderly way: images in flight are
+    finished or dropped, everything done is recorded, and the summary says so.
 
     Raises
     ------
     NetworkError, SnapshotError
-        The snapshot could not be had.
+        The snapshot could not be fetched.
     InvalidArguments
         The filter names a set or language that no card of the snapshot has.
     NothingUsable
         No face passes the filter.
     StorageError
-        The disk is too full, or refuses.
+        The disk is too full, or cannot be written.
     """
     progress = Silent() if progress is None else progress
     cache = make_folder(options.cache)
@@ -44,12 +44,12 @@ def download_images(options: DownloadOptions, progress: Progress | None = None) 
     def paused(host: str, seconds: float) -> None:
         remember_pause(cache, host, seconds)
         progress.pause(
-            f"{host} asks to slow down (HTTP 429): nothing is fetched from it for {seconds:.0f} s.",
+            f"{host} asks to slow down (HTTP 429): no requests to it for {seconds:.0f} s.",
             seconds,
         )
 
     def trouble(host: str, reason: str, again: bool) -> None:
-        then = "trying again" if again else "what fails so is not tried again in this run"
+        then = "trying again" if again else "these requests are not retried in this run"
         progress.note(f"{host} gives no usable answer ({reason}): {then}.")
 
     def waiting(holder: str) -> None:
@@ -73,7 +73,8 @@ def download_images(options: DownloadOptions, progress: Progress | None = None) 
     )
     try:
         with exclusive(cache, "download", wait=options.wait, on_wait=waiting):
-            # What killed runs left beside the images; that among them goes when they are listed.
+            # Half-written files beside the images; those among them are removed when the image
+            # folders are listed.
             for part in half_written_beside(cache):
                 part.unlink(missing_ok=True)
             for host, seconds in pauses_left(cache).items():
@@ -100,9 +101,9 @@ def _verified(options: DownloadOptions, progress: Progress) -> CacheReport | Non
 def _refresh_snapshots(
     session: PoliteSession, options: DownloadOptions, progress: Progress
 ) -> Snapshot:
-    """Refresh the snapshot that chooses the images, and the one that lists all printings.
+    """Refresh the snapshot that decides the images, and the one that lists all printings.
 
-    The latter is for the database: a dry run does without.
+    The latter is for the database: a dry run does not need it.
     """
     kinds = dict.fromkeys([options.kind] if options.dry_run else [options.kind, "default_cards"])
     found = [

@@ -1,6 +1,6 @@
-"""The ledger: what became of each face's image, in one SQLite file.
+"""The ledger: one SQLite file with the outcome of each face's image.
 
-It is what makes a second run cheap (nothing is decoded again) and a build trust the cache.
+With it, a second run decodes nothing again, and a build can trust the cache.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mtg_image_db.errors import MissingInput, StorageError
 from mtg_image_db.system.files import storage_errors, too_many_open
 
 _VERSION = 1
-"""Of the table, kept as ``PRAGMA user_version``; 0 in ledgers made before versions were kept."""
+"""Version of the table, stored as ``PRAGMA user_version``; 0 in ledgers older than versions."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS image (
@@ -43,7 +43,7 @@ _IMAGE_NAME = re.compile(
 _FOLDER = re.compile(r"images/([0-9a-f]{2})/")
 _FILES = ("ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "ledger.sqlite-journal")
 PLAN = "download-plan.sqlite"
-"""What a download plans to do; only while one runs."""
+"""The file of a download's plan; it exists only while a download runs."""
 _MEANINGS = {
     "database or disk is full": (
         "Cannot write: the disk is full",
@@ -59,20 +59,20 @@ _MEANINGS = {
     ),
     "disk I/O error": (
         "The disk reports an error at the ledger of the image cache",
-        "Look whether it is full, or over a quota or a size limit (ulimit -f); else check it.",
+        "Check whether it is full, or over a quota or size limit (ulimit -f); else test the disk.",
     ),
     "is locked": (
         "Another program holds the ledger of the image cache",
         "End that program, or wait for it, and run the same command again.",
     ),
 }
-"""What SQLite says of trouble other than damage, what it means, and what to do."""
+"""SQLite's messages for problems other than damage: what each means, and what to do."""
 _SELECT = "SELECT face_id, url, path, bytes, sha256, reason, error FROM image"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one face's image. A failure may keep the path of an older valid file."""
+    """The outcome of one face's image. A failure may keep the path of an older valid file."""
 
     face_id: str
     url: str
@@ -89,7 +89,7 @@ class Outcome:
 
     @property
     def outcome(self) -> str:
-        """In one word."""
+        """The outcome in one word."""
         return "valid" if self.valid else "failed"
 
 
@@ -109,10 +109,10 @@ class Planned:
 
 
 def image_path(face_id: str, url: str) -> str:
-    """Where an image lies in the cache, relative to it: ``images/<ab>/<face>.<hash>.<ext>``.
+    """The path of an image inside the cache: ``images/<ab>/<face>.<hash>.<ext>``.
 
-    Only the id (checked to be a UUID) and a hash of the URL enter, so no name in the data can
-    leave the folder, and a new epoch is a new file.
+    It is made only from the id (checked to be a UUID) and a hash of the URL. So no name in the data
+    can point outside the folder, and a new epoch in the URL gives a new file.
     """
     suffix = PurePosixPath(urlsplit(url).path).suffix.lower()
     if suffix not in (".jpg", ".png", ".webp"):
@@ -128,7 +128,7 @@ def image_paths(cache: Path, face_id: str) -> list[Path]:
 
 
 def is_image_path(path: str) -> bool:
-    """Whether a path is one as `image_path` makes them: other files are somebody else's."""
+    """Whether `image_path` could have made this path; all other files are left alone."""
     folder = _FOLDER.match(path)
     if folder is None:
         return False
@@ -168,7 +168,7 @@ class Ledger:
             address = self.path.absolute().as_uri() + ("" if create else self._as_it_stands())
             self._db = sqlite3.connect(address, timeout=60.0, isolation_level=None, uri=True)
             self._db.execute("PRAGMA synchronous = FULL")
-            # The folder for temporary files may be full, or not be there.
+            # The folder for temporary files may be full or missing.
             self._db.execute("PRAGMA temp_store = MEMORY")
         version = self._rows("PRAGMA user_version")[0][0]
         if version not in (0, _VERSION):
@@ -178,7 +178,7 @@ class Ledger:
             if create:
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._db.executescript(_SCHEMA)
-        # Survives anything a crash can do; what it does not survive is another program.
+        # A crash cannot damage the file, but other programs can: try to read it.
         self._rows(f"{_SELECT} LIMIT 1")
         if create and version != _VERSION:
             with self._storage_errors():
@@ -198,18 +198,18 @@ class Ledger:
             (self.path.parent / PLAN).unlink(missing_ok=True)
 
     def _refuse_links(self) -> None:
-        """Raise where SQLite would write to another file than the cache's own."""
+        """Raise if SQLite would write to a file outside the cache."""
         for name in _FILES:
             if (path := self.path.with_name(name)).is_symlink():
                 raise StorageError(
                     f"{path} is a link",
-                    details="what is written to the ledger would be written to another file",
-                    suggestion="Move that file here in its place, or remove the link and run "
+                    details="the ledger would be written to another file",
+                    suggestion="Replace the link by that file, or remove the link and run "
                     "`mtg-db download`: valid images are recognised, not fetched again.",
                 )
 
     def _as_it_stands(self) -> str:
-        """What lets SQLite read where it cannot write: it puts files of its own beside."""
+        """The option that lets SQLite read in a read-only folder, without files of its own."""
         log = self.path.with_name(f"{self.path.name}-wal")
         unfinished = log.is_file() and log.stat().st_size > 0
         return "" if unfinished or os.access(self.path.parent, os.W_OK) else "?immutable=1"
@@ -223,7 +223,7 @@ class Ledger:
             raise full or self._failure(str(error)) from error
 
     def _failure(self, what: str) -> StorageError:
-        """What SQLite's message means. Its texts are fixed; Python tells its codes from 3.11 on."""
+        """The error for an SQLite message. The texts are fixed; codes need Python 3.11."""
         for text, (message, remedy) in _MEANINGS.items():
             if text in what:
                 return StorageError(message, details=f"{self.path}: {what}", suggestion=remedy)
@@ -245,7 +245,7 @@ class Ledger:
         )
 
     def _outcome(self, row: tuple[Any, ...]) -> Outcome:
-        """The outcome that a row holds; SQLite keeps neither its types nor what a path is."""
+        """The outcome in a row, checked: SQLite enforces neither types nor valid paths."""
         face_id, url, path, size, *texts = row
         texts_only = all(isinstance(text, str) for text in (face_id, url, path, *texts))
         if not texts_only or not isinstance(size, int) or not (path == "" or is_image_path(path)):
@@ -269,7 +269,7 @@ class Ledger:
                 raise
 
     def record(self, outcomes: Iterable[Outcome], at: str) -> None:
-        """Write outcomes in one transaction. A failure leaves an earlier valid file in force."""
+        """Write outcomes in one transaction. A failure leaves an earlier valid file in use."""
         rows = [
             (o.face_id, o.url, o.path, o.bytes, o.sha256, o.outcome, o.reason, o.error[:500], at)
             for o in outcomes
@@ -304,11 +304,11 @@ class Ledger:
         """Remove the rows of some faces."""
         self._write("DELETE FROM image WHERE face_id = ?", ((face_id,) for face_id in face_ids))
 
-    # The plan of a run lives in a database of its own, in the cache: 540,000 faces cost no memory,
-    # and it joins with the outcomes. Whoever plans holds the cache for itself.
+    # The plan of a run is a database of its own in the cache: 540,000 faces take no memory, and SQL
+    # can join them with the outcomes. Only one process plans: it holds the lock of the cache.
 
     def plan(self, wanted: Iterable[tuple[str, str, str]]) -> int:
-        """Set the plan to (face id, URL, label) rows; return how many ids came twice."""
+        """Set the plan to rows of (face id, URL, label); return how many ids were duplicates."""
         given = 0
 
         def counted() -> Iterator[tuple[str, str, str]]:
@@ -319,13 +319,13 @@ class Ledger:
 
         path = self.path.with_name(PLAN)
         with storage_errors(path):
-            # Made anew: a killed run's may lie there, or a link.
+            # Always a new file: there may be a killed run's plan, or a link.
             path.unlink(missing_ok=True)
             path.open("xb").close()
         self._planning = True
         with self._storage_errors():
             self._db.execute("ATTACH ? AS plan", (path.absolute().as_uri(),))
-            # Nothing of it outlives the run.
+            # The plan need not survive the run.
             self._db.execute("PRAGMA plan.journal_mode = MEMORY")
             self._db.execute("PRAGMA plan.synchronous = OFF")
             self._db.execute("CREATE TABLE plan.face (face_id TEXT PRIMARY KEY, url, label)")
@@ -337,7 +337,7 @@ class Ledger:
         return int(self._rows("SELECT count(*) FROM plan.face")[0][0])
 
     def planned(self) -> Iterator[Planned]:
-        """Yield the plan ordered by face id, page by page, so that it may change meanwhile."""
+        """Yield the plan ordered by face id. It may change meanwhile: it is read in pages."""
         query = (
             "SELECT p.face_id, p.url, p.label, i.url, i.path, i.bytes, i.sha256, i.reason, i.error "
             "FROM plan.face p LEFT JOIN image i USING (face_id) "
@@ -351,12 +351,12 @@ class Ledger:
             after = self._further(after, page)
 
     def _further(self, after: str, page: list[tuple[Any, ...]]) -> str:
-        """Where the next page begins. In a damaged index that may be further back, for ever."""
+        """Where the next page begins. A damaged index could lead back and never end."""
         last = page[-1][0]
         if not isinstance(last, str) or last <= after:
             raise self._damaged("its rows are not in order")
         return last
 
     def drop_from_plan(self, face_ids: Iterable[str]) -> None:
-        """Take faces out of the plan: there is nothing to do for them."""
+        """Remove faces from the plan: there is nothing to do for them."""
         self._write("DELETE FROM plan.face WHERE face_id = ?", ((i,) for i in face_ids))

@@ -1,4 +1,4 @@
-"""What a download is asked for, and what came of it."""
+"""Options and summary of a download."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ LEAST_TIMEOUT_READ = 5
 """Fewest seconds between two pieces of an answer."""
 
 RATE_LIMIT_FLOOR = 30.0
-"""Seconds that Scryfall locks a client out after a 429 (https://scryfall.com/docs/api/rate-limits)."""
+"""Seconds that Scryfall blocks a client after a 429 (https://scryfall.com/docs/api/rate-limits)."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class DownloadOptions:
     cache
         The folder of the image cache: a text or a path.
     kind
-        The snapshot that chooses the images: one of `scryfall.snapshot.KINDS`.
+        The snapshot that decides which images are fetched: one of `scryfall.kinds.KINDS`.
     limit
         At most this many faces; None for all.
     image
@@ -57,22 +57,22 @@ class DownloadOptions:
     timeout_connect, timeout_read
         In seconds.
     max_retries
-        Further tries each image has in all.
+        How many retries each image has in all.
     backoff_factor
         Seconds before the first retry, doubled for each further one.
     rate_limit_floor
-        The least seconds that a 429 stops its host.
+        A 429 stops its host for at least so many seconds.
     patience
-        Seconds that a host may answer nothing but errors before the run is given up.
+        After so many seconds of nothing but errors from a host, the run is given up.
     verify
         First read and decode all cached images again, and fetch those that are invalid.
     wait
-        Wait for another process that holds the cache; otherwise that is an error.
+        Wait for another process that holds the cache; otherwise raise an error.
 
     Raises
     ------
     InvalidArguments
-        A value makes no sense; all that make none are listed.
+        A value makes no sense; all such values are listed.
     """
 
     cache: PathField = PathField("image_cache")
@@ -111,7 +111,7 @@ class DownloadOptions:
 
 @dataclass(frozen=True)
 class Failure:
-    """An image that could not be had."""
+    """An image that could not be fetched."""
 
     label: str
     face_id: str
@@ -121,12 +121,12 @@ class Failure:
 
 @dataclass(frozen=True)
 class DownloadSummary:
-    """What came of a download. ``requested == cached + downloaded + failed + skipped``.
+    """The result of a download. ``requested == cached + downloaded + failed + skipped``.
 
-    After an interruption, and in a dry run, `unfinished` faces were not tried, and add to the
-    right side. `stopped` is the error that ended a run in its middle: a full disk, a server that
-    is down; what was done before it is kept and counted. `verified` says what verifying the cache
-    found, if that was asked for and there was a cache.
+    After an interruption and in a dry run, `unfinished` faces were not tried; add them to the right
+    side. `stopped` is the error that ended a run early: a full disk, a server that is down. What
+    was done before is kept and counted. `verified` is the result of verifying the cache, if that
+    was asked for and there was a cache.
     """
 
     snapshot: Snapshot
@@ -151,7 +151,7 @@ class DownloadSummary:
 
     @property
     def failed(self) -> int:
-        """How many images could not be had."""
+        """How many images could not be fetched."""
         return len(self.failures)
 
     @property
@@ -162,5 +162,5 @@ class DownloadSummary:
 
     @property
     def failed_by_reason(self) -> Counter[str]:
-        """How many failures have each reason."""
+        """The number of failures by reason."""
         return Counter(failure.reason for failure in self.failures)

@@ -11,16 +11,16 @@ PAUSES = "pauses.json"
 
 
 def remember_pause(cache: Path, host: str, seconds: float) -> None:
-    """Write down that `host` is not to be asked for so many seconds."""
+    """Record that `host` must not be asked for `seconds` seconds."""
     pauses = read_json_object(cache / PAUSES) or {}
     pauses[host] = {"until": time.time() + seconds, "seconds": seconds}
     write_json(cache / PAUSES, pauses)
 
 
 def pauses_left(cache: Path) -> dict[str, float]:
-    """How many seconds each host still is not to be asked.
+    """For how many more seconds each host must not be asked.
 
-    A clock that was set back cannot make a pause longer than it was.
+    A clock that was set back does not make a pause longer.
     """
     left = {}
     for host, pause in (read_json_object(cache / PAUSES) or {}).items():

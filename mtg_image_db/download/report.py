@@ -12,11 +12,11 @@ from mtg_image_db.system.outputs import write_output
 
 
 def write_report(path: Path, summary: DownloadSummary, options: DownloadOptions) -> None:
-    """Write counts, failures and outcomes as one JSON object, streaming.
+    """Write counts, failures and outcomes as one JSON object, as a stream.
 
     Keys: version, timestamp, cache_directory, counts, skipped and failed by reason, snapshot,
-    interrupted, and `outcomes`: face_id, url, path, bytes, sha256, outcome, reason, error of every
-    image in the cache's ledger.
+    interrupted, and `outcomes` (face_id, url, path, bytes, sha256, outcome, reason, error) for
+    every image in the cache's ledger.
     """
     head = {
         "version": 1,

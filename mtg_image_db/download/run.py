@@ -1,4 +1,4 @@
-"""One run of a download: the plan, the workers that fetch, and the record of what came."""
+"""One run of a download: the plan, the workers that fetch, and the record of the outcomes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _CHECKERS = 4
 
 @dataclass(frozen=True)
 class _Fetched:
-    """What came of fetching; see `DownloadSummary`."""
+    """The result of fetching; see `DownloadSummary`."""
 
     downloaded: int = 0
     failures: tuple[Failure, ...] = ()
@@ -50,7 +50,7 @@ class _Fetched:
 
 
 class Run:
-    """One run over a plan; all its methods but `_work` are called from one thread."""
+    """One run over a plan. All methods except `_work` are called from one thread."""
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class Run:
     def _wanted(
         self, snapshot: Snapshot, rows: RowCount, skipped: Counter[str]
     ) -> Iterator[tuple[str, str, str]]:
-        """Yield what the plan takes, counting what it leaves out while the snapshot is read."""
+        """Yield the rows of the plan, and count what it skips while the snapshot is read."""
         for card in read_rows(snapshot.path, rows, self.progress):
             for face in faces_of(card, self.options.image):
                 self.met.add(face)
@@ -136,7 +136,7 @@ class Run:
         """Refuse sets and languages that no card of the snapshot has, before any image."""
         if not self.met.unknown():
             return
-        # --limit may have ended the reading before one of them came.
+        # --limit may have ended the reading before one of them occurred.
         for card in read_rows(snapshot.path):
             for face in faces_of(card):
                 self.met.add(face)
@@ -149,7 +149,7 @@ class Run:
             raise InvalidArguments(problems)
 
     def _take_out_cached(self) -> int:
-        """Take what is there and valid out of the plan; return how many; list a folder once."""
+        """Remove valid cached images from the plan; return how many. Lists each folder once."""
         cached = 0
         folder, sizes = "", dict[str, int]()
         there: list[str] = []
@@ -201,7 +201,7 @@ class Run:
         workers = [pool.submit(self._work) for _ in range(threads)]
         try:
             waiting = 0
-            # Bounded: a future each for 540,000 faces would fill the memory.
+            # Bounded: 540,000 futures, one for each face, would fill the memory.
             for face in self.ledger.planned():
                 self.tasks.put(face)
                 waiting += 1
@@ -252,13 +252,13 @@ class Run:
             self.results.put((face, outcome))
 
     def _settle(self) -> int:
-        """Take what results there are, at least one; return how many.
+        """Take the results that are ready, at least one; return how many.
 
-        Whatever is no outcome of an image ends the run.
+        Any result other than an image's outcome ends the run.
         """
         taken = 0
         face, outcome = self.results.get()
-        # A pause lets results gather: waking for each one takes the interpreter from the workers.
+        # A pause lets results gather: waking for each one would slow the workers down.
         self.stop.wait(_GATHER_SECONDS)
         while True:
             taken += 1
@@ -285,7 +285,7 @@ class Run:
         self.unrecorded.append((face, outcome))
 
     def _flush(self) -> None:
-        """Record outcomes: first the files' names are durable, then the rows, then old files go."""
+        """Record outcomes: make the file names durable, write the rows, then drop old files."""
         folders = {(self.cache / o.path).parent for _, o in self.unrecorded if o.valid}
         for folder in folders:
             sync_folder(folder)
@@ -300,7 +300,7 @@ class Run:
 
 
 def _sizes_in(cache: Path, folder: str) -> dict[str, int]:
-    """List a folder of images; what a killed run left half-written is removed on the way."""
+    """List a folder of images, and remove half-written files of killed runs."""
     sizes = {}
     try:
         with os.scandir(cache / folder) as entries:

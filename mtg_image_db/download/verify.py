@@ -1,4 +1,4 @@
-"""Verifying a cache: every file read, compared with the ledger and decoded again."""
+"""Verify a cache: read every file, compare it with the ledger and decode it again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BATCH = 64
 
 @dataclass(frozen=True)
 class InvalidFile:
-    """A file that is not what it should be; `filename` is relative to the cache."""
+    """A file that is missing, damaged or changed; `filename` is relative to the cache."""
 
     filename: str
     reason: str
@@ -33,7 +33,7 @@ class InvalidFile:
 
 @dataclass
 class CacheReport:
-    """What verifying a cache found."""
+    """The result of verifying a cache."""
 
     cache: Path
     total: int = 0
@@ -58,7 +58,7 @@ class CacheReport:
 
 @dataclass(frozen=True)
 class _Expected:
-    """A file as it should be; `sha256` is empty where the ledger does not know it."""
+    """A file to check; `sha256` is empty if it is not in the ledger."""
 
     path: str
     sha256: str
@@ -68,19 +68,19 @@ class _Expected:
 def verify_cache(
     cache: Path, *, fix: bool = False, wait: bool = True, progress: Progress | None = None
 ) -> CacheReport:
-    """Read and decode every image of a cache, in as many processes as there are cores.
+    """Read and decode every image of a cache, in one process per core.
 
     Parameters
     ----------
     fix
         Remove invalid files and their rows, so that the next download fetches them.
     wait
-        Wait for another process that holds the cache; otherwise that is an error.
+        Wait for another process that holds the cache; otherwise raise an error.
 
     Raises
     ------
     MissingInput
-        There is no cache.
+        The cache does not exist.
     """
     progress = Silent() if progress is None else progress
     report = CacheReport(cache, fixed=fix)
@@ -111,7 +111,7 @@ def verify_cache(
 
 
 def _expected(cache: Path, ledger: Ledger) -> list[_Expected]:
-    """All files the ledger knows, and all others that bear a name as this program gives them."""
+    """All files in the ledger, and all other files with this program's names for images."""
     known = {o.path: _Expected(o.path, o.sha256, o.face_id) for o in ledger.outcomes() if o.path}
     for path in (cache / "images").glob("*/*"):
         name = path.relative_to(cache).as_posix()
@@ -123,7 +123,7 @@ def _expected(cache: Path, ledger: Ledger) -> list[_Expected]:
 def _in_processes(
     cache: Path, files: list[_Expected]
 ) -> Iterator[list[tuple[_Expected, str, int]]]:
-    # Spawned, not forked: a fork takes along whatever threads of the caller hold.
+    # Spawned, not forked: a fork would copy locks that the caller's threads hold.
     context = multiprocessing.get_context("spawn")
     batches = iter([files[i : i + _BATCH] for i in range(0, len(files), _BATCH)])
     cores = usable_cores()
@@ -139,7 +139,7 @@ def _in_processes(
             for future in done:
                 yield future.result()
     finally:
-        # An interruption waits for the batches at work, not for all that were handed in.
+        # An interruption waits for the running batches, not for those still in the queue.
         pool.shutdown(cancel_futures=True)
 
 
@@ -148,7 +148,7 @@ def _check_batch(cache: Path, batch: list[_Expected]) -> list[tuple[_Expected, s
 
 
 def _check(path: Path, sha256: str) -> tuple[str, int]:
-    """What is wrong with a file, in few words ('' if nothing), and its size."""
+    """What is wrong with a file, in few words (empty if nothing), and its size."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Encoders: pictures to unit vectors, and the fingerprint that says which vectors compare."""
+"""Encoders turn pictures into unit vectors; fingerprints say which vectors can be compared."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WEIGHTS = Path(__file__).parent / "weights"
 """The folder of those weights, and of the network that ONNX Runtime runs with them."""
 
 _LENGTH_ERROR = 1e-5
-"""How far from 1 the length of a vector may be: float32 rounds by less."""
+"""The largest allowed difference of a vector's length from 1; float32 rounding is smaller."""
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -50,11 +50,11 @@ class Fingerprint:
     Parameters
     ----------
     model
-        Name in open_clip's terms.
+        Its name in open_clip.
     weights_sha256
-        Digest of the image tower's parameters.
+        SHA-256 of the image tower's parameters.
     dimension
-        Of the vectors.
+        Length of the vectors.
     """
 
     model: str
@@ -100,20 +100,20 @@ class EncoderChoice:
     model
         The package's own, or an open_clip model name (also ``hf-hub:…`` and ``local-dir:…``).
     pretrained
-        ``builtin``, a tag that open_clip knows, or a file of weights (a path becomes a text).
+        ``builtin``, a tag of open_clip, or a file of weights (a path is converted to a string).
     size
         Height and width of the input; None for the encoder's own.
     fit
         See `Preprocessing`; None for the encoder's own.
     device
-        ``auto``, ``cpu``, ``cuda`` or ``mps``. ``auto`` is the CPU for the package's own encoder,
-        which answers there before torch has even looked for a GPU; for others, a GPU if there is
-        one.
+        ``auto``, ``cpu``, ``cuda`` or ``mps``. For the package's own encoder, ``auto`` is the CPU:
+        it has answered before torch has even looked for a GPU. For others, ``auto`` is a GPU if
+        there is one.
 
     Raises
     ------
     InvalidArguments
-        A value makes no sense; all that make none are listed.
+        A value makes no sense; all such values are listed.
     """
 
     model: str = DEFAULT_MODEL
@@ -131,7 +131,7 @@ class EncoderChoice:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The choice as JSON types, for any machine's device: a local file by its full path."""
+        """The choice as JSON types, without the device; a local file by its full path."""
         values = {**asdict(self), "device": "auto"}
         if Path(self.pretrained).is_file():
             values["pretrained"] = str(Path(self.pretrained).resolve())
@@ -142,14 +142,14 @@ class EncoderChoice:
         """The reverse of `to_json`; raises KeyError, TypeError or ValueError on anything else."""
         model, pretrained, size, fit = (values[n] for n in ("model", "pretrained", "size", "fit"))
         if not isinstance(model, str) or not isinstance(pretrained, str):
-            raise TypeError("an encoder's name is no text")
+            raise TypeError("an encoder's name is not a text")
         try:
             return cls(model, pretrained, size, fit)
         except InvalidArguments as error:
             raise ValueError(str(error)) from error
 
     def _wrong_size(self) -> str | None:
-        """Keep a list as a tuple, since sizes are compared."""
+        """Convert a list to a tuple, since sizes are compared."""
         given: object = self.size
         if given is None:
             return None
@@ -161,7 +161,7 @@ class EncoderChoice:
 
     @property
     def by_onnx(self) -> bool:
-        """ONNX Runtime runs it; torch and open_clip run all others."""
+        """Whether ONNX Runtime runs it; torch and open_clip run all others."""
         return (
             (self.model, self.pretrained) == (DEFAULT_MODEL, DEFAULT_PRETRAINED)
             and self.size in (None, DEFAULT_SIZE)
@@ -174,7 +174,7 @@ class Encoder(Protocol):
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """Which vectors its vectors can be compared with."""
+        """The fingerprint; only vectors with an equal one can be compared."""
 
     @property
     def precisions(self) -> tuple[str, ...]:
@@ -182,13 +182,13 @@ class Encoder(Protocol):
 
     @property
     def thresholds(self) -> Thresholds | None:
-        """What its scores mean where a database has no local features; None if nobody knows."""
+        """The meaning of its scores in databases without local features; None if unknown."""
 
     def use_precision(self, precision: str) -> None:
         """Compute in ``fp32``, ``bf16`` or ``fp16`` from now on."""
 
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Encode pictures that `preprocessing.prepare` has brought into shape.
+        """Encode pictures that went through `preprocessing.prepare`.
 
         Parameters
         ----------
@@ -203,20 +203,20 @@ class Encoder(Protocol):
         Raises
         ------
         EncoderError
-            A vector is not finite or cannot be normalised.
+            A vector is not finite, or cannot be normalised.
         """
 
 
 def load_encoder(choice: EncoderChoice) -> Encoder:
-    """Load an encoder that the user names: the package's own at once, others in seconds.
+    """Load an encoder that the user named: the package's own loads at once, others in seconds.
 
-    That of a database is loaded by `named.load_known`.
+    For the encoder of a database, see `named.load_known`.
 
     Raises
     ------
     EncoderError
-        The model is unknown, its weights cannot be had, or torch is not installed. Never random
-        weights.
+        The model is unknown, its weights cannot be found or fetched, or torch is not installed.
+        Random weights are never used.
     """
     if choice.by_onnx:
         from mtg_image_db.encoders.onnx import OnnxEncoder
@@ -228,7 +228,7 @@ def load_encoder(choice: EncoderChoice) -> Encoder:
 
 
 def normalised(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Scale vectors [B, D] to length 1, checked to 1e-5.
+    """Scale vectors [B, D] to length 1, and check the result to 1e-5.
 
     Raises
     ------
@@ -241,7 +241,7 @@ def normalised(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     if not np.isfinite(lengths).all() or not (lengths > 0).all():
         raise EncoderError(
-            "The encoder gave a vector that cannot be used",
+            "The encoder returned a vector that cannot be used",
             details="a value is not finite, or all are zero",
             suggestion="The weights may be damaged: check the file given with --pretrained.",
         )

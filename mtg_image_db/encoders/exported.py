@@ -1,7 +1,7 @@
-"""Image towers of open_clip as ONNX files: a build makes one, and queries do without torch.
+"""Image towers of open_clip as ONNX files: a build exports one, so queries do not need torch.
 
-The files lie in a cache of the user's, outside the database: a database that is copied elsewhere
-is answered by torch there. Each is named by its encoder's fingerprint and holds it.
+The files are in a cache of the user, outside the database: if a database is copied to another
+machine, torch answers there. Each file is named by its encoder's fingerprint and contains it.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ if TYPE_CHECKING:
     from mtg_image_db.encoders.openclip import OpenClipEncoder
 
 AGREEMENT = 0.9999
-"""Least cosine similarity with torch that a file needs to be kept. Chosen by hand."""
+"""Least cosine similarity with torch's vectors; other files are not kept. By hand."""
 
 _OPSET = 17
-"""Version of ONNX's operators: onnxruntime 1.19, the oldest we run with, knows it."""
+"""Version of ONNX's operators; onnxruntime 1.19, the oldest we support, knows it."""
 
 
 def exported_path(fingerprint: Fingerprint) -> Path:
-    """Where the ONNX file of an encoder lies, if there is one."""
+    """The path of an encoder's ONNX file, whether it exists or not."""
     return cache_folder() / "onnx" / f"{fingerprint.digest}.onnx"
 
 
 def cache_folder() -> Path:
-    """Where files go that can be made again.
+    """The folder for files that can be made again.
 
-    The folder that ``MTG_DB_ENCODER_CACHE`` names, or the system's own place.
+    ``MTG_DB_ENCODER_CACHE`` names it; otherwise it is the system's usual place.
     """
     named = os.environ.get("MTG_DB_ENCODER_CACHE")
     return Path(named) if named else user_cache_path("mtg-image-db", appauthor=False)
 
 
 def load_exported(choice: EncoderChoice, fingerprint: Fingerprint) -> OnnxEncoder | None:
-    """Load what a build exported; None where there is no such file or it cannot be used."""
+    """Load the file that a build exported; None if it is missing or cannot be used."""
     path = exported_path(fingerprint)
     if choice.device not in ("auto", "cpu") or not path.is_file():
         return None
@@ -58,7 +58,7 @@ def load_exported(choice: EncoderChoice, fingerprint: Fingerprint) -> OnnxEncode
 
 
 def export(encoder: OpenClipEncoder) -> Path:
-    """Write an encoder's ONNX file, compared with torch before it gets its name.
+    """Write an encoder's ONNX file; compare it with torch before it gets its final name.
 
     Raises
     ------
@@ -75,11 +75,11 @@ def export(encoder: OpenClipEncoder) -> Path:
             agreement = _agreement(exact, OnnxEncoder(part))
             if agreement >= AGREEMENT:
                 part.replace(path)
-    # torch and onnx raise whatever their parts raise; all of it means the same to a user.
+    # torch and onnx raise many kinds of exceptions; to a user, all mean the same.
     except Exception as error:
         first = next(iter(str(error).strip().splitlines()), "")
         raise EncoderError(f"{type(error).__name__}: {first[:200]}") from error
-    # Written so that NaN is too little as well.
+    # Written so that NaN counts as too low.
     if not agreement >= AGREEMENT:
         raise EncoderError(f"its vectors differ from torch's: cosine {agreement:.5f}")
     return path
@@ -90,10 +90,10 @@ def _write(encoder: OpenClipEncoder, path: Path) -> None:
     import torch
 
     how = encoder.fingerprint.preprocessing
-    # Not to its path: torch opens no file whose name is not UTF-8.
+    # Not to its path: torch cannot open a file whose name is not UTF-8.
     stream: Any = io.BytesIO()
     with warnings.catch_warnings():
-        # About values the trace takes for constants: the comparison shows whether they are.
+        # torch warns about values that it takes for constants; the comparison shows if that is wrong.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             encoder.tower,
@@ -103,7 +103,7 @@ def _write(encoder: OpenClipEncoder, path: Path) -> None:
             output_names=["vector"],
             dynamic_axes={"image": {0: "batch"}, "vector": {0: "batch"}},
             opset_version=_OPSET,
-            # The newer exporter needs one package more.
+            # The newer exporter needs one more package.
             dynamo=False,
         )
     model = onnx.load_model_from_string(stream.getvalue())
@@ -118,7 +118,7 @@ def _agreement(one: OpenClipEncoder, other: OnnxEncoder) -> float:
 
     how = one.fingerprint.preprocessing
     rng = np.random.default_rng(1)
-    # Not noise: broad blobs reach the deeper layers as pictures do.
+    # Not noise: large blobs reach the deeper layers the way pictures do.
     blobs = (Image.fromarray(rng.integers(0, 256, (14, 10, 3), np.uint8)) for _ in range(5))
     pixels = np.stack([np.asarray(blob.resize((how.width, how.height))) for blob in blobs])
     return min(

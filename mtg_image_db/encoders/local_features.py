@@ -1,4 +1,4 @@
-"""Local features of an upright card: where they are, and RootSIFT descriptors of 4 bits a value.
+"""Local features of an upright card: their places, and RootSIFT descriptors of 4 bits a value.
 
 SIFT is Lowe's (IJCV 2004); RootSIFT, the square root of the L1-normalised descriptor, is
 Arandjelovic and Zisserman's (CVPR 2012).
@@ -18,33 +18,31 @@ if TYPE_CHECKING:
     from mtg_image_db.pictures.opening import Pixels
 
 ART_POINTS, OTHER_POINTS = 130, 50
-"""How many points of a scan are kept. What is in the art tells cards apart; frames and text repeat
-on many cards. With 130 in all, or all in the art, a few cards in a hundred are lost under medium
-augmentation (docs/recognition.md)."""
+"""How many points of a scan are kept. Points in the art tell cards apart; frames and text repeat on
+many cards. With only 130 points, or with all points in the art, a few cards in a hundred are lost
+under medium augmentation (docs/recognition.md)."""
 POINTS = ART_POINTS + OTHER_POINTS
-"""Points a face."""
+"""Points per face."""
 POINT_BYTES = 4 + 64
-"""Bytes a point: x, y, size and angle, a byte each; 128 values of 4 bits, which lose nothing
-against 8 (docs/recognition.md)."""
+"""Bytes per point: one each for x, y, size and angle, and 128 values of 4 bits, which are as good
+as 8 bits (docs/recognition.md)."""
 MADE_BY = {"features": "RootSIFT", "version": 1, "points": POINTS, "bytes": POINTS * POINT_BYTES}
-"""How stored features were made; others do not compare. `bytes` is what a face takes."""
+"""How stored features were made; others cannot be compared. `bytes` is the size of a face."""
 
 ART_TOP, ART_BOTTOM = 0.1, 0.58
-"""What is called the art, as shares of the card's height. Most frames have it there; full art cards
-have it there as well. Chosen by hand; never fitted."""
+"""Top and bottom of the art, as shares of the card's height: right for most frames and for full art
+cards. By hand."""
 _MOST_POINTS = 500
-"""Points of a card that is asked about, the strongest. Chosen by hand; never fitted."""
+"""Points of a queried card: the strongest ones. By hand."""
 _CONTRAST = 0.01
-"""Least contrast of a feature, in SIFT's own unit (OpenCV's default is 0.04). Chosen by hand; never
-fitted."""
+"""Least contrast of a feature, in SIFT's own unit (OpenCV's default is 0.04). By hand."""
 _NIBBLE_STEPS = 45.0
-"""Steps of a stored value for 1 of a descriptor of length 1: 15, the largest of 4 bits, stands for
-a third and more. Chosen by hand; never fitted."""
+"""Steps of a stored value per unit, for descriptors of length 1: 15, the largest value of 4 bits,
+stands for a third and more. By hand."""
 _SIZE_STEPS = 24.0
-"""Steps of a stored size for an octave: a byte holds 1 to 1,580 pixels. Chosen by hand; never
-fitted."""
+"""Steps of a stored size per octave: a byte holds 1 to 1,580 pixels. By hand."""
 _DESCRIPTOR = 128
-"""Values of a SIFT descriptor: 4 x 4 places with 8 directions each (Lowe, IJCV 2004)."""
+"""Values of a SIFT descriptor: 4 x 4 cells with 8 directions each (Lowe, IJCV 2004)."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ class Features:
         return len(self.points)
 
     def turned(self) -> Features:
-        """The features of the same card upside down: SIFT's descriptors turn with the picture."""
+        """The features of the same card upside down; SIFT's descriptors rotate with the picture."""
         points = self.points.copy()
         points[:, :2] = np.array([CARD_WIDTH, CARD_HEIGHT], np.float32) - points[:, :2]
         points[:, 3] = (points[:, 3] + 180) % 360
@@ -82,20 +80,20 @@ def in_art(points: NDArray[np.float32]) -> NDArray[np.bool_]:
 def find_features(
     grey: Any, most: int, contrast: float, mask: Pixels | None = None
 ) -> tuple[Features, NDArray[np.float64]]:
-    """Find the local features of a grey picture, and how strong each is, float64 [n].
+    """Find the local features of a grey picture, and the strength of each, float64 [n].
 
     Parameters
     ----------
     grey
         uint8 [height, width].
     most
-        How many are wanted; there are more where several are as strong as the last.
+        How many are wanted; there are more if several are as strong as the last.
     contrast
-        Least contrast of one, in SIFT's own unit.
+        Least contrast of a feature, in SIFT's own unit.
     mask
-        Where to look, uint8 [height, width], not zero; None for everywhere.
+        Where to look, uint8 [height, width]: where it is not zero. None for everywhere.
     """
-    # Here: whatever opens a database imports this module, and most of it describes nothing.
+    # Imported here: every opened database imports this module, but few callers describe pictures.
     import cv2
 
     sift = cv2.SIFT.create(nfeatures=most, contrastThreshold=contrast)
@@ -116,7 +114,7 @@ def describe(card: Pixels) -> Features:
 
 
 def pack(features: Features) -> NDArray[np.uint8]:
-    """The features to be stored of a scan, uint8 [180, 68]; rows of zeros where it has fewer."""
+    """The features of a scan for storage, uint8 [180, 68]; missing points are rows of zeros."""
     art = in_art(features.points)
     chosen = np.concatenate([np.flatnonzero(art)[:ART_POINTS], np.flatnonzero(~art)[:OTHER_POINTS]])
     points = features.points[chosen]
@@ -143,7 +141,7 @@ class FaceFeatures:
     points
         float32 [F, 180, 4], as in `Features`.
     descriptors
-        float32 [F, 180, 128], of length 1; zeros where a face has fewer points.
+        float32 [F, 180, 128], of length 1; zeros for missing points.
     """
 
     points: NDArray[np.float32]
@@ -151,7 +149,7 @@ class FaceFeatures:
 
 
 def unpack(packed: NDArray[np.uint8]) -> FaceFeatures:
-    """The reverse of `pack`, to the precision that is stored, of faces [F, 180, 68]."""
+    """The reverse of `pack` for faces [F, 180, 68], at the stored precision."""
     points = np.empty((*packed.shape[:2], 4), dtype=np.float32)
     points[..., 0] = (packed[..., 0] + 0.5) * (CARD_WIDTH / 256)
     points[..., 1] = (packed[..., 1] + 0.5) * (CARD_HEIGHT / 256)

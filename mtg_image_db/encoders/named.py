@@ -1,8 +1,8 @@
-"""Encoders that the user named: what a database's manifest names is loaded on their word only.
+"""Load the encoder of a database's manifest only if the user has named that encoder.
 
-A manifest may be a stranger's, and name a repository on a hub, or any file of this machine. So it
-is compared with, and not followed: a build writes down which encoder it was told to use, by its
-fingerprint, in the user's cache (see `exported`), and queries look there.
+A manifest may come from a stranger, and may name a repository on a hub or any file of this machine.
+So its names are only compared, never followed: a build records in the user's cache (see `exported`)
+which encoder it was told to use, under its fingerprint, and queries look there.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from mtg_image_db.errors import EncoderError, StorageError
 from mtg_image_db.system.files import make_folder, read_json_object, write_json
 
 _WHOLE_NAMES = ("hf-hub:", "local-dir:")
-"""How models begin that bring their own weights."""
+"""Prefixes of models that include their weights."""
 
 
 def remember(choice: EncoderChoice, fingerprint: Fingerprint) -> None:
-    """Write down that the user named an encoder; without a cache, it will be asked for again."""
+    """Record that the user named an encoder; without a cache, they have to name it again."""
     if _is_own(choice):
         return
     path = _path(fingerprint)
@@ -43,7 +43,7 @@ def load_known(choice: EncoderChoice, fingerprint: Fingerprint, *, device: str =
     Raises
     ------
     EncoderError
-        Neither; or see `load_encoder`.
+        It is neither of these; or see `load_encoder`.
     """
     choice = replace(choice, device=device)
     if not _is_own(choice):
@@ -54,7 +54,7 @@ def load_known(choice: EncoderChoice, fingerprint: Fingerprint, *, device: str =
 
 
 def known_choice(choice: EncoderChoice, fingerprint: Fingerprint) -> EncoderChoice:
-    """What the user called the encoder that a manifest names.
+    """The user's own choice for the encoder that a manifest names.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def known_choice(choice: EncoderChoice, fingerprint: Fingerprint) -> EncoderChoi
     raise EncoderError(
         "This database's encoder was not named on this machine, and is not loaded unasked",
         details=f"its manifest names the model {choice.model!r} with the weights {named!r}; "
-        "loading what a stranger's manifest names could fetch or read anything",
+        "a stranger's manifest could name any file or repository",
         suggestion="If you trust that, name the weights once: mtg-db query --pretrained "
         f"{named!r} --db FOLDER PHOTO (a tag is fetched, a file is read). They are remembered.",
     )
@@ -84,14 +84,14 @@ def named_choice(choice: EncoderChoice, pretrained: str) -> EncoderChoice:
     Raises
     ------
     EncoderError
-        The model brings its own weights, and the user has not named just that model.
+        The model includes its weights, and the user has named something else.
     """
     if not choice.model.startswith(_WHOLE_NAMES):
         return replace(choice, pretrained=pretrained)
     if pretrained == choice.model:
         return choice
     raise EncoderError(
-        f"The database's model is {choice.model!r}, which brings its own weights",
+        f"The database's model is {choice.model!r}, which includes its weights",
         details=f"--pretrained names {pretrained}",
         suggestion=f"If you trust it: --pretrained {choice.model!r}.",
     )

@@ -18,13 +18,13 @@ from mtg_image_db.system.cores import usable_cores
 from mtg_image_db.system.files import name_in_utf8
 
 FINGERPRINT = "fingerprint"
-"""Where the file's metadata hold its fingerprint, as JSON; `training/export.py` writes it."""
+"""The metadata key of the fingerprint, as JSON; `training/export.py` writes it."""
 
 THRESHOLDS = "thresholds"
-"""Where they hold its `Thresholds`, as JSON, if they do; `training/thresholds.py` writes them."""
+"""The metadata key of the `Thresholds`, as JSON, if any; `training/thresholds.py` writes them."""
 
 _ERRORS_ONLY = 3
-"""ONNX Runtime's least severity of what it logs: 3 is an error."""
+"""The least severity that ONNX Runtime logs: 3 is an error."""
 
 
 class OnnxEncoder:
@@ -38,7 +38,7 @@ class OnnxEncoder:
     Raises
     ------
     EncoderError
-        The file is missing or damaged, or it is no encoder of ours.
+        The file is missing or damaged, or is not an encoder of ours.
     """
 
     precisions: tuple[str, ...] = ("fp32",)
@@ -48,7 +48,7 @@ class OnnxEncoder:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _ERRORS_ONLY
         options.intra_op_num_threads = usable_cores()
-        # A thread that spins for work takes its core from those that decode.
+        # A thread that spins while it waits would take a core from the decoding threads.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             with name_in_utf8(path) as name:
@@ -59,18 +59,18 @@ class OnnxEncoder:
             fingerprint = Fingerprint.from_json(json.loads(stored[FINGERPRINT]))
             known = json.loads(stored.get(THRESHOLDS, "null"))
             self._thresholds = None if known is None else Thresholds(**known)
-        # ONNX Runtime's exceptions have no root of their own; all of them mean the same here.
+        # ONNX Runtime's exceptions have no common base class; here, all mean the same.
         except Exception as error:
             raise EncoderError(
                 f"{path.name} cannot be used as an encoder",
-                details=f"{path}: it is missing, damaged or another program's "
+                details=f"{path}: it is missing, damaged or not from this package "
                 f"({type(error).__name__})",
                 suggestion="Install mtg-image-db again: the file is part of it.",
             ) from error
         how = fingerprint.preprocessing
         if fit not in (None, how.fit):
             how = replace(how, fit=fit)
-            self._thresholds = None  # measured with pictures that were fitted otherwise
+            self._thresholds = None  # they were measured with another fit
         self.fingerprint = replace(fingerprint, preprocessing=how)
         self._mean = np.asarray(how.mean, dtype=np.float32) * 255
         self._std = np.asarray(how.std, dtype=np.float32) * 255

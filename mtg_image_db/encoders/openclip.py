@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _CONFIGS = Path(__file__).parent / "configs"
-"""The folder of what open_clip needs to know to build our own encoder."""
+"""The folder with open_clip's configuration of our own encoder."""
 _SUGGESTED = "laion2b_s34b_b79k"
 """A tag of ViT-B-32 and a few others, trained longer than most."""
 
@@ -62,11 +62,11 @@ class OpenClipEncoder:
 
     @property
     def thresholds(self) -> None:
-        """See `Encoder.thresholds`: nobody has measured them."""
+        """See `Encoder.thresholds`; nobody has measured them."""
 
     @property
     def precisions(self) -> tuple[str, ...]:
-        """See `Encoder.precisions`. Half floats are emulated on CPUs, slowly."""
+        """See `Encoder.precisions`. CPUs only emulate half floats, slowly."""
         return ("fp32", "bf16") if self._device.type == "cpu" else ("fp32", "bf16", "fp16")
 
     def use_precision(self, precision: str) -> None:
@@ -106,7 +106,7 @@ class OpenClipEncoder:
 
 
 def load_model(choice: EncoderChoice) -> tuple[Any, Fingerprint, torch.device]:
-    """Load a model with both its towers, the image tower on the device that is given back.
+    """Load a model with both towers; the image tower is on the returned device.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def load_model(choice: EncoderChoice) -> tuple[Any, Fingerprint, torch.device]:
             require_pretrained=True,
             device="cpu",
         )
-    # open_clip raises whatever its parts raise; all of it means the same to a user.
+    # open_clip raises many kinds of exceptions; to a user, all mean the same.
     except Exception as error:
         raise EncoderError(
             f"The model {choice.model} cannot be loaded with these weights",
@@ -153,10 +153,10 @@ def load_model(choice: EncoderChoice) -> tuple[Any, Fingerprint, torch.device]:
 
 
 def load_tokenizer(model: str) -> Any:
-    """Load what cuts texts into a model's tokens; that of some models is fetched from a hub."""
+    """Load the tokenizer of a model; some are fetched from a hub."""
     try:
         return _open_clip().get_tokenizer(model)
-    # Whatever its parts raise; all of it means the same to a user.
+    # Its parts raise many kinds of exceptions; to a user, all mean the same.
     except Exception as error:
         raise EncoderError(
             f"The tokenizer of {model} cannot be loaded",
@@ -166,7 +166,7 @@ def load_tokenizer(model: str) -> Any:
 
 
 def resolve_weights(choice: EncoderChoice) -> tuple[str | None, dict[str, Any]]:
-    """Find the weights: a file's path, and what open_clip knows about a tag.
+    """Find the weights: the path of a file, and open_clip's settings for a tag.
 
     Raises
     ------
@@ -175,7 +175,7 @@ def resolve_weights(choice: EncoderChoice) -> tuple[str | None, dict[str, Any]]:
     """
     named = Path(choice.pretrained)
     if not named.is_file() and (len(named.parts) > 1 or named.suffix):
-        # Before anything is said of packages that are missing.
+        # Check this before the error about missing packages.
         raise EncoderError(
             f"There is no weights file {choice.pretrained}",
             details=f"it is named as the weights of {choice.model}",
@@ -215,21 +215,22 @@ def resolve_weights(choice: EncoderChoice) -> tuple[str | None, dict[str, Any]]:
 
 
 def _what_is_wrong(weights: str | None, error: Exception) -> str:
-    """Why weights could not be loaded, in a line."""
-    # torch's own advice for files that hold no weights is to load them unsafely.
+    """Why weights could not be loaded, in one line."""
+    # For files without weights, torch itself advises to load them unsafely.
     if "npickling" not in type(error).__name__:
         return _first_line(error)
     head = b""
     with contextlib.suppress(OSError), Path(weights or "").open("rb") as stream:
         head = stream.read(9)
-    # The length of a JSON object, then the object (https://github.com/huggingface/safetensors).
+    # safetensors: the length of a JSON object, then the object
+    # (https://github.com/huggingface/safetensors).
     if head[8:] == b"{" and not str(weights).endswith(".safetensors"):
         return "the file holds safetensors: rename it, so that its name ends in .safetensors"
     return "the file holds no weights"
 
 
 def _no_weights(choice: EncoderChoice, tags: list[str]) -> EncoderError:
-    """Say that a model needs other weights, and which there are."""
+    """The error for a model that needs other weights; it lists the tags."""
     if choice.model == DEFAULT_MODEL:
         tags = [DEFAULT_PRETRAINED]
     tags = sorted(tags, key=lambda tag: tag != _SUGGESTED)
@@ -248,8 +249,8 @@ def _no_weights(choice: EncoderChoice, tags: list[str]) -> EncoderError:
 
 
 def _open_clip() -> Any:
-    """The module open_clip, which brings torch."""
-    # What fetches weights tells the hub of the machine's packages, unless this is set.
+    """The module open_clip, which imports torch."""
+    # Without this, the library that fetches weights reports the machine's packages to the hub.
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     try:
         import open_clip
@@ -284,7 +285,7 @@ def _device(name: str) -> torch.device:
 
 
 def _digest(module: torch.nn.Module) -> str:
-    """SHA-256 over names, shapes and values: the same whatever file the weights came from."""
+    """SHA-256 over names, shapes and values; it does not depend on the file of the weights."""
     digest = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
         values = tensor.detach().cpu().contiguous()

@@ -1,6 +1,6 @@
-"""What an encoder is given: how a picture becomes its input.
+"""Preprocessing: how a picture becomes an encoder's input.
 
-The same `prepare` serves build and query: two different preprocessings would be two different
+Build and query use the same `prepare`: two different preprocessings would be two different
 encoders.
 """
 
@@ -24,8 +24,8 @@ Fit = Literal["pad", "squash"]
 FITS: tuple[str, ...] = get_args(Fit)
 
 _SHRINKING_GAP = 3.0
-"""How many times larger than the result a picture may be before Pillow shrinks it in two steps: its
-documentation calls 3.0 the same as one step, to the eye. Part of what a vector is: never change
+"""If a picture is more than this many times larger than the result, Pillow shrinks it in two steps.
+Its documentation says that 3.0 looks the same as one step. All vectors depend on it: never change
 it."""
 
 
@@ -36,20 +36,20 @@ class Preprocessing:
     Parameters
     ----------
     height, width
-        Of the input, in pixels.
+        Size of the input, in pixels.
     fit
-        ``pad`` keeps the shape of the card and fills the rest with the mean colour; ``squash``
-        fills the whole input. Neither cuts anything off: CLIP's own centre crop would lose the
+        ``pad`` keeps the card's shape and fills the rest with the mean colour; ``squash`` stretches
+        it to the whole input. Neither cuts anything off: CLIP's own centre crop would lose the
         title and the collector line.
     mean, std
-        Of the three channels, on a scale of 0 to 1.
+        One value for each of the three channels, on a scale of 0 to 1.
     least_decode
-        Decode no more of a JPEG than the input needs (see `open_for`).
+        Decode JPEGs only as large as the input needs (see `open_for`).
 
     Raises
     ------
     InvalidArguments
-        A value makes no sense; all that make none are listed.
+        A value makes no sense; all such values are listed.
     """
 
     height: int
@@ -70,7 +70,7 @@ class Preprocessing:
         )
 
     def _wrong_channels(self, name: str) -> str | None:
-        """Keep a list as a tuple, since fingerprints are compared by their values."""
+        """Convert a list to a tuple, since fingerprints are compared by value."""
         given = getattr(self, name)
         if (
             not isinstance(given, tuple | list)
@@ -103,11 +103,11 @@ class Preprocessing:
 
 
 def open_for(source: Path | bytes, how: Preprocessing) -> Image.Image:
-    """Open a picture for `prepare`, decoding no more of a JPEG than that needs.
+    """Open a picture for `prepare`; decode a JPEG only as large as needed.
 
     A JPEG of over twice the input's size is decoded at a half, a quarter or an eighth, but never
-    under 240 x 336: the vectors stay the same to a cosine of 0.999 (a test looks), at a fraction of
-    the cost.
+    under 240 x 336. The vectors stay the same to a cosine of 0.999 (a test checks this), at a
+    fraction of the cost.
     """
     if not how.least_decode:
         return open_picture(source)
@@ -116,12 +116,12 @@ def open_for(source: Path | bytes, how: Preprocessing) -> Image.Image:
 
 
 def prepare(picture: Image.Image, how: Preprocessing) -> NDArray[np.uint8]:
-    """Bring an RGB picture into an encoder's shape.
+    """Resize an RGB picture to an encoder's input.
 
     Returns
     -------
     uint8 [height, width, 3]
-        Not yet normalised: that is the encoder's, in batches.
+        Not yet normalised: the encoder does that, in batches.
     """
     import numpy as np
     from PIL import Image

@@ -1,7 +1,7 @@
-"""Finding out how an encoder runs fastest here: precision and batch size are tried, not assumed.
+"""Find the fastest precision and batch size for an encoder on this machine, by trying them.
 
-bfloat16 doubles the rate of a CPU that has instructions for it, and halves that of one that has
-not; on CPUs small batches win, on GPUs large ones.
+bfloat16 doubles the rate of a CPU that has instructions for it, and halves the rate of others. On
+CPUs small batches are faster, on GPUs large ones.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 AGREEMENT = 0.999
-"""Least cosine similarity with float32 that a precision needs. Chosen by hand."""
+"""Least cosine similarity with float32's vectors; other precisions are not used. By hand."""
 
 LEAST_IMAGES = 2000
-"""Images to encode: for fewer, trying takes longer than it saves. Chosen by hand."""
+"""Least number of images; for fewer, trying takes longer than it saves. By hand."""
 
 _FIRST_BATCH = 16
-"""Images in the batches by which precisions are compared. Chosen by hand."""
+"""Images per batch when precisions are compared. By hand."""
 _BATCHES = (8, 32, 64, 128)
-"""Images a batch: tried beside the first, in this order. Chosen by hand."""
+"""Other batch sizes to try, in this order. By hand."""
 _PAST_ITS_BEST = 0.9
-"""Share of the best rate under which larger batches are not tried. Chosen by hand."""
+"""Below this share of the best rate, larger batches are not tried. By hand."""
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """How to run an encoder. `rates` are images a second, by ``<precision>/<batch>``."""
+    """How to run an encoder. `rates` are images per second, by ``<precision>/<batch>``."""
 
     precision: str
     batch: int
@@ -53,9 +53,9 @@ def tune(
     Parameters
     ----------
     pixels
-        uint8 [n, height, width, 3]: pictures to try with; repeated as needed.
+        uint8 [n, height, width, 3]: sample pictures, repeated as needed.
     precision, batch
-        Given ones are not tried.
+        A given value is used as it is, and no others are tried.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def tune(
         encoder.use_precision("fp32")
         exact = encoder.encode(some(first))
         for name in candidates:
-            # A device may lack operations for a precision, or its vectors be no numbers.
+            # A device may lack operations for a precision, or return NaN.
             with contextlib.suppress(RuntimeError, EncoderError):
                 encoder.use_precision(name)
                 agreement = (encoder.encode(some(first)) * exact).sum(axis=1).min()
@@ -90,9 +90,9 @@ def tune(
     for size in _BATCHES:
         try:
             rates[f"{best}/{size}"] = _rate(encoder, some(size))
-        except RuntimeError:  # larger ones do not fit into a device's memory either
+        except RuntimeError:  # out of memory: larger batches do not fit either
             break
-        # Past its best size an encoder only gets slower: larger ones would waste time.
+        # Beyond its best batch size an encoder only gets slower: trying more wastes time.
         if size > first and rates[f"{best}/{size}"] < _PAST_ITS_BEST * max(rates.values()):
             break
     own = {name: rate for name, rate in rates.items() if name.startswith(f"{best}/")}
@@ -100,7 +100,7 @@ def tune(
 
 
 def _rate(encoder: Encoder, pixels: NDArray[np.uint8]) -> float:
-    """Images a second: the better of two batches, after one to warm up."""
+    """Images per second: the better of two batches, after one to warm up."""
     encoder.encode(pixels)
     seconds = []
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Texts to vectors that compare with those of pictures, where a model was trained on both."""
+"""Turn texts into vectors that can be compared with those of pictures, with a model for both."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class TextEncoder:
     """The text tower of an open_clip model, run by torch on the CPU.
 
-    `fingerprint` is that of the model's image tower: which vectors those of texts compare with.
+    `fingerprint` is that of the image tower, whose vectors can be compared with those of texts.
     """
 
     def __init__(self, model: Any, tokenizer: Any, fingerprint: Fingerprint) -> None:
@@ -31,15 +31,15 @@ class TextEncoder:
         Raises
         ------
         EncoderError
-            It has no text tower; or see `load_encoder`.
+            The model has no text tower; or see `load_encoder`.
         """
         if choice.model == DEFAULT_MODEL:
-            # open_clip gives each model a text tower; this one's is as small as it can be, and
-            # never was trained.
+            # open_clip gives each model a text tower; that of our encoder is as small as possible
+            # and was never trained.
             raise EncoderError(
-                "This database's encoder knows pictures only, no texts",
+                "This database's encoder knows only pictures, no texts",
                 details=f"{choice.model} has no text tower",
-                suggestion="Build another database with a CLIP, and ask that: mtg-db build "
+                suggestion="Build another database with a CLIP, and search that: mtg-db build "
                 "--model ViT-B-32 --pretrained laion2b_s34b_b79k --out clip_out",
             )
         from mtg_image_db.encoders.openclip import load_model, load_tokenizer
@@ -48,7 +48,7 @@ class TextEncoder:
         return cls(model.eval(), load_tokenizer(choice.model), fingerprint)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Encode texts; of a long one the model reads the beginning (CLIP: 77 tokens).
+        """Encode texts; the model reads only the beginning of a long one (CLIP: 77 tokens).
 
         Returns
         -------
@@ -56,7 +56,7 @@ class TextEncoder:
         """
         import torch
 
-        # What was typed may hold bytes that are no text.
+        # Typed text may contain bytes that are not valid text.
         tokens = self._tokenizer([text.encode("utf-8", "replace").decode() for text in texts])
         with torch.inference_mode():
             return normalised(self._model.encode_text(tokens).float().numpy())

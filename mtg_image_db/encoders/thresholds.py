@@ -1,4 +1,4 @@
-"""What an encoder's scores mean."""
+"""Thresholds of an encoder's scores."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What an encoder's scores mean where a database has no local features.
+    """The meaning of an encoder's scores in a database without local features.
 
     Parameters
     ----------
     confident, likely
-        Least cosine similarity.
+        Least cosine similarity for this verdict.
     margin
-        Least lead over the best other artwork for ``confident``.
+        For ``confident``: least lead over the best other artwork.
     """
 
     confident: float

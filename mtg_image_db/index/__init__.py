@@ -1,1 +1,1 @@
-"""Searching unit vectors by inner product."""
+"""Search unit vectors by inner product."""

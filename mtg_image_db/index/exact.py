@@ -1,7 +1,7 @@
-"""Exact search among some of the vectors: what a filter leaves, which a graph would miss.
+"""Exact search among some of the vectors, for filtered queries that the graph would answer badly.
 
-A graph finds the neighbours of a query and a filter then takes most of them away; walking on until
-enough are left costs more than comparing with all that may remain.
+The graph finds the neighbours of a query, but a filter then removes most of them. To walk on until
+enough are left costs more than to compare with every vector that passes the filter.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mtg_image_db.index.hnsw import VectorFile
 
 _BLOCK = 8192
-"""Vectors that are read and compared at a time: 8 MB of 256 dimensions. Chosen by hand."""
+"""Vectors that are read and compared at a time: 8 MB at 256 dimensions. By hand."""
 
 
 class ExactIndex:
@@ -22,9 +22,9 @@ class ExactIndex:
     Parameters
     ----------
     vectors
-        float32 [N, D], L2-normalised: an array or a file, of which a block is read at a time.
+        float32 [N, D], L2-normalised: an array, or a file that is read in blocks.
     rows
-        int64 [U], ascending: those to compare with. Each is its own id.
+        int64 [U], ascending: the rows to compare with. Each is its own id.
     """
 
     def __init__(self, vectors: NDArray[np.float32] | VectorFile, rows: NDArray[np.int64]) -> None:
@@ -50,9 +50,9 @@ class ExactIndex:
                 vectors, self._vectors[rows], k, metric=faiss.METRIC_INNER_PRODUCT
             )
             scores = np.hstack([scores, near])
-            # A block with fewer than k is filled up with -1.
+            # A block with fewer than k vectors is filled up with -1.
             ids = np.hstack([ids, np.where(places < 0, -1, rows[places])])
-            # Equals in the order of their rows.
+            # Equal scores stay in the order of their rows.
             best = np.lexsort((ids, -scores))[:, :k]
             scores = np.take_along_axis(scores, best, axis=1)
             ids = np.take_along_axis(ids, best, axis=1)
@@ -60,7 +60,7 @@ class ExactIndex:
 
 
 def first_rows(rows: NDArray[np.int64], same: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The first row with each of the vectors that some rows have.
+    """Of `rows`, the first one with each distinct vector.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""An HNSW graph over unit vectors, by FAISS.
+"""An HNSW graph over unit vectors, with FAISS.
 
-Inner product equals cosine similarity only on unit vectors, and identical vectors wreck the graph
-for their neighbours: callers pass distinct unit vectors (`normalised`, `build.generation`).
+Callers pass distinct unit vectors (`normalised`, `building.generation`): inner product equals
+cosine similarity only on unit vectors, and identical vectors spoil the graph for their neighbours.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from mtg_image_db.index.storage import index_over, mapped
 from mtg_image_db.system.progress import Progress
 
 GONE = -1
-"""Id of an entry whose face has left the database: its node stays, as a stepping stone."""
+"""Id of an entry whose face was removed from the database; its node stays for its links."""
 
 _ADD_BATCH = 4096
-"""Vectors that are added between two signs of progress. Chosen by hand."""
+"""Vectors added between two progress reports. By hand."""
 
 
 def new_index(dimension: int, *, m: int, ef_construction: int) -> Any:
@@ -34,7 +34,7 @@ def new_index(dimension: int, *, m: int, ef_construction: int) -> Any:
     m
         Links of a node on each level (Malkov and Yashunin, https://arxiv.org/abs/1603.09320).
     ef_construction
-        Candidates looked at while a node is linked.
+        Candidates examined while a node is linked.
     """
     graph = faiss.IndexHNSWFlat(dimension, m, faiss.METRIC_INNER_PRODUCT)
     graph.hnsw.efConstruction = ef_construction
@@ -44,8 +44,8 @@ def new_index(dimension: int, *, m: int, ef_construction: int) -> Any:
 class VectorFile:
     """Vectors in a ``.npy`` file, read some rows at a time.
 
-    A map that stays open keeps every page that was touched in the process's memory: a second copy
-    of all vectors beside the index's own.
+    An open memory map would keep every page that was read in the process's memory: a second copy of
+    all vectors beside the index's own.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class VectorFile:
 
     @property
     def dimension(self) -> int:
-        """Of the vectors."""
+        """Length of the vectors."""
         return int(np.load(self._path, mmap_mode="r").shape[1])
 
 
@@ -72,7 +72,7 @@ def add_rows(
     rows: NDArray[np.int64],
     progress: Progress,
 ) -> None:
-    """Add ``vectors[rows]`` under the ids `rows`, and lead a link to every node.
+    """Add ``vectors[rows]`` under the ids `rows`, and make every node reachable.
 
     Parameters
     ----------
@@ -82,10 +82,11 @@ def add_rows(
         int64 [U], ascending.
     """
     graph = faiss.downcast_index(index.index)
-    # FAISS cuts a full list of links down to a diverse few: 12 of 64 on real cards, whose vectors
-    # crowd, and near twins become unfindable. Filled up with what was cut, none was lost.
+    # FAISS cuts a full list of links down to a few diverse ones: on real cards, whose vectors are
+    # crowded, 12 of 64, and near twins can no longer be found. With the cut links kept as far as
+    # there is room, none was lost.
     graph.keep_max_size_level0 = True
-    # Room for all at once: a vector that doubles when it is full holds three times its size then.
+    # Reserve room for all: a C++ vector that doubles takes three times its size while it grows.
     codes = faiss.downcast_index(graph.storage).codes
     size = codes.size()
     codes.resize(size + len(rows) * graph.d * 4)
@@ -106,19 +107,19 @@ def ids_of(index: Any) -> NDArray[np.int64]:
 
 
 def set_ids(index: Any, ids: NDArray[np.int64]) -> None:
-    """Give an index's entries other ids; `GONE` takes an entry out of all answers."""
+    """Give an index's entries other ids; `GONE` removes an entry from all answers."""
     faiss.copy_array_to_vector(ids, index.id_map)
 
 
 class Index:
-    """An index opened for searching.
+    """An index opened for searches.
 
     Parameters
     ----------
     path
-        A file `save_index` wrote.
+        A file that `save_index` wrote.
     ef_search
-        Candidates looked at in a search; FAISS's own default of 16 misses too many.
+        Candidates examined in a search; FAISS's own default of 16 misses too many.
 
     Raises
     ------
@@ -129,19 +130,19 @@ class Index:
     def __init__(self, path: Path, ef_search: int) -> None:
         self.path = path
         self.ef_search = ef_search
-        # Kept: the index has views of it. A query touches a few pages of hundreds of MB.
+        # Kept, because the index has views of it. A query reads a few pages of hundreds of MB.
         self._data = mapped(path)
         try:
             self.layout = graph_in(self._data)
         except Unexpected as error:
             raise DatabaseError.damaged(path, str(error)) from error
         self._index = index_over(self._data, path)
-        # Kept here: FAISS holds no reference to it. Ids are rows, which are never negative.
+        # Kept, because FAISS holds no reference to it. Ids are rows, which are never negative.
         gone = (self.layout.ids == GONE).any()
         self._not_gone = faiss.IDSelectorRange(0, 1 << 62) if gone else None
 
     def __len__(self) -> int:
-        """How many entries it has, those that are gone included."""
+        """How many entries it has, including those that are `GONE`."""
         return int(self._index.ntotal)
 
     def search(
@@ -154,12 +155,12 @@ class Index:
         vectors
             float32 [Q, D], L2-normalised.
         ef_search
-            Instead of the index's own.
+            Used instead of the index's own value.
 
         Returns
         -------
         scores, ids
-            [Q, min(k, U)], best first; an id is -1 where the graph reached fewer.
+            [Q, min(k, U)], best first; ids are -1 if the graph reached fewer.
         """
         k = min(k, len(self))
         parameters = faiss.SearchParametersHNSW(efSearch=max(ef_search or self.ef_search, k))

@@ -1,8 +1,8 @@
-"""An inverted index of all faces' local features: which faces a photo's features speak for.
+"""An inverted index of all faces' local features: it finds the faces that match a photo's features.
 
-An IVF index with product quantisation (Jegou, Douze and Schmid, PAMI 2011), by FAISS: 16 bytes a
-feature and its number. Which row a feature belongs to stands in an array of its own, so that an
-update can renumber rows without touching the index.
+It is an IVF index with product quantisation (Jegou, Douze and Schmid, PAMI 2011), by FAISS: 16
+bytes and a number for each feature. A separate array holds the row of each feature, so an update
+can renumber rows without changing the index.
 """
 
 from __future__ import annotations
@@ -25,39 +25,36 @@ from mtg_image_db.system.arrays import save_array
 from mtg_image_db.system.progress import Progress
 
 LEAST_FEATURES = 2_000
-"""Features: fewer cannot train an index, and need none. Chosen by hand."""
+"""Least number of features; fewer cannot train an index, and do not need one. By hand."""
 _LEAST_TO_QUANTISE = 100_000
-"""Features: fewer are kept at 128 bytes each, which trains at once and is still small. Chosen by
-hand."""
+"""Least number of features for product quantisation; fewer are kept at 128 bytes each, which needs
+little training and is still small. By hand."""
 _MOST_LISTS = 4096
-"""Lists into which features are sorted. Chosen by hand; tried with 9.6 million features
-(docs/recognition.md)."""
+"""Largest number of lists; tried with 9.6 million features (docs/recognition.md). By hand."""
 _FEATURES_A_LIST = 100
-"""Features for each list, at the least. Chosen by hand."""
+"""Least number of features per list. By hand."""
 _CODE_BYTES = 16
-"""Bytes of a feature's code: 8 values in each. Chosen by hand."""
+"""Bytes of a feature's code; each stands for 8 values. By hand."""
 _TRAINING_FEATURES = 160_000
-"""Features, about, that lists and codes are learned from: 39 for each of the most lists, as many as
-FAISS asks for. Chosen by hand."""
+"""About how many features the lists and codes are learned from: 39 for each of 4,096 lists, as many
+as FAISS asks for. By hand."""
 _PROBES = 8
-"""Lists that a search looks into. 32 take three times as long and find no more
-(docs/recognition.md)."""
+"""Lists that a search reads. 32 take three times as long and find no more (docs/recognition.md)."""
 _NEIGHBOURS = 10
-"""Nearest features that vote; each counts by how much nearer it is than the last. Chosen by hand;
-never fitted."""
+"""Nearest features that vote; the weight is how much nearer one is than the last. By hand."""
 _FACES_AT_ONCE = 500
-"""Faces whose features are unpacked together: 46 MB. Chosen by hand."""
+"""Faces whose features are unpacked at a time: 46 MB. By hand."""
 
 
 class InvertedIndex:
-    """Features by what they resemble.
+    """An opened inverted index.
 
     Parameters
     ----------
     path
         The FAISS index, memory-mapped.
     rows
-        int32 [features]: the row that each belongs to; -1 for rows that are gone.
+        int32 [features]: the row of each feature; -1 for removed rows.
     faces
         How many rows there are.
     """
@@ -77,15 +74,15 @@ class InvertedIndex:
     def vote(
         self, descriptors: NDArray[np.float32], most: int, wanted: NDArray[np.bool_] | None = None
     ) -> list[int]:
-        """The rows that most descriptors [n, 128] of a photo speak for, the first the most.
+        """The rows with the most votes from a photo's descriptors [n, 128], best first.
 
-        A neighbour counts by how much nearer it is than the tenth: what resembles everything says
-        nothing.
+        The weight of a neighbour is how much nearer it is than the tenth, so a descriptor that
+        resembles everything has almost no weight.
 
         Parameters
         ----------
         wanted
-            Which rows may be answered with, bool [N]; None for all.
+            The rows to choose from, bool [N]; None for all.
         """
         if not len(descriptors):
             return []
@@ -105,7 +102,7 @@ class InvertedIndex:
         return [int(row) for row in best if votes[row] > 0]
 
     def check(self) -> None:
-        """Check all that opening leaves out; raises DatabaseError where a number is no feature."""
+        """Make the checks that opening skips; raises DatabaseError if a feature does not exist."""
         import numpy as np
 
         rows = self._rows
@@ -120,10 +117,10 @@ class InvertedIndex:
             raise DatabaseError.damaged(self._path, "it names features or rows that do not exist")
 
     def _opened(self) -> Any:
-        """The index, read when it is needed first; few photos need it."""
+        """The index, read at its first use; few photos need it."""
         import faiss
 
-        # A table of distances would take 67 MB, and save less than it costs on one photo.
+        # A table of distances would take 67 MB, and for one photo it costs more than it saves.
         index = index_over(self._bytes, self._path, faiss.IO_FLAG_SKIP_PRECOMPUTE_TABLE)
         index.nprobe = _PROBES
         return index
@@ -136,9 +133,9 @@ class Extension:
     Parameters
     ----------
     path
-        Of the FAISS index.
+        The file of the FAISS index.
     rows
-        int32 [features]: the new row of each of its features, -1 where it is gone.
+        int32 [features]: the new row of each of its features; -1 for removed rows.
     """
 
     path: Path
@@ -160,9 +157,9 @@ def write_inverted(
     wanted
         The rows to index: one for each image.
     path, rows_path
-        Where the index goes, and the row of each of its features.
+        The files to write: the index, and the row of each of its features.
     extension
-        What to extend; only the features of rows that it does not name are added.
+        The index to extend; only features of rows that it does not have are added.
 
     Returns
     -------
@@ -180,7 +177,7 @@ def write_inverted(
         # "np": no polysemous codes, which take half a minute to train and are not used.
         codes = f"PQ{_CODE_BYTES}x8np" if count >= _LEAST_TO_QUANTISE else "SQ8"
         index = faiss.index_factory(128, f"IVF{lists},{codes}")
-        # FAISS warns on standard error where a cluster has few examples: here that is meant.
+        # FAISS warns on standard error if a cluster has few examples; here that is intended.
         index.cp.min_points_per_centroid = 1
         index.train(_sample(packed, wanted, count))
     parts = [known]
@@ -201,7 +198,7 @@ def write_inverted(
 def _features(
     packed: NDArray[np.uint8], rows: NDArray[np.int32]
 ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float32]]]:
-    """The rows and descriptors of all features of some faces, some faces at a time."""
+    """Yield the rows and descriptors of all features of `wanted`, some faces at a time."""
     for start in range(0, len(rows), _FACES_AT_ONCE):
         some = rows[start : start + _FACES_AT_ONCE]
         part = packed[some]
@@ -213,7 +210,7 @@ def _features(
 def _sample(
     packed: NDArray[np.uint8], wanted: NDArray[np.int32], count: int
 ) -> NDArray[np.float32]:
-    """Descriptors to train with, of faces drawn at random."""
+    """Descriptors of random faces, for training."""
     share = min(1.0, _TRAINING_FEATURES / count)
     rows = np.random.default_rng(0).permutation(wanted)[: max(1, round(share * len(wanted)))]
     return np.concatenate([descriptors for _, descriptors in _features(packed, np.sort(rows))])

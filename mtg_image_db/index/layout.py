@@ -1,9 +1,9 @@
-"""What the two FAISS files of a database hold, checked before FAISS reads them.
+"""Check the two FAISS files of a database before FAISS reads them.
 
-A file may name any class that FAISS knows. Some of them open other files, and write to them
-(OnDiskInvertedLists); and FAISS trusts much of what it reads. A database may be a stranger's, so
-only the classes that this program writes are accepted, every count has to fit the file, and every
-link has to lead to a node.
+A file may name any FAISS class. Some classes open other files and write to them
+(OnDiskInvertedLists), and FAISS trusts much of what it reads. A database may come from a stranger.
+So only the classes that this program writes are accepted, every count must fit the file, and every
+link must lead to a node.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _CENTROIDS = 256
 
 
 class Unexpected(Exception):
-    """A file is not as this program writes it; the text says where."""
+    """A file differs from what this program writes; the text says where."""
 
 
 @dataclass(frozen=True)
 class Graph:
-    """What an index of vectors holds: IndexIDMap over IndexHNSWFlat, inner product.
+    """The content of an index of vectors: IndexIDMap over IndexHNSWFlat, inner product.
 
     Parameters
     ----------
@@ -48,12 +48,12 @@ class Graph:
 
 @dataclass(frozen=True)
 class Inverted:
-    """Where the lists of an inverted index lie: codes and ids of one after those of another.
+    """Where the lists of an inverted index are: the codes and ids of one list after another.
 
     Parameters
     ----------
     sizes
-        int64 [lists]: entries of each.
+        int64 [lists]: number of entries in each.
     code_size
         Bytes of an entry's code.
     start
@@ -66,7 +66,7 @@ class Inverted:
 
 
 class _Reader:
-    """Reads a file's bytes in order; raises `Unexpected` where it ends too soon."""
+    """Reads a file's bytes in order; raises `Unexpected` if it ends too soon."""
 
     def __init__(self, data: NDArray[np.uint8]) -> None:
         self._data = data
@@ -74,11 +74,11 @@ class _Reader:
 
     @property
     def left(self) -> int:
-        """Bytes that were not read yet."""
+        """Number of bytes not read yet."""
         return len(self._data) - self.place
 
     def code(self, *wanted: bytes) -> bytes:
-        """The four letters of a class, one of those that are wanted."""
+        """The four letters of a class, which must be one of `wanted`."""
         found = self._data[self.place : self.place + 4].tobytes()
         if found not in wanted:
             names = " or ".join(each.decode() for each in wanted)
@@ -87,7 +87,7 @@ class _Reader:
         return found
 
     def values(self, layout: str) -> tuple[Any, ...]:
-        """Some numbers, in the words of `struct`."""
+        """Some numbers, by a format of `struct`."""
         size = struct.calcsize("<" + layout)
         if size > self.left:
             raise Unexpected("it is cut off")
@@ -96,7 +96,7 @@ class _Reader:
         return found
 
     def array(self, dtype: str, what: str, count: int | None = None) -> NDArray[Any]:
-        """An array with its length before it, which must be `count` where that is known."""
+        """An array that follows its length, which must equal `count` if that is given."""
         import numpy as np
 
         [length] = self.values("Q")
@@ -115,7 +115,7 @@ class _Reader:
 
 
 def graph_in(data: NDArray[np.uint8]) -> Graph:
-    """Check the bytes of an index of vectors, as FAISS is about to read them."""
+    """Check the bytes of an index of vectors, before FAISS reads them."""
     import numpy as np
 
     reader = _Reader(data)
@@ -145,7 +145,7 @@ def graph_in(data: NDArray[np.uint8]) -> Graph:
 
 
 def _links_a_node(probabilities: NDArray[np.float64], places: NDArray[np.int32]) -> int:
-    """The M of a graph whose tables are those that FAISS makes for it."""
+    """The M of a graph, checked: its tables must be those that FAISS makes for this M."""
     import numpy as np
 
     m = int(places[1]) // 2 if len(places) > 1 else 0
@@ -168,7 +168,7 @@ def _check_links(
     offsets: NDArray[np.int64],
     links: NDArray[np.int32],
 ) -> None:
-    """Each node has the links of its levels, and each leads to a node of that level."""
+    """Check that each node has the links of its levels, and each link leads to such a node."""
     import numpy as np
 
     count = len(levels)
@@ -184,12 +184,12 @@ def _check_links(
 
 
 def inverted_in(data: NDArray[np.uint8], features: int, most_lists: int) -> Inverted:
-    """Check the bytes of an index of local features, as FAISS is about to read them.
+    """Check the bytes of an index of local features, before FAISS reads them.
 
     Parameters
     ----------
     features
-        How many it must hold.
+        The number of features that it must have.
     """
     reader = _Reader(data)
     kind = reader.code(b"IwPQ", b"IwSq")
@@ -212,7 +212,7 @@ def inverted_in(data: NDArray[np.uint8], features: int, most_lists: int) -> Inve
         again, residual = reader.values("QB")
         _need(again == code_size, "codes")
     _need(residual in (0, 1), "codes")
-    # No other class of lists: some name a file elsewhere.
+    # No other class of lists is accepted: some name another file.
     reader.code(b"ilar")
     _need(reader.values("QQ") == (lists, code_size), "lists")
     sizes = _sizes_of_lists(reader, lists)
@@ -222,7 +222,7 @@ def inverted_in(data: NDArray[np.uint8], features: int, most_lists: int) -> Inve
 
 
 def _sizes_of_lists(reader: _Reader, lists: int) -> NDArray[np.int64]:
-    """All sizes; where most lists are empty, FAISS writes the others, each after its number."""
+    """All sizes. If most lists are empty, FAISS writes only the others, each after its number."""
     import numpy as np
 
     if reader.code(b"full", b"sprs") == b"full":

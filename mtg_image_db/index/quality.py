@@ -1,4 +1,4 @@
-"""How well an index finds what exact search finds, and how much searching that takes."""
+"""Measure how often an index finds what exact search finds, and at which efSearch."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from mtg_image_db.index.exact import ExactIndex
 from mtg_image_db.index.hnsw import Index, VectorFile
 
 EF_SEARCHES = (16, 32, 64, 128, 256, 512)
-"""Candidates looked at in a search: tried in this order. Chosen by hand."""
+"""Candidates examined in a search: tried in this order. By hand."""
 ENOUGH = 0.999
-"""Recall@1 that the stored efSearch must reach: at most one search in a thousand may miss. An aim,
-not a measurement."""
+"""Recall@1 that the stored efSearch must reach: at most one search in a thousand may miss. This is
+a goal, not a measurement."""
 
 NOISE_COSINE = 0.9
-"""Cosine of a vector with itself after noise was added. Chosen by hand: a stand-in for photos where
-images are too few."""
+"""Cosine of a vector with itself after noise was added. Such vectors stand in for photos if there
+are too few images. By hand."""
 _TIMED_QUERIES = 100
-"""Queries that are searched for one by one, for the time; if they already miss too often, the
-others are not searched for. Chosen by hand."""
+"""Queries that are run one by one, to measure the time. If they already miss too often, the others
+are not run. By hand."""
 _EQUAL_SCORES = 1e-6
-"""Cosine by which scores differ through rounding alone. Chosen by hand, for float32."""
+"""Difference of two cosines that float32 rounding alone can cause. By hand."""
 
 
 @dataclass(frozen=True)
 class SearchLevel:
-    """What one efSearch gives: recall of the best and the ten best, and milliseconds a query.
+    """The result of one efSearch: recall@1, recall@10, and milliseconds per query.
 
     Parameters
     ----------
     queries
-        How many were searched for: all, unless the first hundred showed that it is not enough.
+        How many queries were run: all, unless the first hundred already missed too often.
     """
 
     ef_search: int
@@ -52,10 +52,10 @@ class Quality:
     Parameters
     ----------
     queries
-        How many perturbed vectors were searched for; `from_images` of them are vectors of
-        perturbed images, the others have noise added to a cosine of 0.9.
+        How many perturbed vectors were searched for; `from_images` of them are vectors of perturbed
+        images, the others got noise, to a cosine of 0.9.
     ef_search
-        The smallest with a recall@1 of 0.999, or the largest tried.
+        The smallest efSearch with a recall@1 of 0.999, or the largest tried.
     index_bytes
         Size of the index's file.
     """
@@ -68,12 +68,12 @@ class Quality:
 
     @property
     def chosen(self) -> SearchLevel:
-        """What the stored efSearch gives."""
+        """The result of the stored efSearch."""
         return next(level for level in self.levels if level.ef_search == self.ef_search)
 
     @property
     def enough(self) -> bool:
-        """Whether the chosen efSearch reaches the recall aimed at."""
+        """Whether the chosen efSearch reaches the required recall."""
         return self.chosen.recall_at_1 >= ENOUGH
 
     def to_json(self) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class Quality:
 
 
 def with_noise(vectors: NDArray[np.float32], seed: int = 0) -> NDArray[np.float32]:
-    """Turn unit vectors [n, D] by random noise so that each keeps a cosine of 0.9 with itself."""
+    """Add random noise to unit vectors [n, D], so that each keeps a cosine of 0.9 with itself."""
     rng = np.random.default_rng(seed)
     noise = rng.standard_normal(vectors.shape).astype(np.float32)
     noise -= (noise * vectors).sum(axis=1, keepdims=True) * vectors
@@ -99,14 +99,14 @@ def measure(
     *,
     from_images: int,
 ) -> Quality:
-    """Compare the index with exact search, for growing efSearch until the recall is enough.
+    """Compare the index with exact search; raise efSearch until the recall is enough.
 
     Parameters
     ----------
     vectors
-        float32 [N, D]; read once, in pieces.
+        float32 [N, D]; read once, in blocks.
     rows
-        int64 [U]: the rows the index has.
+        int64 [U]: the rows in the index.
     queries
         float32 [Q, D], unit vectors.
     from_images
@@ -133,11 +133,11 @@ def _level(
 
     def found(answers: list[tuple[NDArray[np.float32], NDArray[np.int64]]]) -> NDArray[np.bool_]:
         scores, rows = (np.concatenate(part)[:, 0] for part in zip(*answers, strict=True))
-        # Of two near twins that differ by a rounding error, either is the best.
+        # If two near twins differ only by a rounding error, both count as the best.
         same: NDArray[np.bool_] = rows == best[: len(rows), 0]
         return same | (scores >= best_scores[: len(rows)] - _EQUAL_SCORES)
 
-    index.search(queries[:1], k, ef_search=ef_search)  # the first one loads what is mapped
+    index.search(queries[:1], k, ef_search=ef_search)  # the first search loads mapped pages
     began = time.perf_counter()
     answers = [index.search(q[None], k, ef_search=ef_search) for q in queries[:_TIMED_QUERIES]]
     milliseconds = 1000 * (time.perf_counter() - began) / len(answers)

@@ -1,8 +1,8 @@
-"""Every node of an HNSW graph must be reachable: one that no link leads to is never found.
+"""Make every node of an HNSW graph reachable; a node without a link to it is never found.
 
-FAISS can leave such nodes behind: of two near twins, each neighbour prunes the link to one in
-favour of the other, and twins that two threads insert at once do not see each other. On 227 real
-card scans, with several printings of one artwork, it happened at the first try.
+FAISS can leave such nodes behind: each neighbour of two near twins keeps the link to only one of
+them, and twins that two threads insert at the same time do not see each other. On 227 real card
+scans, with several printings of one artwork, it happened at the first try.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 _NODES_AT_ONCE = 8192
-"""Nodes whose links are looked at together. Chosen by hand."""
+"""Nodes whose links are read at a time. By hand."""
 _ROUNDS = 10
-"""Rounds after which nodes that are still lost stay lost. Chosen by hand."""
+"""Largest number of rounds; nodes that are still lost then stay lost. By hand."""
 
 
 def connect_unreachable(graph: Any) -> int:
-    """Lead a link to each node of a `faiss.IndexHNSW` that none leads to from the entry point.
+    """Add a link to each node of a `faiss.IndexHNSW` that the entry point cannot reach.
 
-    The link comes from the nearest reachable node that the lost one itself links to, in the place
-    of a link that its target can spare.
+    The link starts at the nearest reachable node to which the lost node itself links. It replaces a
+    link that its target can spare.
 
     Returns
     -------
-    How many links were added.
+    The number of added links.
     """
     if graph.ntotal == 0:
         return 0
     links = _Links(graph)
     added = 0
-    # Taking a link away can lose another node; each round sees to what the last one left.
+    # To remove a link can lose another node; each round repairs what the last one left.
     for _ in range(_ROUNDS):
         reached = np.zeros(graph.ntotal, dtype=bool)
         links.spread(reached, np.array([links.entry]))
@@ -50,7 +50,7 @@ def connect_unreachable(graph: Any) -> int:
 
 
 class _Links:
-    """The links of a graph's lowest level, where all nodes are; written to in place."""
+    """The links of a graph's lowest level, which has all nodes; they are changed in place."""
 
     def __init__(self, graph: Any) -> None:
         hnsw = graph.hnsw
@@ -62,14 +62,14 @@ class _Links:
         self._places = np.arange(hnsw.nb_neighbors(0))
 
     def _rows(self, nodes: NDArray[np.int64]) -> Iterator[NDArray[np.int32]]:
-        """Yield the targets of some nodes' links, a few thousand nodes at a time."""
+        """Yield the link targets of some nodes, a few thousand nodes at a time."""
         for start in range(0, len(nodes), _NODES_AT_ONCE):
             some = self._offsets[nodes[start : start + _NODES_AT_ONCE], None] + self._places
             targets = self._targets[some]
             yield targets[targets >= 0]
 
     def spread(self, reached: NDArray[np.bool_], frontier: NDArray[np.int64]) -> None:
-        """Mark everything that can be reached from some nodes."""
+        """Mark all nodes that can be reached from `frontier`."""
         reached[frontier] = True
         while len(frontier):
             following = np.zeros(len(reached), dtype=bool)
@@ -80,21 +80,21 @@ class _Links:
             frontier = np.flatnonzero(following)
 
     def counted(self) -> NDArray[np.int64]:
-        """How many links lead to each node."""
+        """The number of links to each node."""
         count = np.zeros(len(self._offsets), dtype=np.int64)
         for targets in self._rows(np.arange(len(self._offsets))):
             count += np.bincount(targets, minlength=len(count))
         return count
 
     def lead_to(self, node: int, reached: NDArray[np.bool_], spare: NDArray[np.int64]) -> None:
-        """Lead a link to a node, from the nearest reached one that it links to."""
+        """Add a link to a node, from the nearest reached node to which it links."""
         own = self._targets[self._offsets[node] + self._places]
         near = [int(n) for n in own if n >= 0 and reached[n]]
         for neighbor in [*near, self.entry]:
             row = self._offsets[neighbor] + self._places
             targets = self._targets[row]
-            # Searches stop at the first free place, so only that one counts; otherwise the place
-            # of the farthest target that has another way in.
+            # Searches stop at the first free place, so use that one. If there is none, use the
+            # place of the farthest target that has another link.
             free = np.flatnonzero(targets < 0)[:1]
             others = [p for p in range(len(row) - 1, -1, -1) if spare[targets[p]] > 1]
             place = int(free[0]) if len(free) else (others[0] if others else None)

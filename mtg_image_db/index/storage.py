@@ -1,4 +1,4 @@
-"""FAISS indexes in files. Python opens the files: FAISS cannot, where a name is not UTF-8."""
+"""FAISS indexes in files. Python opens the files: FAISS cannot open names that are not UTF-8."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _WRITE_BYTES = 1 << 20
-"""Bytes that FAISS hands over at once."""
+"""Bytes that FAISS passes on at a time."""
 
 
 def save_index(index: Any, path: Path) -> None:
-    """Write an index to a file: with Python's own, since FAISS does not say what a disk lacks."""
+    """Write an index to a file through Python, since FAISS does not report a disk's error."""
     import faiss
 
     with path.open("wb") as stream:
@@ -24,24 +24,24 @@ def save_index(index: Any, path: Path) -> None:
 
 
 def mapped(path: Path) -> NDArray[np.uint8]:
-    """Map the bytes of a file; they stay readable when a newer database takes its place."""
+    """Map the bytes of a file; they stay readable when a newer database replaces it."""
     import numpy as np
 
     try:
         return np.memmap(path, dtype=np.uint8, mode="r")
-    except ValueError as error:  # NumPy's word for an empty file
+    except ValueError as error:  # NumPy raises this for an empty file
         raise DatabaseError.damaged(path, "it is empty") from error
 
 
 def index_over(data: NDArray[np.uint8], path: Path, flags: int = 0) -> Any:
-    """Open an index to search it: its large arrays are views of `data`, which must be kept.
+    """Open an index for searches. Its large arrays are views of `data`: keep a reference to it.
 
     Parameters
     ----------
     data
-        What was checked (`layout`): FAISS opens no file.
+        The checked bytes (see `layout`); FAISS opens no file itself.
     path
-        Of the file, for messages.
+        The file's path, for messages.
     """
     import faiss
 
@@ -52,7 +52,7 @@ def index_over(data: NDArray[np.uint8], path: Path, flags: int = 0) -> Any:
 
 
 def load_index(path: Path) -> Any:
-    """Read an index whose layout was checked, to be changed."""
+    """Read an index whose layout was checked, for changes."""
     import faiss
 
     with path.open("rb") as stream:
@@ -60,5 +60,5 @@ def load_index(path: Path) -> Any:
 
 
 def _last_line(error: Exception) -> str:
-    """What FAISS says is wrong, without the place in its source."""
+    """The error message of FAISS, without the place in its source code."""
     return (str(error).splitlines() or [""])[-1][:200]

@@ -1,1 +1,1 @@
-"""The way out to the network."""
+"""Network access: sessions, retries, allowed hosts, proxies and certificates."""

@@ -1,6 +1,6 @@
-"""Proxies and certificates that the environment names: what is wrong with them is said at once.
+"""Check the proxies and certificates that the environment names, and report errors at once.
 
-Nothing of it gets better by trying again, and no server is to blame.
+Retrying cannot repair such an error, and it is not the server's fault.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PROXY = "HTTPS_PROXY, HTTP_PROXY or ALL_PROXY"
 
 
 def check_environment(url: str, settings: Mapping[str, Any]) -> None:
-    """Look at what the environment names for a URL.
+    """Check the proxy and certificates that the environment names for a URL.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def check_environment(url: str, settings: Mapping[str, Any]) -> None:
     Raises
     ------
     NetworkSetupError
-        It cannot be used.
+        One of them cannot be used.
     """
     proxy = select_proxy(url, settings["proxies"])
     if proxy:
@@ -46,15 +46,15 @@ def check_environment(url: str, settings: Mapping[str, Any]) -> None:
 
 
 def setup_problem(error: BaseException, *, first: bool = True) -> NetworkSetupError | None:
-    """What a failed request says of the proxy's setting; None where it says nothing of it.
+    """The error in the proxy setting that made a request fail; None if it has another cause.
 
     Parameters
     ----------
     first
-        No request went through before: a name that was found once may be found again.
+        No request has succeeded before. A host name that was found once may be found again.
     """
     chain = list(causes(error))
-    # Only the text tells the status of a proxy that opens no tunnel.
+    # If a proxy opens no tunnel, only the error's text holds the HTTP status.
     status = next(filter(None, (re.search(_NO_TUNNEL, str(one)) for one in chain)), None)
     if status and status[1] == "407":
         return wants_password()
@@ -69,7 +69,7 @@ def setup_problem(error: BaseException, *, first: bool = True) -> NetworkSetupEr
     if first and by_proxy and any(isinstance(one, socket.gaierror) for one in chain):
         return NetworkSetupError(
             "The proxy's host name cannot be found",
-            details=f"it is the host in {_PROXY}",
+            details=f"the host in {_PROXY}",
             suggestion="Correct the proxy's address, or clear these variables if you have no "
             "proxy; check the connection as well.",
         )
@@ -81,13 +81,13 @@ def wants_password() -> NetworkSetupError:
     return NetworkSetupError(
         "The proxy wants a user name and a password (HTTP 407)",
         details=f"the proxy that {_PROXY} names",
-        suggestion="Give both in its address, like HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT; "
-        "signs like @ and : in them as %40 and %3A.",
+        suggestion="Put both into its address, like HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT; "
+        "write @ and : inside them as %40 and %3A.",
     )
 
 
 def _check_proxy(proxy: str) -> None:
-    """Look at a proxy's address. It may hold a password, so no message shows it."""
+    """Check a proxy's address. It may hold a password, so no message shows it."""
     # As requests does.
     address = proxy if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", proxy) else f"http://{proxy}"
     try:
@@ -97,15 +97,15 @@ def _check_proxy(proxy: str) -> None:
         host, parts = None, urlsplit("http:")
     if not host or re.search(r"[^!-~]", host) or any(len(p) > 63 for p in host.split(".")):
         raise NetworkSetupError(
-            "The proxy's address is no address",
-            details=f"it stands in {_PROXY}",
-            suggestion="Give it like HTTPS_PROXY=http://HOST:PORT, or clear the variable.",
+            "The proxy's address is not valid",
+            details=f"the address in {_PROXY}",
+            suggestion="Write it like HTTPS_PROXY=http://HOST:PORT, or clear the variable.",
         )
     if parts.scheme not in _PROXY_SCHEMES:
         raise NetworkSetupError(
-            f"There are no proxies of the kind {parts.scheme}",
-            details=f"it stands in {_PROXY}; there are {', '.join(_PROXY_SCHEMES)}",
-            suggestion="Give it like HTTPS_PROXY=http://HOST:PORT, or clear the variable.",
+            f"Proxies of the kind {parts.scheme} are not supported",
+            details=f"the address in {_PROXY}; supported are {', '.join(_PROXY_SCHEMES)}",
+            suggestion="Write it like HTTPS_PROXY=http://HOST:PORT, or clear the variable.",
         )
     if parts.scheme.startswith("socks") and importlib.util.find_spec("socks") is None:
         raise NetworkSetupError(

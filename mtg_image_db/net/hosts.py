@@ -1,4 +1,4 @@
-"""Which hosts may be asked, and when: the allow-list, and the gate that a 429 closes."""
+"""Which hosts may be asked, and when: the list of allowed hosts, and the gate that a 429 closes."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class AllowedHosts:
     Parameters
     ----------
     api_url
-        Another Scryfall-compatible server; its host is allowed as well, by its own scheme.
+        Another Scryfall-compatible server; its host is allowed as well, with its own scheme.
     """
 
     api_url: str
 
     def refusal(self, url: str) -> str | None:
-        """Why `url` may not be fetched; None where it may."""
-        # Stricter than any URL parser, so that none can see another host than this does.
+        """Why `url` may not be fetched; None if it may."""
+        # Stricter than any URL parser, so that no parser can find a different host in it.
         match = _PLAIN_URL.fullmatch(url)
         if match is None:
             return "not a plain http or https URL"
@@ -64,26 +64,27 @@ class AllowedHosts:
 
 
 def host_of(url: str) -> str:
-    """The host of a URL that is not refused."""
+    """The host of an allowed URL."""
     match = _PLAIN_URL.fullmatch(url)
     return match["host"].lower() if match else ""
 
 
 class HostGate:
-    """Lets requests through to each host, or holds all of them after a 429.
+    """Lets requests to each host through, or holds all of them after a 429.
 
     Parameters
     ----------
     floor
-        The least seconds a 429 stops its host, whatever Retry-After says.
+        A 429 stops its host for at least so many seconds, whatever Retry-After says.
     stop
-        Set to end every wait at once.
+        Set this event to end every wait at once.
     patience
-        Seconds that a host may answer nothing but errors before the run is given up.
+        After so many seconds of nothing but errors from a host, the run is given up.
     on_pause
-        Told host and seconds once for each pause.
+        Called with host and seconds once for each pause.
     on_trouble
-        Told host, reason, and whether it is tried again, when a second request in a row failed.
+        Called with host, reason and whether the request is retried, when two requests in a row
+        have failed.
     """
 
     def __init__(
@@ -108,15 +109,15 @@ class HostGate:
         self._pauses: Counter[str] = Counter()
 
     def pace(self, host: str, per_second: float) -> None:
-        """Hold `host` to a number of requests a second."""
+        """Limit `host` to a number of requests per second."""
         self._spacing[host] = 1.0 / per_second
 
     def wait(self, host: str) -> None:
-        """Return when a request may go to `host`; raise `Cancelled` when stopped before."""
+        """Return when a request may go to `host`; raise `Cancelled` if stopped before that."""
         while True:
             closed = self._closed_for(host)
             if closed > 0:
-                # All workers are held: afterwards they go one by one, not as one volley.
+                # All workers wait here. The random delay keeps them from starting all at once.
                 self._sleep(closed + random.uniform(0.0, 0.5))
                 continue
             with self._lock:
@@ -138,8 +139,8 @@ class HostGate:
     def close(self, host: str, retry_after: float | None) -> None:
         """Stop all requests to `host` for max(Retry-After, floor) seconds.
 
-        Requests that were in flight when the host closed answer 429 as well; they find it closed
-        and add nothing.
+        Requests in flight at that moment get a 429 as well. They find the host closed already and
+        do not prolong the pause.
 
         Raises
         ------
@@ -165,12 +166,12 @@ class HostGate:
             self._on_pause(host, seconds)
 
     def close_for(self, host: str, seconds: float) -> None:
-        """Keep `host` closed for what is left of a pause that an earlier run was told."""
+        """Keep `host` closed for the rest of a pause that began in an earlier run."""
         with self._lock:
             self._closed_until[host] = time.monotonic() + seconds
 
     def succeeded(self, host: str) -> None:
-        """Note that `host` gave an answer that can be used, or a final no."""
+        """Note that `host` gave a usable answer, or a final no."""
         if host in self._failing:
             with self._lock:
                 self._failing.pop(host, None)
@@ -181,12 +182,13 @@ class HostGate:
         Parameters
         ----------
         again
-            Whether it is tried again, after a while.
+            Whether the request is retried later.
 
         Raises
         ------
         HostDownError
-            It has done nothing else for long: going on would mean hours of retries.
+            The host has answered nothing but errors for too long: to go on would take hours of
+            retries.
         """
         with self._lock:
             now = time.monotonic()

@@ -1,8 +1,8 @@
-"""How long an answer may take as a whole.
+"""A time limit for an answer as a whole.
 
-The timeout of a socket starts anew with each byte, and headers are read in as many pieces as they
-come: a server that sends a byte now and then could hold a request for ever. So all that is read of
-an answer (headers, body, what a proxy says first) is read through here.
+A socket's timeout starts again with each byte, so a server that sends one byte now and then could
+hold a request for ever. So everything read of an answer (headers, body, a proxy's reply) goes
+through here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _CURRENT: ContextVar[Patience | None] = ContextVar("_CURRENT", default=None)
 
 
 class TooSlow(TimeoutError):
-    """An answer took longer than it may. It is a timeout, for urllib3 too."""
+    """An answer took too long. urllib3 treats it as a timeout too."""
 
 
 class Patience:
@@ -29,9 +29,9 @@ class Patience:
     Parameters
     ----------
     seconds
-        For all of it, from now on.
+        For the whole answer, counted from now.
     piece
-        For a large file: the seconds are for each so many bytes, which is a floor of its speed.
+        For large files: `seconds` is the limit for each `piece` bytes, which sets a lowest speed.
     """
 
     def __init__(self, seconds: float, piece: int | None = None) -> None:
@@ -42,7 +42,7 @@ class Patience:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Hold all answers that this thread begins to read meanwhile to this time."""
+        """Apply this limit to all answers that this thread begins to read inside the block."""
         token = _CURRENT.set(self)
         try:
             yield
@@ -50,12 +50,12 @@ class Patience:
             _CURRENT.reset(token)
 
     def left(self) -> float:
-        """Seconds that are left, more than none.
+        """The seconds that are left, always more than zero.
 
         Raises
         ------
         TooSlow
-            None are.
+            No time is left.
         """
         left = self._until - time.monotonic()
         if left > 0:
@@ -64,7 +64,7 @@ class Patience:
         raise TooSlow(f"{what} not here after {self._seconds:g} s")
 
     def received(self, count: int) -> None:
-        """Note that so many bytes arrived."""
+        """Note that `count` bytes arrived."""
         self._received += count
         if self._piece is not None and self._received >= self._piece:
             self._received = 0
@@ -72,13 +72,13 @@ class Patience:
 
 
 def seconds_left() -> float | None:
-    """What the answer that this thread waits for has left; None where nothing limits it."""
+    """The seconds left for the answer that this thread waits for; None if there is no limit."""
     current = _CURRENT.get()
     return None if current is None else current.left()
 
 
 class TimedResponse(HTTPResponse):
-    """A response that is read with the patience in force when it began."""
+    """A response that is read under the limit that applied when it began."""
 
     def __init__(self, sock: socket.socket, *args: Any, **settings: Any) -> None:
         super().__init__(sock, *args, **settings)
@@ -89,13 +89,13 @@ class TimedResponse(HTTPResponse):
     def _read_next_chunk_size(self) -> int:
         size: int = super()._read_next_chunk_size()  # type: ignore[misc]
         if size < 0:
-            # http.client takes -1 for "all there is", whatever the limit.
+            # http.client takes -1 for "read everything", whatever the limit.
             raise IncompleteRead(b"")
         return size
 
 
 class _TimedStream(io.RawIOBase):
-    """The bytes of a connection, as they come."""
+    """The bytes of a connection, as they arrive."""
 
     def __init__(self, sock: socket.socket, patience: Patience) -> None:
         self._stream = sock.makefile("rb", buffering=0)
@@ -113,7 +113,7 @@ class _TimedStream(io.RawIOBase):
         try:
             count = self._stream.readinto(buffer)
         except TimeoutError:
-            self._patience.left()  # says which of the two ran out
+            self._patience.left()  # raises if the whole answer's time is over
             raise
         self._patience.received(count or 0)
         return count

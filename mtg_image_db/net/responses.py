@@ -17,11 +17,11 @@ _LARGEST_ERROR = 1 << 16
 _LONGEST_PAUSE = 24 * 3600.0
 
 BAD_URL = "bad URL"
-"""The reason of a failure that no further try can change."""
+"""The reason of a failure that a retry cannot change."""
 
 
 class DamagedBody(Exception):
-    """A body that arrived but cannot be used; the request is tried again."""
+    """A body that arrived but cannot be used; the request is retried."""
 
 
 def read_body(response: requests.Response, limit: int) -> bytes:
@@ -30,15 +30,15 @@ def read_body(response: requests.Response, limit: int) -> bytes:
     Raises
     ------
     DamagedBody
-        Shorter than its Content-Length.
+        The body is shorter than its Content-Length.
     NetworkError
-        Longer than `limit`.
+        The body is longer than `limit`.
     """
-    # A proxy may compress although nobody asked for it; the length is then of something else.
+    # A proxy may compress without being asked; the length is then that of the compressed body.
     packed = "Content-Encoding" in response.headers
     length = None if packed else length_of(response)
     if length is None or length <= limit:
-        # One read of a known length costs a third of a loop over chunks.
+        # One read of a known length takes a third of the time of a loop over chunks.
         amount = None if length is not None else limit + 1
         body: bytes = response.raw.read(amount, decode_content=packed)
         if len(body) <= limit:
@@ -53,11 +53,11 @@ def read_body(response: requests.Response, limit: int) -> bytes:
 
 
 def length_of(response: requests.Response) -> int | None:
-    """What Content-Length says of the body; None where it says nothing that counts."""
+    """The length of the body by Content-Length; None if that is missing or does not apply."""
     text = response.headers.get("Content-Length", "")
-    # Where a body comes in chunks, these say how long it is (RFC 9112 §6.3).
+    # In a chunked body, the chunks give the length (RFC 9112 §6.3).
     chunked = "Transfer-Encoding" in response.headers
-    # Twenty digits are more than any body; Python refuses thousands with an error.
+    # No body's length has more than twenty digits; Python raises an error at thousands of them.
     return int(text) if text.isdecimal() and len(text) <= 20 and not chunked else None
 
 
@@ -67,7 +67,7 @@ def is_etag(value: object) -> TypeGuard[str]:
 
 
 def retry_after_of(response: requests.Response) -> float | None:
-    """Seconds of a Retry-After header (RFC 9110 §10.2.3: seconds, or a date)."""
+    """The seconds in a Retry-After header (RFC 9110 §10.2.3: seconds, or a date)."""
     text = response.headers.get("Retry-After", "").strip()
     if text.isdecimal():
         return float(text) if len(text) < 7 else _LONGEST_PAUSE
@@ -79,7 +79,7 @@ def retry_after_of(response: requests.Response) -> float | None:
 
 
 def problem_of(response: requests.Response) -> str:
-    """What the server says of an error: the `details` of Scryfall's error object."""
+    """What the server says about an error: the `details` of Scryfall's error object."""
     if "json" not in response.headers.get("Content-Type", ""):
         return ""
     try:

@@ -1,9 +1,9 @@
-"""The one way out to the network: retrying, polite, and only to hosts that are allowed.
+"""All network access goes through here: with retries, politely, and only to allowed hosts.
 
-urllib3's own `Retry` stops counting once the headers have arrived, so the loop is here: one
-`Retry` object is the whole budget of a request, and failures of the headers, of the body and of
-its validation all pass through its `increment`. A 429 is no failure of the request: it is a fact
-about the host, and stops everyone for a while (`HostGate`).
+urllib3's own `Retry` stops counting once the headers have arrived, so the loop is here. One `Retry`
+object is the whole budget of a request: failures of the headers, of the body and of its validation
+all go through its `increment`. A 429 does not count as a failure of the request: it stops all
+requests to that host for a while (`HostGate`).
 """
 
 from __future__ import annotations
@@ -48,13 +48,12 @@ _LONGEST_RETRY_AFTER = 300.0
 
 _WHOLE = 4
 _PIECE, _PIECE_BYTES = 2, 1 << 16
-"""How often the seconds between two pieces of an answer may pass in all, and for so many bytes of a
-large file (1 kB a second)."""
+"""A large file has `_PIECE` times the read timeout for each `_PIECE_BYTES` bytes (about 1 kB/s)."""
 
 _CHECK = "Check the connection, then run the same command again."
 _REFUSED = (
-    "The server, or a network in between, refuses this address or program; trying again at once "
-    "does not help. Try later, or from another network."
+    "The server, or a network in between, refuses this address or program; retrying now does not "
+    "help. Try later, or from another network."
 )
 _SUGGESTIONS = {
     "HTTP 401": _REFUSED,
@@ -73,10 +72,10 @@ _Body = TypeVar("_Body")
 
 
 class Backoff(Retry):
-    """urllib3's `Retry`, whose first delay is the factor itself: 1, 2, 4, 8, 16 seconds.
+    """urllib3's `Retry`, but the first delay is the factor itself: 1, 2, 4, 8, 16 seconds.
 
-    urllib3 tries a first time again without any delay, which hits a struggling server at once
-    with everything that has just failed.
+    urllib3 makes its first retry without any delay, so a struggling server gets all failed requests
+    again at once.
     """
 
     def get_backoff_time(self) -> float:
@@ -99,14 +98,14 @@ class PoliteSession:
     workers
         How many threads use it at once (the size of the connection pool).
     timeout
-        Seconds to connect, and seconds between two pieces of an answer. The whole of it may take
-        four times the latter, a large file twice the latter for each 64 kB.
+        Seconds to connect, and seconds between two pieces of an answer. A whole answer may take
+        four times the latter; a large file may take twice the latter for each 64 kB.
     max_retries
-        Further tries a request has in all, whatever went wrong.
+        How many retries a request has in all, whatever went wrong.
     gate
-        Shared by everything that talks to the same hosts.
+        Shared by all sessions that talk to the same hosts.
     stop
-        Set to end every wait at once.
+        Set this event to end every wait at once.
     backoff_factor
         Seconds before the first retry; doubled for each further one.
     """
@@ -140,7 +139,7 @@ class PoliteSession:
             headers={"User-Agent": USER_AGENT, "Accept": ACCEPT, "Accept-Encoding": "identity"},
             timeout=timeout,
             refuse=self._refuse,
-            # What .netrc says of a server is for that server alone; Scryfall's need nothing.
+            # Credentials in .netrc are for that server alone; Scryfall's servers need none.
             credentials=lambda url: known if server.is_own(url) else None,
             connections=workers,
         )
@@ -189,32 +188,31 @@ class PoliteSession:
         Parameters
         ----------
         url
-            Refused unless its host is allowed, and so is each redirect.
+            Refused unless its host is allowed. The same holds for each redirect.
         consume
-            Reads the body (the response is a stream); raises `DamagedBody` to have the request
-            tried again.
+            Reads the body (the response is a stream); raises `DamagedBody` to retry the request.
         headers
-            Gives further request headers, for each try anew.
+            Called before each try; returns further request headers.
         accept
             Statuses that are passed to `consume`.
         check
-            Called with what `consume` returned, while the connection already serves others; its
-            result is returned instead. It too raises `DamagedBody`.
+            Called with what `consume` returned, after the connection is free for others. Its result
+            is returned instead. It may raise `DamagedBody` too.
         large
-            The answer may take its time, if only it does not come too slowly. Otherwise it has four
-            times the seconds that may lie between two of its pieces.
+            Limit the speed of the answer instead of its total time. Otherwise the whole answer may
+            take four times the read timeout.
 
         Raises
         ------
         NetworkError
-            Refused, not found, or failed more often than the budget allows; its `reason` is a
-            short text for grouping.
+            The URL is refused or not found, or it failed more often than the budget allows. Its
+            `reason` is a short text for grouping.
         HostDownError
             The host answers nothing but errors.
         NetworkSetupError
             The proxy or the certificates that the environment names cannot be used.
         StorageError
-            This process may open no further connection.
+            This process may not open more connections.
         Cancelled
             The run was stopped.
         """
@@ -239,7 +237,7 @@ class PoliteSession:
                 body, again = str(error), failure not in _FINAL
             except DamagedBody as error:
                 failure, cause, body, again = str(error), error.__cause__, "", True
-            # That something is not there is an answer; a refusal of all is none.
+            # "Not found" is an answer, so the host works; a refusal of everything is not.
             if failure in _GONE:
                 self._gate.succeeded(host)
             else:
@@ -268,11 +266,11 @@ class PoliteSession:
 
         Returns
         -------
-        The status; what `consume` made of the body, or what the server says of an error; and the
-        seconds of a Retry-After header.
+        The status; what `consume` made of the body, or what the server says about an error; and the
+        seconds in a Retry-After header.
         """
         with self._connections:
-            # Inside: whoever waited for a connection may meanwhile have been shut out.
+            # Inside the block: the host may have closed while this thread waited for a connection.
             self._gate.wait(host)
             patience = (
                 Patience(_PIECE * self._timeout[1], _PIECE_BYTES)
@@ -295,7 +293,7 @@ class PoliteSession:
             )
 
     def _explained(self, error: Exception) -> str:
-        """Why a request failed, in few words; raises what no further request can change."""
+        """Why a request failed, in few words; raises if no further request can succeed."""
         failure = transport_failure(error)
         unclear = failure == "host name not found"
         problem = setup_problem(error, first=not self._reached)

@@ -1,7 +1,7 @@
-"""One GET over the wire, and nothing with it that is not for its host.
+"""One GET over the wire, without cookies or credentials for other hosts.
 
-`requests.Session` is not used to send: it keeps cookies, looks for credentials wherever it is sent
-on to, and reads where a redirect leads before we can say that it may not.
+`requests.Session` is not used to send: it keeps cookies, looks up credentials for every host it is
+redirected to, and follows a redirect before we can refuse it.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ Check: TypeAlias = Callable[[str], None]
 
 
 class Transport:
-    """Sends requests, and follows redirects, for many threads.
+    """Sends requests and follows redirects, for many threads.
 
     Parameters
     ----------
     headers
-        Of every request.
+        Sent with every request.
     timeout
         Seconds to connect, and seconds between two pieces of an answer.
     refuse
-        Called with every URL before it is asked, redirects too; raises where that may not be.
+        Called with every URL before it is requested, redirects too; raises if it is not allowed.
     credentials
-        The user and password for a URL, asked for each; None where there are none.
+        Called for each URL; returns its user and password, or None.
     check_address
-        Called with every IP address that a host has, before any is connected to; raises where that
-        may not be. Where the environment names a proxy, the proxy decides instead.
+        Called with every IP address of a host before the first connection; raises if the address is
+        not allowed. If the environment names a proxy, the proxy decides instead.
     connections
         How many are kept open for each host.
     """
@@ -69,7 +69,7 @@ class Transport:
         self._credentials = credentials
         self._environment = requests.Session()
         self._adapter = _Adapter(check_address, connections)
-        # Preparing each anew would cost a tenth of an image's time.
+        # To prepare each request from scratch would cost a tenth of the time of an image.
         self._template = requests.Request("GET", "http://localhost", headers).prepare()
         self._settings: dict[str, Mapping[str, Any]] = {}
 
@@ -78,16 +78,16 @@ class Transport:
         self._adapter.close()
 
     def open(self, url: str, headers: Mapping[str, str] | None = None) -> requests.Response:
-        """Send one GET, following redirects; the body is still to be read.
+        """Send one GET and follow redirects; the caller reads the body.
 
         Raises
         ------
         NetworkError
-            Too many redirects, or what `refuse` raises.
+            There are too many redirects, or `refuse` raised it.
         NetworkSetupError
             The proxy or the certificates that the environment names cannot be used.
         requests.RequestException, urllib3.exceptions.HTTPError
-            As requests raises them; an `InvalidURL` also for a redirect to what is no URL.
+            Raised by requests; `InvalidURL` also for a redirect to an invalid URL.
         """
         for _ in range(_MOST_REDIRECTS + 1):
             self._refuse(url)
@@ -97,13 +97,13 @@ class Transport:
                 if response.status_code not in _REDIRECTS or location is None:
                     return response
                 response.close()
-                # Headers come as Latin-1, and whoever writes other letters means UTF-8.
+                # Headers arrive as Latin-1, but servers write other letters as UTF-8.
                 text = location.encode("latin-1", "replace").decode("utf-8", "replace")
                 url = urljoin(url, text)
             except requests.RequestException:
                 raise
             except ValueError as error:
-                # Everything but requests says so of a URL that is none.
+                # Other libraries raise a ValueError for an invalid URL.
                 raise requests.exceptions.InvalidURL(str(error)) from error
         raise NetworkError("Too many redirects", details=url, reason="too many redirects")
 
@@ -112,7 +112,7 @@ class Transport:
         request.prepare_url(url, None)
         request.prepare_auth(self._credentials(url), url)
         request.headers.update(headers)
-        # The URL as it was prepared: a host in other letters has another name there.
+        # Use the prepared URL: a host name with non-ASCII letters is encoded there.
         settings = self._settings_for(str(request.url))
         response = self._adapter.send(request, timeout=self._timeout, **settings)
         if response.status_code == 407 and select_proxy(url, settings["proxies"]):
@@ -133,11 +133,11 @@ class Transport:
 
 
 class _Adapter(HTTPAdapter):
-    """What sends: its answers are held to the patience of their thread."""
+    """The adapter that sends; its answers keep the time limit of their thread."""
 
     def __init__(self, check_address: Check | None, connections: int) -> None:
         self._check_address = check_address
-        # Retries are the session's: the adapter must not add its own.
+        # The session makes the retries; the adapter must not add its own.
         super().__init__(pool_connections=8, pool_maxsize=connections, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **settings: Any) -> None:
@@ -156,12 +156,12 @@ def _limit(manager: Any, check_address: Check | None) -> None:
 
 
 class _Limited:
-    """Marks pools that `_limited` made."""
+    """Marks the pools made by `_limited`."""
 
 
 @functools.cache
 def _limited(pool: type[HTTPConnectionPool], check_address: Check | None) -> type[Any]:
-    """The kind of pool whose connections read with patience, and go to checked addresses."""
+    """A pool class whose connections keep the time limit and go only to checked addresses."""
     if issubclass(pool, _Limited):
         return pool
     kind: Any = pool.ConnectionCls
@@ -181,8 +181,7 @@ def _limited(pool: type[HTTPConnectionPool], check_address: Check | None) -> typ
             try:
                 for address in addresses:
                     seconds_left()
-                    # The name stays what it is for the Host header and the certificate: they are
-                    # taken from it once this is back.
+                    # The Host header and the certificate still need the name; it is restored below.
                     self._dns_host = address
                     try:
                         return super()._new_conn()  # type: ignore[no-any-return]
@@ -202,6 +201,6 @@ def _addresses_of(connection: Any, host: str) -> list[str]:
         )
     except socket.gaierror as error:
         raise NameResolutionError(host, connection, error) from error
-    except ValueError:  # no name of a host, whatever is looked up
+    except ValueError:  # not a valid host name
         raise LocationParseError(host) from None
     return list(dict.fromkeys(str(address[0]) for *_, address in found))

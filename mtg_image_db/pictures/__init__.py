@@ -1,1 +1,1 @@
-"""Pictures that are asked about: where they come from, and how they are opened."""
+"""Input pictures: where they come from, and how they are opened."""

@@ -1,4 +1,4 @@
-"""A hot folder: each picture that appears in it is asked about once."""
+"""A hot folder: each new picture in it is answered once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mtg_image_db.system.files import (
 )
 
 MEMORY = ".mtg-db-answered.jsonl"
-"""In the folder, so that it moves with it: name, size and time of each answered picture."""
+"""The file of answered pictures (name, size, time). It lies in the folder, so it moves with it."""
 
 _State = tuple[int, int]
 _FOLDER, _ODD = "a folder", "no file"
@@ -32,22 +32,22 @@ def _a_second() -> None:
 class HotFolder:
     """A folder that scanners and cameras write to.
 
-    A picture is complete when two looks find the same size and time of change. One that was
-    answered too early changes again, and is answered again.
+    A picture is complete when two looks find the same size and modification time. If a picture
+    changes after its answer, it is answered again.
 
     Parameters
     ----------
     folder
-        Its pictures count, not those in folders below.
+        Only the pictures directly in it count, not those in its subfolders.
     wait
         Called between two looks.
     on_left_out
-        Told what is no picture of the folder: once for each ending, as soon as it lies there.
+        Called with what is not a picture: once for each file ending, as soon as a file has it.
 
     Raises
     ------
     MissingInput
-        There is no such folder.
+        The folder does not exist.
     """
 
     def __init__(
@@ -65,10 +65,10 @@ class HotFolder:
         self._look()
 
     def arrivals(self) -> Iterator[Path]:
-        """Yield each picture that was not answered yet, oldest first, without end.
+        """Yield each unanswered picture, oldest first, without end.
 
-        A picture is remembered as answered when the next one is asked for: what a kill interrupts
-        comes again after a restart.
+        A picture counts as answered when the caller asks for the next one. If the process is killed
+        before that, the picture comes again after a restart.
 
         Raises
         ------
@@ -83,10 +83,10 @@ class HotFolder:
             while True:
                 self._wait()
                 now, rest = self._look()
-                # What is still there: scanners write under other names first.
+                # Only files that are still there: scanners write under temporary names first.
                 self._tell({name: rest[name] for name in rest.keys() & others.keys()})
                 others = rest
-                # An empty file is one that somebody has only begun.
+                # An empty file has only just been created.
                 complete = [
                     (state[1], name, state)
                     for name, state in now.items()
@@ -98,7 +98,7 @@ class HotFolder:
                     self._remember(name, state)
 
     def _look(self) -> tuple[dict[str, _State], dict[str, str]]:
-        """Size and time of change of each picture; and what else there is, and of which kind."""
+        """Size and modification time of each picture; and the other files with their kinds."""
         found: dict[str, _State] = {}
         others: dict[str, str] = {}
         try:
@@ -108,7 +108,7 @@ class HotFolder:
             raise MissingInput(
                 f"There is no folder {self._folder} to watch",
                 details=error.strerror or str(error),
-                suggestion="Create it, or name another one.",
+                suggestion="Create it, or name another folder.",
             ) from error
         for name in names:
             path = self._folder / name
@@ -122,7 +122,7 @@ class HotFolder:
                     found[name] = status.st_size, status.st_mtime_ns
                 else:
                     others[name] = _ODD
-            except OSError:  # it was taken away
+            except OSError:  # it was removed meanwhile
                 continue
         return found, others
 
@@ -135,7 +135,7 @@ class HotFolder:
             self._on_left_out(LeftOut(str(self._folder), files, odd, unnamed=folders))
 
     def _recall(self, there: dict[str, _State]) -> None:
-        """Read what earlier runs answered, and keep what still lies in the folder."""
+        """Read which pictures earlier runs answered, and keep those that are still there."""
         path = self._folder / MEMORY
         with storage_errors(path):
             lines = path.read_bytes().splitlines() if path.exists() else []

@@ -1,4 +1,4 @@
-"""What pictures are asked about: files, folders, patterns, standard input, URLs."""
+"""Where input pictures come from: files, folders, patterns, standard input, URLs."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ PICTURE_SUFFIXES = frozenset(
         *(".ppm", ".tga", ".tif", ".tiff", ".vda", ".vst", ".webp"),
     )
 )
-"""Of all formats that `images` reads, as Pillow lists them; a test compares. Importing its decoders
-for the list alone would take longer than answering about a JPEG."""
+"""File endings of all formats that `opening` reads; a test compares them with Pillow's list.
+Importing Pillow's decoders just for that list would take longer than an answer about a JPEG."""
 _SYSTEMS_OWN = frozenset(("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"))
 STANDARD_INPUT = "-"
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """What of a folder, or of the files that fit a pattern, is not looked at.
+    """What is skipped in a folder, or among the files that match a pattern.
 
-    Hidden files and folders are left out of this as well: they are other programs'.
+    Hidden files and folders are not counted: they belong to other programs.
 
     Parameters
     ----------
     where
         The folder or the pattern.
     files
-        The endings of the files whose names are no pictures', each as often as there are files.
+        The endings of files that are not pictures by their name, one entry for each file.
     odd
-        How many have a picture's name and are no files: broken links, pipes.
+        How many have a picture's name but are not files: broken links, pipes.
     folders
-        How many folders below ``--recursive`` would look into.
+        How many subfolders ``--recursive`` would include.
     unnamed
-        How many folders are looked into only when they are named: behind links, in a pattern.
+        How many folders are read only if the user names them: behind links, in a pattern.
     locked
         Folders that cannot be read.
     """
@@ -60,13 +60,13 @@ class LeftOut:
     locked: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """What it is in a line; empty where it is nothing."""
+        """One line of text; empty if nothing was skipped."""
         often = Counter(self.files)
         endings = sorted(often, key=lambda ending: (-often[ending], ending))
         more = f" and {len(endings) - 6:,} more" if len(endings) > 6 else ""
         named = f" ({', '.join(endings[:6])}{more})"
         counts = (
-            (len(self.files), "file that is no picture", "files that are no pictures", named),
+            (len(self.files), "file that is not a picture", "files that are not pictures", named),
             (self.odd, "name without a file", "names without files", " (broken links, pipes)"),
             (
                 self.folders,
@@ -75,7 +75,7 @@ class LeftOut:
             ),
             (
                 self.unnamed,
-                *("folder that is looked into only when", "folders that are looked into only when"),
+                *("folder that is read only when", "folders that are read only when"),
                 " named",
             ),
             (
@@ -93,27 +93,27 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Expanded:
-    """The pictures that names stand for, and what was left out of their folders."""
+    """The pictures that names stand for, and what was skipped in their folders."""
 
     names: list[str]
     left_out: tuple[LeftOut, ...]
 
 
 def expand(names: Sequence[str], *, recursive: bool = False) -> Expanded:
-    """List the pictures that are meant, in the order of `names`.
+    """List the pictures that `names` stand for, in that order.
 
-    A folder stands for the pictures in it, a pattern like ``*.jpg`` for the files that fit (where
-    no shell has expanded it), both in natural order. ``-`` and URLs stand for themselves.
+    A folder stands for its pictures, and a pattern like ``*.jpg`` (if no shell has expanded it) for
+    the matching files; both in natural order. ``-`` and URLs stand for themselves.
 
     Parameters
     ----------
     recursive
-        A folder also stands for the pictures in the folders below.
+        Include the pictures in subfolders.
 
     Raises
     ------
     InvalidArguments
-        A folder without pictures, a pattern that fits nothing; all of them are told.
+        A folder has no pictures, or a pattern matches nothing; all problems are listed.
     """
     found: list[str] = []
     left_out: list[LeftOut] = []
@@ -151,7 +151,7 @@ def expand(names: Sequence[str], *, recursive: bool = False) -> Expanded:
 
 
 def once(names: Sequence[str]) -> list[str]:
-    """Leave out what was named before: by another path, by a link, by the same URL."""
+    """Remove duplicates: the same file by another path or a link, and the same URL."""
     first: dict[Hashable, str] = {}
     for name in names:
         first.setdefault(identity(name), name)
@@ -159,42 +159,42 @@ def once(names: Sequence[str]) -> list[str]:
 
 
 def identity(name: str) -> Hashable:
-    """What all names of one picture have in common: the file, or the place where it would be."""
+    """The same value for all names of one picture: its file, or the place where it would be."""
     if is_url(name):
         scheme, _, rest = name.partition("#")[0].partition("://")
         host = re.split(r"[/?]", rest, maxsplit=1)[0]
         return f"{scheme.lower()}://{host.lower()}{rest[len(host) :]}"
-    with suppress(OSError, ValueError, AttributeError):  # no such file, or input that is closed
+    with suppress(OSError, ValueError, AttributeError):  # no such file, or a closed input
         status = os.fstat(sys.stdin.fileno()) if name == STANDARD_INPUT else Path(name).stat()
         if status.st_ino:
             return status.st_dev, status.st_ino
-    with suppress(ValueError):  # a NUL
+    with suppress(ValueError):  # a NUL in the name
         return name if name == STANDARD_INPUT else os.path.realpath(name)
     return name
 
 
 def listed(stream: IO[bytes]) -> Iterator[str]:
-    """Yield the paths and URLs that a stream lists, one a line, as soon as each line is there.
+    """Yield the paths and URLs that a stream lists, one per line, as soon as each line arrives.
 
-    Nothing is waited for: whoever writes may wait for an answer before the next line.
+    It reads no further ahead: the writer may wait for an answer before it writes the next line.
     """
     for name in filter(None, read_lines(stream)):
-        # Here it can only be a file of that name.
+        # In a list, "-" can only be a file of that name.
         yield "./-" if name == STANDARD_INPUT else name
 
 
 def source_of(name: str, *, allow_private: bool = False) -> Path | bytes:
-    """What a name stands for: a file, or what standard input or a URL gave.
+    """The picture of a name: a file's path, or the bytes from standard input or a URL.
 
     Parameters
     ----------
     allow_private
-        Fetch also from addresses that are not public.
+        Also fetch from addresses that are not public.
 
     Raises
     ------
     ImageError
-        It cannot be read or fetched.
+        The picture cannot be read or fetched.
     """
     if name == STANDARD_INPUT:
         if sys.stdin is None:
@@ -213,12 +213,12 @@ def is_url(name: str) -> bool:
 
 
 def is_picture_name(name: str) -> bool:
-    """Whether a file of that name in a folder is one of its pictures."""
+    """Whether a file of that name counts as a picture of its folder."""
     return not is_hidden(name) and Path(name).suffix.lower() in PICTURE_SUFFIXES
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder is no user's but some program's, and is not spoken of.
+    """Whether a file or folder belongs to some program, not to the user, and is not mentioned.
 
     macOS leaves a ``._photo.jpg`` beside each photo, Windows a ``Thumbs.db`` in each folder.
     """
@@ -231,7 +231,7 @@ def ending_of(name: str) -> str:
 
 
 def _kind(name: str) -> int:
-    """The mode of a file; 0 where it cannot be looked at."""
+    """The mode of a file; 0 if it cannot be read."""
     try:
         return Path(name).stat().st_mode
     except (OSError, ValueError):

@@ -1,8 +1,8 @@
-"""What picture files say besides their pixels: which way up, and all that may be damaged.
+"""Metadata of picture files: read the orientation, drop the rest if it is damaged.
 
 Cameras, phones and editors write EXIF, XMP and colour profiles of every kind, and Pillow refuses
-pictures over some of it. None of it changes a pixel, so a file that is refused is read again
-without it.
+some pictures because of them. None of this changes a pixel, so a refused file is read again without
+it.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _TURNS = {
 
 
 def upright(picture: Image.Image) -> Image.Image:
-    """Turn a picture as its EXIF or XMP data say.
+    """Turn a picture upright, by its EXIF or XMP data.
 
-    The tag is looked for by itself: whatever else of the data is damaged does not matter.
+    Only the orientation tag is read, so damage elsewhere in the data does not matter.
     """
     from PIL import Image
 
@@ -52,14 +52,14 @@ def upright(picture: Image.Image) -> Image.Image:
 
 
 def without_metadata(data: bytes) -> bytes | None:
-    """A picture file with its pixels and its orientation only; None where that is no other file."""
+    """A copy of a picture file with only its pixels and orientation; None if nothing changes."""
     bare: bytes | None = None
     try:
         for start, strip in _STRIPPERS.items():
             if data.startswith(start):
                 bare = strip(data)
         if data[4:8] == b"ftyp":
-            # Items of an unknown type are passed over (ISO/IEC 14496-12).
+            # Decoders ignore items of an unknown type (ISO/IEC 14496-12).
             bare = re.sub(rb"(infe.{8})(?:Exif|mime)", rb"\1none", data, flags=re.DOTALL)
     except (struct.error, IndexError):
         return None
@@ -67,9 +67,9 @@ def without_metadata(data: bytes) -> bytes | None:
 
 
 def _orientation(picture: Image.Image) -> int:
-    """As EXIF counts it; 0 where nothing says it."""
+    """The orientation in EXIF's numbers; 0 if it is not given."""
     if picture.format == "TIFF":
-        try:  # gone where Pillow has already turned the picture
+        try:  # missing if Pillow has already turned the picture
             found = picture.getexif().get(_ORIENTATION)
         except Exception:  # noqa: BLE001 - nearly everything, on hostile files
             return 0
@@ -83,7 +83,7 @@ def _orientation(picture: Image.Image) -> int:
 
 
 def _in_exif(exif: bytes) -> int:
-    """The orientation that an EXIF block names; 0 where it names none."""
+    """The orientation in an EXIF block; 0 if there is none."""
     while exif.startswith(_EXIF):
         exif = exif[len(_EXIF) :]
     try:
@@ -102,13 +102,13 @@ def _in_exif(exif: bytes) -> int:
 
 
 def _in_xmp(xmp: bytes) -> int:
-    """The same of XMP."""
+    """The orientation in XMP data; 0 if there is none."""
     said = re.search(rb'tiff:Orientation(?:="|>)([1-8])', xmp)
     return int(said[1]) if said else 0
 
 
 def _exif_of_text(info: Mapping[str | tuple[int, int], Any]) -> bytes:
-    """EXIF data as ImageMagick puts them into PNG: hexadecimal, below three lines of heading."""
+    """EXIF data as ImageMagick writes them into PNG: hexadecimal, below three heading lines."""
     text = str(info.get("Raw profile type exif", ""))
     try:
         return bytes.fromhex("".join(text.split("\n")[3:]))
@@ -117,7 +117,7 @@ def _exif_of_text(info: Mapping[str | tuple[int, int], Any]) -> bytes:
 
 
 def _block(exif: bytes, xmp: bytes) -> bytes:
-    """An EXIF block with the orientation that others name, and nothing else."""
+    """A new EXIF block with only the orientation from the given EXIF or XMP data."""
     found = _in_exif(exif) or _in_xmp(xmp)
     return b"II*\0" + struct.pack("<LHHHLHHL", 8, 1, _ORIENTATION, _SHORT, 1, found, 0, 0)
 
@@ -182,8 +182,8 @@ def _strip_tiff(data: bytes) -> bytes | None:
         sound = tag != _ORIENTATION or (kind in (_SHORT, _LONG) and values == 1)
         if tag in _TIFF_PIXELS and sound:
             kept.append(data[start : start + 12])
-    # In place, since all else is found by its offset; what follows the last entry says that there
-    # is no other picture.
+    # Change it in place: everything else is found by its offset. The zero after the last entry says
+    # that no other picture follows.
     head = struct.pack(f"{order}H", len(kept)) + b"".join(kept) + bytes(4)
     return data[:place] + head + data[place + len(head) :]
 

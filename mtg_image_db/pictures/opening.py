@@ -1,4 +1,4 @@
-"""Pictures: opened safely and checked whole."""
+"""Open pictures safely and check them completely."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CARD_WIDTH, CARD_HEIGHT = 240, 336
-"""An upright card, in pixels, as local features are measured on it: 63 x 88 mm, near enough."""
+"""Pixels of the upright card on which local features are measured: close to 63 x 88 mm."""
 
 MOST_PIXELS = 60_000_000
-"""Pixels of the largest picture that is opened. Chosen by hand."""
+"""Pixels of the largest picture that is opened. By hand."""
 MOST_BYTES = 32 << 20
-"""Bytes of the largest file that a download accepts. Chosen by hand."""
+"""Bytes of the largest file that a download accepts. By hand."""
 
 _SHAPE_ERROR = 0.03
-"""Share by which a picture's shape may differ from a card's. Chosen by hand."""
+"""Relative error up to which a picture's aspect ratio counts as a card's. By hand."""
 
 _SERVED_FORMATS = ("JPEG", "PNG", "WEBP")
 _READ_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "PPM", "TGA")
@@ -37,11 +37,11 @@ _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 
 
 def check_bytes(data: bytes) -> tuple[int, int]:
-    """Make sure that `data` is one whole, decodable picture of a format Scryfall serves.
+    """Make sure that `data` is one complete, decodable picture in a format that Scryfall serves.
 
-    `Image.verify` alone decodes nothing of a JPEG, so the picture is decoded as well: every
-    bit of it, but for a JPEG at an eighth of its size and without colours, which finds the same
-    damage at 0.6 of the cost (all damage shows in the entropy coding).
+    `Image.verify` alone decodes nothing of a JPEG, so the picture is decoded as well. A JPEG is
+    decoded at an eighth of its size and without colours: this finds the same damage at 0.6 of the
+    cost, because all damage shows in the entropy coding.
 
     Returns
     -------
@@ -51,7 +51,8 @@ def check_bytes(data: bytes) -> tuple[int, int]:
     Raises
     ------
     ImageError
-        With a reason in few words, the same for the same kind of damage.
+        The picture is damaged or refused. The message is short, and the same for the same kind of
+        damage.
     """
 
     def check(source: Path | bytes) -> tuple[int, int]:
@@ -70,18 +71,18 @@ def check_bytes(data: bytes) -> tuple[int, int]:
 def open_picture(source: Path | bytes, *, at_least: tuple[int, int] | None = None) -> Image.Image:
     """Open any picture as upright RGB, whatever its mode.
 
-    EXIF orientation is applied, transparency laid on white, 16 bits scaled to 8; the first frame
-    of an animation is taken.
+    EXIF orientation is applied, transparent parts become white, and 16 bits are scaled to 8. Of an
+    animation, the first frame is used.
 
     Parameters
     ----------
     at_least
-        Width and height that are enough: a JPEG may be decoded smaller than it is, to no less.
+        Width and height that are enough: a JPEG may be decoded smaller, but not below these.
 
     Raises
     ------
     ImageError
-        Not a picture, damaged, or over 60 megapixels.
+        It is not a picture, is damaged, or has over 60 megapixels.
     """
     return open_photo(source, at_least=at_least)[0]
 
@@ -89,7 +90,7 @@ def open_picture(source: Path | bytes, *, at_least: tuple[int, int] | None = Non
 def open_photo(
     source: Path | bytes, *, at_least: tuple[int, int] | None = None
 ) -> tuple[Image.Image, float]:
-    """Like `open_picture`; also returns how many of the file's pixels one of the picture's is."""
+    """Like `open_picture`; also returns the factor by which the picture was decoded smaller."""
 
     def decode(source: Path | bytes) -> tuple[Image.Image, float]:
         with _opened(source) as picture:
@@ -106,9 +107,9 @@ def open_photo(
 
 
 def count_pictures(source: Path | bytes) -> int:
-    """How many pictures a file holds, of which `open_picture` takes the first; 1 if it is none.
+    """How many pictures a file holds; `open_picture` uses the first. 1 if it is not a picture.
 
-    Pages and frames count; smaller pictures beside a photo (previews, maps of its light) do not.
+    Pages and frames count. Smaller pictures beside a photo (previews, gain maps) do not.
     """
 
     def count(source: Path | bytes) -> int:
@@ -129,17 +130,17 @@ def count_pictures(source: Path | bytes) -> int:
 
 
 def is_card_shaped(picture: Image.Image) -> bool:
-    """Whether a picture is upright and as wide for its height as a card, to some 3 %."""
+    """Whether a picture is upright and has the aspect ratio of a card, to some 3 %."""
     return abs(picture.width * CARD_HEIGHT / (picture.height * CARD_WIDTH) - 1) < _SHAPE_ERROR
 
 
 def _read(source: Path | bytes, how: Callable[[Path | bytes], T], *, bare: bool = False) -> T:
-    """Read a picture; where that fails and it is not `bare`, read it without its metadata.
+    """Read a picture; if that fails and it is not `bare`, read it again without its metadata.
 
     Raises
     ------
     ImageError
-        It cannot be read.
+        The picture cannot be read.
     """
     try:
         return how(source)
@@ -147,7 +148,7 @@ def _read(source: Path | bytes, how: Callable[[Path | bytes], T], *, bare: bool 
         raise
     except PermissionError as error:
         raise ImageError("permission denied") from error
-    # Pillow raises nearly everything on hostile files.
+    # Pillow can raise nearly any exception on hostile files.
     except Exception as error:
         try:
             data = source if isinstance(source, bytes) else source.read_bytes()
@@ -167,7 +168,7 @@ def _opened(source: Path | bytes, formats: tuple[str, ...] = ()) -> Image.Image:
 
 
 def _check_regular(path: Path) -> None:
-    """Refuse what is no regular file: opening a FIFO would wait for ever."""
+    """Refuse everything but regular files: opening a FIFO would wait for ever."""
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # a zero byte in the name
@@ -177,7 +178,7 @@ def _check_regular(path: Path) -> None:
     except OSError as error:
         raise ImageError(f"it cannot be read: {error.strerror}") from error
     if not stat.S_ISREG(mode):
-        raise ImageError("it is a folder" if stat.S_ISDIR(mode) else "it is no regular file")
+        raise ImageError("it is a folder" if stat.S_ISDIR(mode) else "it is not a regular file")
 
 
 def _check_size(picture: Image.Image) -> None:
@@ -186,7 +187,7 @@ def _check_size(picture: Image.Image) -> None:
 
 
 def _formats(source: Path | bytes) -> list[str]:
-    """The formats to try; for most, Pillow imports all its decoders, which takes its time."""
+    """The formats to try; for most of them, Pillow imports all its decoders, which takes time."""
     from PIL import Image
 
     start = source if isinstance(source, bytes) else _head(source)
@@ -199,7 +200,7 @@ def _formats(source: Path | bytes) -> list[str]:
 
 
 def _read_heif() -> None:
-    """Teach Pillow to read what iPhones take."""
+    """Teach Pillow to read HEIC, the format of iPhones."""
     try:
         import pillow_heif
     except ImportError as error:
@@ -208,12 +209,12 @@ def _read_heif() -> None:
 
 
 def upright_rgb(picture: Image.Image) -> Image.Image:
-    """Turn a picture as its EXIF data say, and bring it to RGB."""
+    """Turn a picture upright by its EXIF data, and convert it to RGB."""
     from PIL import Image
 
     picture = upright(picture)
     if picture.mode.startswith(("I", "F")):
-        # 16-bit and floating point: bring the range that is used to 0..255.
+        # 16-bit and floating point: scale the used range to 0..255.
         low, high = picture.getextrema()
         scale = 255.0 / (high - low) if high > low else 0.0  # type: ignore[operator]
         picture = picture.convert("F").point(lambda v: (v - low) * scale).convert("L")

@@ -1,9 +1,10 @@
-"""Pictures from the web: of a limited size, in a limited time, and from public addresses only.
+"""Fetch pictures from the web: limited in size and time, and only from public addresses.
 
-A URL may come from anyone (`query --paths-from`), and this machine may reach what they cannot. So
-its host is looked up once, each of its addresses is checked, and only to a checked one a connection
-is made, for redirects as well: nobody learns from the answer which private ports are open. Where
-the environment names a proxy, the proxy decides instead. What .netrc says is for other programs.
+A URL may come from anyone (`query --paths-from`), and this machine may reach hosts that they
+cannot. So each host, also of a redirect, is looked up once, all its addresses are checked, and
+connections go only to checked addresses. Nobody can learn from the answers which private ports are
+open. If the environment names a proxy, the proxy decides instead. Credentials in .netrc are not
+used.
 """
 
 from __future__ import annotations
@@ -30,21 +31,21 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def fetch_picture(url: str, *, allow_private: bool = False, seconds: float = 60.0) -> bytes:
-    """Fetch what is said to be a picture, once: whoever asks can ask again.
+    """Fetch a picture, without retries: the caller can ask again.
 
     Parameters
     ----------
     allow_private
-        Also from this machine, its network and other addresses that are not public.
+        Also fetch from this machine, its network and other addresses that are not public.
     seconds
-        How long all of it may take.
+        The limit for the whole request.
 
     Raises
     ------
     ImageError
-        It cannot be fetched.
+        The picture cannot be fetched.
     StorageError
-        This process may open no further connection.
+        This process may not open more connections.
     """
     transport = Transport(
         headers=_HEADERS,
@@ -72,10 +73,10 @@ def fetch_picture(url: str, *, allow_private: bool = False, seconds: float = 60.
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the public internet, whatever it is wrapped in."""
+    """Whether an IP address is public; an address inside another one is checked too."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
-        # 6to4 and NAT64 lead to the IPv4 address inside (RFC 3056, RFC 6052).
+        # 6to4 and NAT64 addresses contain an IPv4 address (RFC 3056, RFC 6052).
         inner = ip.ipv4_mapped or ip.sixtofour
         if ip in _NAT64:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
@@ -97,7 +98,7 @@ def _check_address(address: str) -> None:
 
 
 def _explained(error: Exception) -> Exception:
-    """What to tell of a request that failed."""
+    """The error to raise for a failed request."""
     reason = transport_failure(error)
     if (full := too_many_open(error, unclear=reason == "host name not found")) is not None:
         return full

@@ -1,1 +1,5 @@
-"""Find the cards in a photo, name them, and know when not to."""
+"""Find the cards in a photo and name them, or say that an answer is not sure.
+
+Constants whose docstring ends with "By hand." were chosen by hand and never fitted; the others name
+their source. This holds for the whole package.
+"""

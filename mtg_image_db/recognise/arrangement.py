@@ -1,4 +1,4 @@
-"""How the cards of a photo lie to each other: what is taken, what is a part, what has room."""
+"""How the cards of a photo lie: which quads repeat a named card, and where is room for another."""
 
 from __future__ import annotations
 
@@ -18,32 +18,29 @@ if TYPE_CHECKING:
     from mtg_image_db.recognise.quads import Quad
 
 DOUBTFUL = 6
-"""Points of evidence from which a card that was not named may be one that is known, and is cut out
+"""Least points of evidence for a second try: a card without a name that has so many is cut out
 again with better corners. One wrong answer in twelve has so many (docs/recognition.md)."""
 _VERY_OFTEN = 5
-"""Maps, of twelve, in which an outline is surely a card's. Chosen by hand; never fitted."""
+"""Of twelve maps: an outline in so many is certainly a card's. By hand."""
 _FRAMED_POINTS = 12
-"""Points that match a face, wherever they lie, from which a card's frame fits. Chosen by hand;
-never fitted."""
+"""Least points that match a face, anywhere on the card, for its frame to fit. By hand."""
 _MOST_TIMES_LARGER = 4.0
-"""How many times as large, in area, cards of one photo may be as each other. Chosen by hand; never
-fitted."""
+"""Largest ratio of the areas of two cards in one photo. By hand."""
 _COVERED = 0.6
-"""Share of a quad's area within another from which it lies within it. Chosen by hand; never
-fitted."""
+"""A quad lies within another if at least this share of its area does. By hand."""
 _OVERLAP = 0.3
-"""Intersection over union from which two quads are one card. Chosen by hand; never fitted."""
+"""Least intersection over union of two quads that are one card. By hand."""
 _MAP_SIDE = 256
-"""Pixels: longer side of the map in which room is looked for. Chosen by hand; never fitted."""
+"""Longer side, in pixels, of the map in which `has_room` looks for room. By hand."""
 _FREE_SHARE = 0.4
 """Diameter of a free circle, as a share of the width of the smallest card that was found, that
-leaves room for another card, half hidden. Chosen by hand; never fitted."""
+leaves room for another card, half hidden. By hand."""
 
 
 def is_card(finding: Finding) -> bool:
-    """Whether something that no face is like is a card: by its outline, or by its frame as well.
+    """Whether a finding without a name is a card, judged by its outline, or also by its frame.
 
-    Where a frame fits, many points match, even if nobody knows which card it is.
+    If a frame fits, many points match, even if the card is not in the database.
     """
     votes = finding.card.votes
     framed = votes >= OFTEN and finding.evidence.inliers >= _FRAMED_POINTS
@@ -51,9 +48,9 @@ def is_card(finding: Finding) -> bool:
 
 
 def strangers(unknown: Sequence[Finding], named: Sequence[Finding]) -> list[Finding]:
-    """Those that are surely cards that no face is like: another look would not name them.
+    """Findings that are certainly unknown cards: a second look would not name them.
 
-    What lies around named cards is none: the page of a binder.
+    A quad around named cards is not one of them: it is a binder page, for example.
     """
     return [
         finding
@@ -65,7 +62,7 @@ def strangers(unknown: Sequence[Finding], named: Sequence[Finding]) -> list[Find
 
 
 def is_as_large(quad: Quad, sizes: Sequence[float]) -> bool:
-    """Whether a quad is not much larger or smaller than every card that was named."""
+    """Whether a quad is about as large as some named card; True if there are none."""
     area = area_of(quad)
     return not sizes or any(
         area < _MOST_TIMES_LARGER * size < _MOST_TIMES_LARGER**2 * area for size in sizes
@@ -73,19 +70,19 @@ def is_as_large(quad: Quad, sizes: Sequence[float]) -> bool:
 
 
 def is_within(quad: Quad, cards: Sequence[Finding | Card]) -> bool:
-    """Whether most of a quad lies within one of some cards."""
+    """Whether most of a quad lies within one of the cards."""
     return any(covered(quad, card.quad) > _COVERED for card in cards)
 
 
 def is_taken(quad: Quad, named: Sequence[Finding | Card]) -> bool:
-    """Whether a quad lies within a named card, around one, or much over one."""
+    """Whether a quad lies within a named card, around one, or overlaps one by much."""
     return is_within(quad, named) or any(
         covered(card.quad, quad) > _COVERED or overlap(quad, card.quad) > _OVERLAP for card in named
     )
 
 
 def is_part(card: Card, unknown: Sequence[Finding]) -> bool:
-    """Whether a card lies within one that nobody knows, and is less like any face than that is."""
+    """Whether a card lies within an unknown one, and scores lower than that one."""
     area = area_of(card.quad)
     return any(
         card.score < other.card.score
@@ -96,7 +93,7 @@ def is_part(card: Card, unknown: Sequence[Finding]) -> bool:
 
 
 def apart(ways: Sequence[list[Card]], most: int) -> tuple[list[list[Card]], list[list[Card]]]:
-    """The first guesses, at most so many, that cannot be one card; and those that are left."""
+    """Take the first `most` guesses that do not overlap; return them and the rest."""
     now: list[list[Card]] = []
     later: list[list[Card]] = []
     for cards in ways:
@@ -106,7 +103,7 @@ def apart(ways: Sequence[list[Card]], most: int) -> tuple[list[list[Card]], list
 
 
 def has_room(photo: Pixels, settled: Sequence[Finding]) -> bool:
-    """Whether enough of a photo lies beside some cards to show another one of their size."""
+    """Whether a photo has enough room beside these cards for another one of their size."""
     if not settled:
         return True
     scale = _MAP_SIDE / max(photo.shape[:2])

@@ -1,9 +1,9 @@
-"""What local geometry says of a card and the faces it could be.
+"""Geometric evidence: how well the local features of a card fit each face it could be.
 
-The card is upright and nearly in place, so a point of it can only match a point of a scan that lies
-near the same spot, is about as large and points the same way. What matches is then held against one
-homography. Frames, symbols and common words agree on hundreds of cards: only points that match one
-artwork of the shortlist and no other, and that lie where the art is, count as evidence.
+The card is upright and nearly in place. So one of its points can only match a point of a scan that
+is near the same place, of about the same size, and in about the same direction. The matches must
+then fit one homography. Frames, symbols and common words match on hundreds of cards. Therefore only
+points in the art that match one artwork of the shortlist, and no other, count as evidence.
 """
 
 from __future__ import annotations
@@ -24,21 +24,19 @@ if TYPE_CHECKING:
     from mtg_image_db.recognise.quads import Quad
 
 _SEARCH_RADIUS = 40.0
-"""Pixels of the upright card (240 x 336) between points that can match: the card is in its place
-but for the error of the finder. Chosen by hand; never fitted."""
+"""Largest distance of two matching points, in pixels of the upright card (240 x 336): the card is
+in place up to the error of the finder. By hand."""
 _MOST_RESIZED = 0.8
-"""Octaves by which the sizes of points that match may differ. In a whole photo it is 0.7 (`scene`).
-Chosen by hand; never fitted."""
+"""Octaves by which the sizes of matching points may differ; in a whole photo it is 0.7 (`scene`).
+By hand."""
 _LEAST_COSINE = 0.8
-"""Cosine of the RootSIFT descriptors of points that match, at the least. Chosen by hand; never
-fitted."""
+"""Least cosine of the RootSIFT descriptors of matching points. By hand."""
 _LEAST_MATCHES = 5
-"""Pairs of points that a homography is fitted to: four always fit. Chosen by hand; never fitted."""
+"""Least pairs of points for a homography: four pairs always fit. By hand."""
 _MOST_SHIFT = 120.0
-"""Pixels of the upright card by which its corners may lie elsewhere than they were found: half its
-width. Chosen by hand; never fitted."""
+"""Largest error of the found corners, in pixels of the upright card: half its width. By hand."""
 _TRIES = 300
-"""Samples that MAGSAC draws at the most. Chosen by hand; never fitted."""
+"""Most samples that MAGSAC draws. By hand."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +48,11 @@ class Evidence:
     points
         Points in the art that match this face's artwork and no other of the shortlist.
     agreement
-        All points that match, each divided by the number of artworks it matches.
+        The sum over all matching points of 1 / (number of artworks the point matches).
     inliers
-        All points that match.
+        The number of matching points.
     corners
-        Where the face's corners lie on the card, float32 [4, 2]; None where nothing fits.
+        Where the face's corners lie on the card, float32 [4, 2]; None if nothing fits.
     """
 
     points: int
@@ -64,16 +62,16 @@ class Evidence:
 
 
 def weigh(card: Features, faces: FaceFeatures, artworks: Sequence[str]) -> list[Evidence]:
-    """Hold an upright card against each face of a shortlist.
+    """Compare an upright card with each face of a shortlist.
 
     Parameters
     ----------
     card
-        Its local features.
+        The local features of the card.
     faces
-        Those of the scans.
+        The local features of the faces.
     artworks
-        Which artwork each face shows. Faces of one artwork do not compete.
+        The artwork of each face. Faces with the same artwork do not compete.
     """
     matched = np.zeros((len(artworks), len(card)), dtype=bool)
     corners: list[Quad | None] = []
@@ -96,9 +94,9 @@ def weigh(card: Features, faces: FaceFeatures, artworks: Sequence[str]) -> list[
 def _pairs(
     card: Features, faces: FaceFeatures
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """For each face, points of the card and of the face that are each other's most similar.
+    """For each face, the pairs of points of card and face that are each other's most similar.
 
-    Only points that could be the same count: near each other, about as large and turned alike.
+    Only points that could be the same count: near each other, with similar size and direction.
     """
     count, size = faces.descriptors.shape[:2]
     similar = card.descriptors @ faces.descriptors.reshape(count * size, -1).T
@@ -110,7 +108,7 @@ def _pairs(
         & (np.abs(np.log2(a[:, 2] / b[:, 2])) < _MOST_RESIZED)
     )
     mine, theirs = mine[possible], theirs[possible]
-    # The best pair of each point of the card, then of these the best of each point of the face.
+    # The best pair of each point of the card; then, among these, of each point of the face.
     order = np.argsort(-similar[mine, theirs], kind="stable")
     mine, theirs = mine[order], theirs[order]
     face = theirs // size
@@ -125,7 +123,7 @@ def _pairs(
 def _fit(
     here: NDArray[np.float32], there: NDArray[np.float32]
 ) -> tuple[NDArray[np.bool_], Quad] | None:
-    """Fit a homography: which pairs of points [n, 2] obey it, and where the face's corners lie."""
+    """Fit a homography: return which pairs of points [n, 2] fit it, and the face's corners."""
     if len(here) < _LEAST_MATCHES or (fit := fit_homography(there, here, _TRIES)) is None:
         return None
     matrix, obeys = fit

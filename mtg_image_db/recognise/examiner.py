@@ -1,4 +1,4 @@
-"""What one cut-out card is: its shortlist by the encoder, and the verdict of local geometry."""
+"""Examine one cut-out card: the encoder makes a shortlist, local geometry gives the verdict."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
     from mtg_image_db.recognise.quads import Quad
 
 Cut = Callable[["Quad"], "Image.Image"]
-"""Cuts a quad out of a photo, upright."""
+"""A function that cuts a quad out of a photo, upright."""
 
 OFTEN = 3
-"""Maps, of twelve, in which an outline is hardly there by chance. Chosen by hand; never fitted."""
+"""Of twelve maps: an outline in so many is hardly there by chance. By hand."""
 _SHORTLIST = 20
-"""Faces, the most similar by the encoder, whose local features a card is compared with. Chosen by
-hand; never fitted."""
+"""Faces on a shortlist: the most similar ones by the encoder. A card's local features are compared
+with those of each. By hand."""
 _NEAR_SCORE = 0.15
-"""Cosine by which the second-best way up may score less than the best and is still checked. Checked
-269 times, it named one card (docs/recognition.md); the number was chosen by hand."""
+"""The second-best way up is checked too if its cosine is at most this much below the best. In 269
+checks it named one card (docs/recognition.md). By hand."""
 _SHRINKING_GAP = 2.0
-"""How many times larger than the upright card (240 x 336) a picture may be before Pillow shrinks it
-in two steps. Chosen by hand; never fitted."""
+"""If a picture is more than this many times larger than the upright card (240 x 336), Pillow
+shrinks it in two steps. By hand."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Card:
     Parameters
     ----------
     votes
-        See `Guess`; 0 for what is no guess.
+        See `Guess`; 0 if the quad is not from a guess.
     """
 
     quad: Quad
@@ -63,13 +63,13 @@ class Card:
 
     @property
     def score(self) -> float:
-        """Of the most similar face."""
+        """The score of the most similar face."""
         return self.hits[0].score if self.hits else -1.0
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a card was taken for, and where its corners really are."""
+    """The answer for a card, with its corners as geometry corrected them."""
 
     quad: Quad
     row: int
@@ -87,14 +87,14 @@ class Examiner:
     Parameters
     ----------
     encoder, gallery
-        What turns a card into a vector, and what that is compared with.
+        What turns a card into a vector, and the faces to compare it with.
 
     Attributes
     ----------
     by_scores
-        There are no local features: scores alone decide.
+        True without local features: then scores alone decide.
     seconds
-        Time spent so far, by stage, in all threads together.
+        Time spent so far, by stage, summed over all threads.
     """
 
     def __init__(self, encoder: Encoder, gallery: Gallery) -> None:
@@ -105,7 +105,7 @@ class Examiner:
         self._clock = Lock()
 
     def all_ways(self, guesses: Sequence[Guess], cut: Cut) -> list[list[Card]]:
-        """Encode guesses, each as the ways a card could lie in it, the most similar way first."""
+        """Encode guesses in every way a card could lie in them; the most similar way first."""
         ways = [readings(guess.quad) for guess in guesses]
         quads = [quad for some in ways for quad in some]
         with self.timed("cut out"):
@@ -120,7 +120,7 @@ class Examiner:
         ]
 
     def check_ways(self, cards: Sequence[Card]) -> Finding:
-        """Check the most similar way of a guess; the next one as well where it is near."""
+        """Check the most similar way of a guess, and the next one if its score is near."""
         first, second = cards[:2]
         features = None if self.by_scores else self.describe(first)
         finding = self.check(first, features)
@@ -157,14 +157,14 @@ class Examiner:
             return describe(np.asarray(small))
 
     def check(self, card: Card, features: Features | None = None) -> Finding:
-        """Decide what a card is: by local features, or by its scores where there are none.
+        """Decide what a card is: by local features, or by its scores if there are none.
 
         Parameters
         ----------
         features
-            The card's own, where they are known already.
+            The card's own features, if they are known already.
         """
-        # Of faces with one image the first stands for all.
+        # Of faces with the same image, the first stands for all.
         hits = [h for i, h in enumerate(card.hits) if not i or h.image != card.hits[i - 1].image]
         if not hits:
             return Finding(card.quad, -1, "none", _NO_EVIDENCE, card)
@@ -182,7 +182,7 @@ class Examiner:
         with self.timed("geometry"):
             evidence = weigh(features, faces, artworks)
         best = max(range(len(rows)), key=lambda i: evidence[i].agreement)
-        # Of one artwork's faces the one whose frame and text fit as well shows the corners best.
+        # Among faces of one artwork, the one whose frame and text fit too gives the best corners.
         best = max(
             (i for i in range(len(rows)) if artworks[i] == artworks[best]),
             key=lambda i: (evidence[i].inliers, hits[i].score),
@@ -193,19 +193,19 @@ class Examiner:
         )
         verdict = by_geometry(evidence[best], second)
         corners = evidence[best].corners
-        # What fits by chance says nothing about corners.
+        # A fit by chance says nothing about the corners.
         quad = card.quad
         if verdict != "none" and corners is not None:
             quad = moved(corners, quad)
         return Finding(quad, rows[best], verdict, evidence[best], card)
 
     def least_height(self) -> int:
-        """Of cut-out cards: enough for local features and for the encoder."""
+        """Least height of cut-out cards: enough for local features and for the encoder."""
         return max(CARD_HEIGHT, self._encoder.fingerprint.preprocessing.height)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """Add the time that a block takes to a stage."""
+        """Add the time of a block to a stage."""
         began = time.perf_counter()
         try:
             yield

@@ -1,8 +1,8 @@
-"""Where in a photo could a card be? Many cheap guesses, the likeliest first.
+"""Guess where cards are in a photo: many cheap guesses, the likeliest first.
 
-Cards are looked for as closed outlines with four sides in many black-and-white maps of the photo:
-edges of brightness and colour at several strengths, thresholds, and the distance to the colour of
-the photo's rim. An outline that shows in several maps is likelier than one that shows once.
+A card is a closed outline with four sides in several black-and-white maps of the photo: edges of
+brightness and colour at several strengths, thresholds, and the distance to the colour of the
+photo's rim. The more maps show an outline, the likelier it is a card.
 """
 
 from __future__ import annotations
@@ -22,41 +22,41 @@ if TYPE_CHECKING:
     from mtg_image_db.recognise.quads import Quad
 
 _LONG_SIDE = 800
-"""Pixels: outlines are looked for in a photo no larger than this. The maps' thresholds and kernels
-(`_maps`) belong to this size. All were chosen by hand; never fitted."""
+"""Longer side, in pixels, of the photo in which outlines are searched. The thresholds and kernels
+of `_maps` belong to this size, and were chosen the same way. By hand."""
 _SAME_OVERLAP = 0.8
-"""Intersection over union from which outlines of two maps are one. Chosen by hand; never fitted."""
+"""Least intersection over union of outlines in two maps that are the same. By hand."""
 _FILLED = (0.8, 1.15)
-"""Area of an outline's hull as a share of its quad's: a card fills it but for its round corners.
-Chosen by hand; never fitted."""
+"""Area of an outline's hull as a share of its quad's: a card fills the quad except for its round
+corners. By hand."""
 _LEAST_CONTOUR = 80
-"""Points (pixels, as none is left out) of an outline. Chosen by hand; never fitted."""
+"""Least length of an outline, in pixels. By hand."""
 _ROUGHNESS = (0.02, 0.03, 0.05, 0.08, 0.12)
 """How far an outline may lie from four straight sides, as a share of its length: tried in this
-order (Ramer, Douglas and Peucker). Chosen by hand; never fitted."""
+order (Ramer, Douglas and Peucker). By hand."""
 _SIDE_MIDDLE = (0.12, 0.88)
-"""Part of a side that a line is fitted to, as shares of its length: the corners of a card are
-round, with a radius of some 3 mm of 63. Chosen by hand; never fitted."""
+"""The part of a side to which a line is fitted, as shares of its length: a card's corners are
+round, with a radius of some 3 mm of 63. By hand."""
 _OFF_SIDE = 0.04
-"""How far a point may lie from a side that it belongs to, as a share of the side's length, besides
-`_OFF_SIDE_PIXELS`. Chosen by hand; never fitted."""
+"""How far a point of a side may lie off it: this share of the side's length plus
+`_OFF_SIDE_PIXELS`. By hand."""
 _OFF_SIDE_PIXELS = 2
 """See `_OFF_SIDE`."""
 _SHORTEST_SIDE = 8
-"""Pixels: a quad with a shorter side is not straightened. Chosen by hand; never fitted."""
+"""A quad with a side shorter than this, in pixels, is not straightened. By hand."""
 _LEAST_LINE_POINTS = 8
-"""Points from which a line is fitted to a side. Chosen by hand; never fitted."""
+"""Least points of a side for a line to be fitted. By hand."""
 _LINE_POINTS = 60
-"""Points of a side that a line is fitted to, about. More took most of the finder's time and named
-no more of the 59 cards (docs/recognition.md, Time)."""
+"""About how many points of a side a line is fitted to. More took most of the finder's time and
+named no more of the 59 cards (docs/recognition.md, Time)."""
 _LEAST_SINE = 0.2
-"""Sine of the angle between neighbouring sides, at the least (12 degrees): flatter ones meet far
-away. Chosen by hand; never fitted."""
+"""Least sine of the angle between neighbouring sides (12 degrees): flatter sides meet far away. By
+hand."""
 
 
 @dataclass(frozen=True)
 class Guess:
-    """A quad that could be a card, and in how many maps its outline shows."""
+    """A quad that could be a card, and the number of maps that show its outline."""
 
     quad: Quad
     votes: int
@@ -82,7 +82,7 @@ def guess_cards(photo: Pixels, most: int = 30) -> list[Guess]:
 
 
 def _maps(photo: Any) -> Iterator[Any]:
-    """Black-and-white maps in which a card's outline may be closed."""
+    """Yield black-and-white maps in which a card's outline may be closed."""
     small, middle, large = (np.ones((n, n), np.uint8) for n in (3, 5, 9))
     lab = cv2.cvtColor(photo, cv2.COLOR_RGB2LAB)
     grey = cv2.GaussianBlur(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), (5, 5), 0)
@@ -97,7 +97,7 @@ def _maps(photo: Any) -> Iterator[Any]:
     bright = cv2.morphologyEx(bright, cv2.MORPH_CLOSE, middle)
     yield bright
     yield 255 - bright
-    # Black borders on a dark table.
+    # For black borders on a dark table.
     dark = (grey < 0.55 * level).astype(np.uint8) * 255
     yield cv2.morphologyEx(dark, cv2.MORPH_CLOSE, middle)
     local = cv2.adaptiveThreshold(grey, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, 91, 5)
@@ -133,7 +133,7 @@ def _outlines(mask: Any) -> Iterator[Quad]:
 
 
 def _four_corners(hull: Any) -> Quad:
-    """A hull as four corners: what is left of it when simplified, or the box around it."""
+    """A hull as four corners: the simplified hull, or else the box around it."""
     around = cv2.arcLength(hull, closed=True)
     for precision in _ROUGHNESS:
         corners = cv2.approxPolyDP(hull, precision * around, closed=True)
@@ -145,9 +145,9 @@ def _four_corners(hull: Any) -> Quad:
 
 
 def _straightened(points: NDArray[np.float32], quad: Quad) -> Quad | None:
-    """Fit a line to the middle of each side and let them meet: a card's corners are round.
+    """Fit a line to the middle of each side and intersect them: a card's corners are round.
 
-    None where they do not meet in four corners.
+    None if they do not meet in four corners.
     """
     sides = quad[[1, 2, 3, 0]] - quad
     lengths = np.hypot(sides[:, 0], sides[:, 1])
@@ -155,7 +155,7 @@ def _straightened(points: NDArray[np.float32], quad: Quad) -> Quad | None:
         return None
     along = sides / lengths[:, None]
     across = along[:, ::-1] * np.array([-1, 1], dtype=np.float32)
-    # Each point's place along each side as a share of it, and how far it is away [4, n].
+    # Each point's place along each side, as a share of it, and its distance from it [4, n].
     place = (along @ points.T - (along * quad).sum(axis=1, keepdims=True)) / lengths[:, None]
     away = np.abs(across @ points.T - (across * quad).sum(axis=1, keepdims=True))
     first, last = _SIDE_MIDDLE
@@ -182,7 +182,7 @@ def _straightened(points: NDArray[np.float32], quad: Quad) -> Quad | None:
 
 
 def _middle(quads: list[Quad]) -> Quad:
-    """The median of quads that are nearly the same."""
+    """The median of nearly equal quads."""
     first = quads[0]
     turns = ([np.roll(quad, k, axis=0) for k in range(4)] for quad in quads)
     alike = [min(some, key=lambda quad: float(np.abs(quad - first).sum())) for some in turns]

@@ -1,4 +1,4 @@
-"""The gallery: what cards are compared with, wherever it lies."""
+"""The gallery: the faces with which cards are compared, wherever they are stored."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 
 class Hit(NamedTuple):
-    """A face that a card resembles.
+    """A face that is similar to a card.
 
     Parameters
     ----------
     score
         Cosine similarity.
     row
-        Of the face.
+        The row of the face.
     image
-        The first row with the same vector: faces that share one have the same image.
+        The first row with the same vector; faces with the same vector have the same image.
     """
 
     score: float
@@ -31,7 +31,7 @@ class Hit(NamedTuple):
 
 
 class Gallery(Protocol):
-    """The faces a card is compared with, each named by its row."""
+    """The faces with which a card is compared; each has a row number."""
 
     def search_rows(self, vectors: NDArray[np.float32], k: int) -> list[list[Hit]]:
         """The faces most similar to each vector [Q, D], best first: k distinct images."""
@@ -40,14 +40,14 @@ class Gallery(Protocol):
         """The similarity of a vector [D] and a face."""
 
     def features(self, rows: Sequence[int]) -> FaceFeatures | None:
-        """The local features of some faces; None where there are none."""
+        """The local features of some faces; None if there are none."""
 
     def artwork(self, row: int) -> str:
-        """What names a face's artwork."""
+        """The id of a face's artwork."""
 
     @property
     def can_vote(self) -> bool:
-        """Whether there is an inverted index to vote in."""
+        """Whether there is an inverted index for votes."""
 
     def vote(self, descriptors: NDArray[np.float32], most: int) -> list[int]:
-        """The faces that most descriptors [n, 128] of a photo speak for."""
+        """The faces with the most votes from a photo's descriptors [n, 128]."""

@@ -1,4 +1,4 @@
-"""Homographies: how one picture of a flat card lies in another."""
+"""Homographies: map one picture of a flat card onto another."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float64]
 
 MOST_TURN = 30.0
-"""Degrees: how far the directions of points that match may differ, on an upright card or among the
-matches of one face. Chosen by hand; never fitted."""
+"""Degrees by which the directions of matching points may differ, on an upright card or among the
+matches of one face. By hand."""
 
 _TOLERANCE = 4.0
-"""Pixels (of the picture that a homography leads into): how far from its place a matching point may
-lie. Chosen by hand; never fitted."""
+"""Largest error of a matching point, in pixels of the picture onto which the homography maps. By
+hand."""
 
 _CONFIDENCE = 0.99
-"""Probability of having drawn one sample without a wrong match, at which MAGSAC stops drawing.
-Chosen by hand; never fitted."""
+"""MAGSAC stops when it has drawn a sample without a wrong match with this probability. By hand."""
 
 
 def fit_homography(
@@ -37,16 +36,16 @@ def fit_homography(
     Parameters
     ----------
     there, here
-        Points of a face and of a picture in which it may lie, [n, 2].
+        Points of a face and of a picture that may show it, [n, 2].
     tries
-        Samples drawn at the most.
+        Most samples to draw.
 
     Returns
     -------
-    The matrix that leads from there to here, [3, 3], and which pairs obey it, bool [n]; None where
+    The matrix [3, 3] that maps `there` onto `here`, and which pairs fit it, bool [n]; None if
     nothing fits.
     """
-    matrix: Any  # None where nothing fits, though OpenCV's types do not say so
+    matrix: Any  # None if nothing fits, though OpenCV's types do not say so
     matrix, mask = cv2.findHomography(
         there, here, cv2.USAC_MAGSAC, _TOLERANCE, maxIters=tries, confidence=_CONFIDENCE
     )
@@ -54,13 +53,13 @@ def fit_homography(
 
 
 def card_corners(matrix: Matrix) -> Quad | None:
-    """Where a homography puts the corners of an upright card; None where that is infinitely far."""
+    """Where a homography maps the corners of an upright card; None if that is at infinity."""
     corners = _applied(matrix, frame_of(CARD_WIDTH, CARD_HEIGHT))
     return corners if np.isfinite(corners).all() else None
 
 
 def moved(corners: Quad, quad: Quad) -> Quad:
-    """Corners on the upright card that was cut out of a quad, as corners in the photo."""
+    """Convert corners on an upright card that was cut out of `quad` to corners in the photo."""
     matrix = cv2.getPerspectiveTransform(frame_of(CARD_WIDTH, CARD_HEIGHT), quad)
     return _applied(matrix, corners)
 

@@ -1,4 +1,4 @@
-"""A photo: a picture that is asked about, decoded once, as large as recognition looks at it."""
+"""A photo: a query picture, decoded once, at the size that recognition needs."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     Picture = str | os.PathLike[str] | bytes | BinaryIO | Image | NDArray[np.uint8]
-    """What may be asked about: a path, the bytes of a file or an open file, a picture of Pillow's,
-    or pixels: uint8 [height, width] or [height, width, 3 or 4], RGB."""
+    """A query picture: a path, the bytes of a file, an open file, a PIL image, or pixels: uint8
+    [height, width] or [height, width, 3 or 4], RGB."""
 
 ENOUGH_PIXELS = (1200, 1200)
-"""Width and height in pixels, at the least, to decode a photo at. Chosen by hand; never fitted."""
+"""Least width and height, in pixels, at which a photo is decoded. By hand."""
 
 
 @dataclass(frozen=True)
 class Photo:
-    """A picture that is asked about.
+    """A query picture.
 
     Parameters
     ----------
     picture
         Upright, in RGB; a large JPEG is decoded at a half, a quarter or an eighth of its size.
     scale
-        How many pixels of the whole photo one of `picture` is.
+        How many pixels of the whole photo one pixel of `picture` covers, in each direction.
     source
-        The file it was decoded from, or its bytes; None where it was given as pixels.
+        The file it was decoded from, or its bytes; None if it was given as pixels.
     """
 
     picture: Image
@@ -50,7 +50,7 @@ class Photo:
 
     @property
     def note(self) -> str:
-        """What to say of a file that holds several pictures; empty where it does not."""
+        """A note if the file holds several pictures; otherwise empty."""
         count = 1 if self.source is None else count_pictures(self.source)
         return f"it holds {count:,} pictures; only the first was looked at" if count > 1 else ""
 
@@ -61,7 +61,7 @@ class Photo:
         Raises
         ------
         ImageError
-            It cannot be read.
+            The picture cannot be read.
         """
         source = _source_of(image)
         if isinstance(source, Path | bytes):
@@ -69,7 +69,7 @@ class Photo:
             return cls(picture, scale, source)
         try:
             return cls(upright_rgb(source))
-        except (OSError, ValueError) as error:  # opened lazily, and damaged
+        except (OSError, ValueError) as error:  # a damaged picture that Pillow opened lazily
             raise ImageError("damaged image") from error
 
     def cut(
@@ -83,9 +83,9 @@ class Photo:
         Parameters
         ----------
         quad
-            Its corners in pixels of the whole photo, as `CardAnswer.quad` has them.
+            Its corners in pixels of the whole photo, as in `CardAnswer.quad`.
         width, height
-            Of the result, in pixels.
+            Size of the result, in pixels.
         """
         import numpy as np
         from PIL import Image
@@ -97,7 +97,7 @@ class Photo:
 
 
 def _source_of(image: Picture) -> Path | bytes | Image:
-    """What a picture is decoded from."""
+    """The file, bytes or PIL image to decode a picture from."""
     import numpy as np
     from PIL import Image
 

@@ -1,7 +1,7 @@
-"""Quads: four corners of a card in a photo, clockwise, the first being the card's top left.
+"""Quads: the four corners of a card in a photo, clockwise from the card's top left.
 
-A quad is float32 [4, 2], x and y in pixels of the photo. Whether the first corner really is the
-card's top left or its bottom right is not known until the card is.
+A quad is float32 [4, 2], x and y in pixels of the photo. Until the card is recognised, nobody knows
+whether the first corner is its top left or its bottom right.
 """
 
 from __future__ import annotations
@@ -18,31 +18,30 @@ if TYPE_CHECKING:
     Quad = NDArray[np.float32]
 
 LEAST_SHARE = 0.004
-"""Share of a photo's area that a card takes at the least. Chosen by hand; never fitted."""
+"""Least share of a photo's area for a card. By hand."""
 _MOST_SHARE = 0.995
-"""Share of a photo's area that a card takes at the most: an outline around all of it is its rim.
-Chosen by hand; never fitted."""
+"""Largest share of a photo's area for a card: an outline around everything is the photo's rim. By
+hand."""
 _ASPECTS = (0.45, 0.97)
-"""Shorter side of a quad as a share of the longer. A card has 63 / 88 = 0.716; perspective makes it
-narrower or nearly square. The limits were chosen by hand; never fitted."""
+"""Limits for the shorter side of a quad as a share of the longer. A card has 63 / 88 = 0.716;
+perspective makes it narrower or nearly square. By hand."""
 _NEARLY_SQUARE = 0.82
-"""Shorter side as a share of the longer from which the long sides of the card may be the short ones
-of the quad. All four ways together with the second-best way named 3 of 59 cards more
-(docs/recognition.md); the number was chosen by hand."""
+"""If the shorter side is more than this share of the longer, the card's long sides may be the
+quad's short ones, so four ways are tried. All four ways together with the second-best way named 3
+of 59 cards more (docs/recognition.md). By hand."""
 _MOST_TAPER = 1.9
-"""How many times as long as its opposite side a side may be. Chosen by hand; never fitted."""
+"""Largest ratio of two opposite sides. By hand."""
 _MOST_SKEW = 0.6
-"""Cosine of the angle between neighbouring sides, at most: corners of 53 to 127 degrees. Chosen by
-hand; never fitted."""
+"""Largest cosine of the angle between neighbouring sides: corners of 53 to 127 degrees. By hand."""
 _LEAST_SIDE = 1.0
-"""Pixels: a quad with a shorter side has no shape. Chosen by hand; never fitted."""
+"""A quad with a side shorter than this, in pixels, has no usable shape. By hand."""
 _FINER = 1.3
-"""How many times finer than the card that is cut out a photo may be before it is shrunk first, so
-that nothing aliases. Chosen by hand; never fitted."""
+"""If a photo is more than this many times finer than the cut-out card, it is shrunk first, to avoid
+aliasing. By hand."""
 
 
 def portrait(corners: Quad) -> Quad:
-    """Put any four corners clockwise, beginning so that the first side is one of the short ones."""
+    """Order four corners clockwise, so that the first side is a short one."""
     middle = corners.mean(axis=0)
     angles = np.arctan2(corners[:, 1] - middle[1], corners[:, 0] - middle[0])
     quad = corners[np.argsort(angles)].astype(np.float32)
@@ -53,8 +52,8 @@ def portrait(corners: Quad) -> Quad:
 def readings(quad: Quad) -> list[Quad]:
     """The ways a card could lie in a quad from `portrait`.
 
-    Upright and upside down; sideways as well, where perspective could have made a card's long sides
-    the short ones.
+    Upright and upside down; also sideways, if perspective could have made the card's long sides the
+    short ones.
     """
     sides = side_lengths(quad)
     ways = 2 if sides[0] + sides[2] < _NEARLY_SQUARE * (sides[1] + sides[3]) else 4
@@ -85,7 +84,7 @@ def could_be_card(quad: Quad, area: float) -> bool:
     Parameters
     ----------
     area
-        Of the whole photo, in square pixels.
+        Area of the whole photo, in square pixels.
     """
     share = cv2.contourArea(quad) / area
     if not LEAST_SHARE < share < _MOST_SHARE or not cv2.isContourConvex(quad):
@@ -125,9 +124,9 @@ def covered(quad: Quad, by: Quad) -> float:
 
 
 def rectify(photo: Pixels, quad: Quad, width: int, height: int) -> Pixels:
-    """Cut out what lies in a quad, upright, [height, width, 3].
+    """Cut out the content of a quad, upright, [height, width, 3].
 
-    Where the photo is finer than the result it is shrunk first, so that nothing aliases.
+    If the photo is finer than the result, it is shrunk first, to avoid aliasing.
     """
     sides = side_lengths(quad)
     finer = min(sides[[0, 2]].mean() / width, sides[[1, 3]].mean() / height)

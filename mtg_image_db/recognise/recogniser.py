@@ -1,9 +1,8 @@
 """From a photo to named cards: the encoder proposes, local geometry decides.
 
-Guesses of where cards are (`finder`) are cut out and encoded, both ways up. The faces most similar
-to a guess are its shortlist; local features (`evidence`) say which of them it is, if any, and where
-exactly its corners are. What lies within a named card is not looked at again, nor are parts of a
-card that nobody knows.
+Guesses where cards are (`finder`) are cut out and encoded, both ways up. The faces most similar to
+a guess are its shortlist. Local features (`evidence`) say which of them it is, if any, and where
+exactly its corners are. Guesses inside a named card, and parts of an unknown card, are skipped.
 """
 
 from __future__ import annotations
@@ -44,47 +43,45 @@ if TYPE_CHECKING:
     from mtg_image_db.recognise.quads import Quad
 
 LONG_SIDE = 1600
-"""Photos are looked at no larger than this, in pixels. Chosen by hand; never fitted."""
+"""Longer side, in pixels: larger photos are shrunk to this. By hand."""
 _LEAST_SIDE = 16
-"""Pixels: a photo that is narrower, as it is looked at, holds no card to find. Chosen by hand;
-never fitted."""
+"""In a photo narrower than this, in pixels, no card can be found. By hand."""
 _FILLS_SHARE = 0.6
-"""Share of a picture's area that a card fills, if the picture is that card and nothing else is
-looked for. Chosen by hand; never fitted."""
+"""If a card fills more than this share of a picture, the picture is that card, and no other is
+searched. By hand."""
 _GUESSES_A_ROUND = 4
-"""Likely guesses that are encoded together, and how many of them may be nothing before the next
-round. Chosen by hand; never fitted."""
+"""Likely guesses that are encoded together, and how many misses end a round. By hand."""
 _MOST_DOUBTFUL = 4
-"""Unlikely guesses, of outlines in one or two maps, that may be nothing before no more are looked
-at. Chosen by hand; never fitted."""
+"""After so many misses among unlikely guesses (outlines in one or two maps), the search for
+outlines ends. By hand."""
 _SAME_OVERLAP = 0.5
-"""Intersection over union from which a card of the second look is one that was named. Chosen by
-hand; never fitted."""
+"""Least intersection over union at which a card of the second look is an already named one. By
+hand."""
 _STILL_OVERLAP = 0.95
-"""Intersection over union, of a quad and its better corners, under which the card is encoded again.
-Chosen by hand; never fitted."""
+"""The card is encoded again if the intersection over union of its quad and its better corners is
+below this. By hand."""
 _MOST_VOTED = 12
-"""Faces with most votes that the second look tries to place. The right one is among them for all
-but two of 59 cards, also among 54,000 faces (docs/recognition.md)."""
+"""Faces with the most votes, which the second look tries to place. The right one is among them for
+all but two of 59 cards, even among 54,000 faces (docs/recognition.md)."""
 _SAME_PICTURE_SCORE = 0.995
-"""Cosine from which a picture is the face's own, however few local features it has. Chosen by hand;
-never fitted."""
+"""Least cosine at which a picture is the face's own image, however few local features it has. By
+hand."""
 
 
 @dataclass(frozen=True)
 class RecognisedCard:
-    """A card that was seen in a photo.
+    """A card in a photo.
 
     Parameters
     ----------
     quad
         Its corners in pixels of the photo, clockwise from the card's top left, float32 [4, 2].
     hits
-        Faces it could be, the one it was taken for first.
+        Faces it could be; the answer comes first.
     verdict
-        How sure that is.
+        How sure the answer is.
     points
-        The evidence for it (`Evidence.points`); 0 where there are no local features.
+        The evidence for it (`Evidence.points`); 0 without local features.
     """
 
     quad: Quad
@@ -99,7 +96,7 @@ class Recogniser:
     Parameters
     ----------
     encoder, gallery
-        What turns a card into a vector, and what that is compared with.
+        What turns a card into a vector, and the faces to compare it with.
     """
 
     def __init__(self, encoder: Encoder, gallery: Gallery) -> None:
@@ -119,17 +116,17 @@ class Recogniser:
         find: bool = True,
         as_built: Image.Image | None = None,
     ) -> list[RecognisedCard]:
-        """Name the cards in an upright RGB picture; at least one, if only to say ``none``.
+        """Name the cards in an upright RGB picture; always at least one, possibly ``none``.
 
         Parameters
         ----------
         as_built
-            The picture as a build decodes it, where it may be a scan: that of a card in the
-            database then has the very vector that is stored.
+            The picture as a build decodes it, if it may be a scan. A scan that is in the database
+            then gets exactly the stored vector.
         k
-            How many distinct vectors to answer with for each card.
+            How many distinct vectors to return for each card.
         find
-            Look for cards; otherwise the whole picture is one, upright.
+            Look for cards; otherwise the whole picture is one upright card.
         """
         frame = frame_of(picture.width, picture.height)
         examiner = self._examiner
@@ -144,7 +141,7 @@ class Recogniser:
                 frame = frame_of(width, height)
 
         def cut(quad: Quad) -> Image.Image:
-            # Turned, not warped: a scan must stay what it is.
+            # Rotate the picture, do not warp it: a scan must stay unchanged.
             turns = int(np.abs(frame - quad[:1]).sum(axis=1).argmin())
             if as_built and not turns:
                 return as_built
@@ -170,7 +167,7 @@ class Recogniser:
     def _whole_instead(
         self, finding: Finding, whole: Card, found: Sequence[Finding]
     ) -> Finding | None:
-        """The whole picture, where it is a better answer than what was found in it."""
+        """The whole picture as one card, if that is a better answer than the cards in it."""
         if not found:
             return replace(finding, verdict="none")
         best = max(other.card.score for other in found)
@@ -178,16 +175,16 @@ class Recogniser:
             return finding
         unknown = all(other.verdict == "none" for other in found)
         if unknown and whole.score >= _SAME_PICTURE_SCORE:
-            # A plain picture has few features to prove what it is, and yet it is the same.
+            # A plain picture has too few features as evidence, but it is the same picture.
             return replace(finding, quad=whole.quad, row=whole.hits[0].row, verdict="likely")
         return None
 
     def _search(self, photo: Pixels, cut: Cut) -> list[Finding]:
-        """Find and name cards in a photo; those that no face is like come last."""
+        """Find and name cards in a photo; unknown cards come last."""
         named, unknown = self._outlined(photo, cut)
         settled = named + strangers(unknown, named)
         if self._gallery.can_vote and (len(named) != 1 or unknown) and has_room(photo, settled):
-            # One card and nothing else that could be one: the usual photo needs no second look.
+            # The usual photo shows one card and nothing else like a card: no second look needed.
             named += self._voted(photo, cut, named)
         for finding in unknown:
             if not is_taken(finding.quad, named):
@@ -195,7 +192,7 @@ class Recogniser:
         return named
 
     def _voted(self, photo: Pixels, cut: Cut, named: Sequence[Finding]) -> list[Finding]:
-        """Cards without an outline, by the features of the whole photo."""
+        """Find cards without an outline, by the features of the whole photo."""
         found: list[Finding] = []
         with self._examiner.timed("look again"):
             scene = Scene(photo, [finding.quad for finding in named])
@@ -216,7 +213,7 @@ class Recogniser:
         return found
 
     def _outlined(self, photo: Pixels, cut: Cut) -> tuple[list[Finding], list[Finding]]:
-        """Cards with an outline: those that were named, and those that no face is like."""
+        """Find cards with an outline: the named ones, and the unknown ones."""
         from concurrent.futures import ThreadPoolExecutor
 
         with self._examiner.timed("find"):
@@ -225,7 +222,7 @@ class Recogniser:
         unknown: list[Finding] = []
 
         def look(some: Sequence[Guess], most: int) -> None:
-            """Check guesses, the most similar to a face first, until `most` were nothing."""
+            """Check guesses, the most similar to a face first, until `most` were misses."""
             ways = self._examiner.all_ways([g for g in some if not is_taken(g.quad, named)], cut)
             ways.sort(key=lambda cards: -cards[0].score)
             while most > 0:
@@ -246,11 +243,11 @@ class Recogniser:
 
         often = [guess for guess in guesses if guess.votes >= OFTEN]
         rest = [guess for guess in guesses if guess.votes < OFTEN]
-        # OpenCV and NumPy let other threads run while they compute.
+        # OpenCV and NumPy release the interpreter lock while they compute.
         with ThreadPoolExecutor(usable_cores(), thread_name_prefix="examine") as threads:
             for start in range(0, len(often), _GUESSES_A_ROUND):
                 look(often[start : start + _GUESSES_A_ROUND], most=_GUESSES_A_ROUND)
-            # Cards that lie together are about as large as each other.
+            # Cards in one photo are about the same size.
             sizes = [area_of(finding.quad) for finding in named]
             if not self._examiner.by_scores:  # scores cannot tell a card from a chance outline
                 strange = strangers(unknown, named)
@@ -261,7 +258,7 @@ class Recogniser:
         return named, cards or [finding for finding in unknown if finding.card.votes > 1][:1]
 
     def _checked(self, cut: Cut, ways: Sequence[Card]) -> Finding:
-        """Check a guess; with the corners that fit once more, where something speaks for a face."""
+        """Check a guess; if there is evidence for a face, check again with its better corners."""
         finding = self._examiner.check_ways(ways)
         evidence = finding.evidence
         if finding.verdict != "none" or evidence.corners is None or evidence.points < DOUBTFUL:
@@ -272,7 +269,7 @@ class Recogniser:
         return finding if again.verdict == "none" else again
 
     def _answers(self, findings: Sequence[Finding], cut: Cut, k: int) -> list[RecognisedCard]:
-        """Search again for cards whose corners are known better now, and put the named face first.
+        """Search again for cards whose corners were corrected, and put the named face first.
 
         Parameters
         ----------
@@ -290,7 +287,7 @@ class Recogniser:
             with self._examiner.timed("search"):
                 [hits] = self._gallery.search_rows(vector[None], k)
             if finding.verdict != "none":
-                # Geometry names the artwork; which of its printings, the score tells better.
+                # Geometry names the artwork; the score is better at its printing.
                 artwork = self._gallery.artwork(finding.row)
                 first = [hit for hit in hits if self._gallery.artwork(hit.row) == artwork]
                 if not first:
@@ -304,7 +301,7 @@ class Recogniser:
 
 
 def _cutter(photo: Pixels, height: int) -> Cut:
-    """What cuts a quad out of a photo, upright, at a height in pixels."""
+    """Make the function that cuts quads out of a photo, upright, at a height in pixels."""
     width = round(height * CARD_WIDTH / CARD_HEIGHT)
 
     def cut(quad: Quad) -> Image.Image:

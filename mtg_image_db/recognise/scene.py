@@ -1,8 +1,8 @@
-"""A whole photo's local features: what is in it, and where, when no outline was found.
+"""Find cards without an outline by the local features of the whole photo.
 
-A card that is half covered, in a hand or in a sleeve of the table's colour has no four sides. Its
-art has local features all the same: they vote for faces (an inverted index of all faces' features,
-`inverted`), and a homography says where such a face lies.
+A card that is half covered, in a hand, or in a sleeve of the table's colour does not show four
+sides. But its art has local features: they vote for faces (`index.inverted`, an inverted index of
+all faces' features), and a homography says where such a face lies.
 """
 
 from __future__ import annotations
@@ -23,35 +23,34 @@ if TYPE_CHECKING:
     from mtg_image_db.recognise.quads import Quad
 
 _LONG_SIDE = 1280
-"""Pixels: a photo is searched no larger than this. Chosen by hand; never fitted."""
+"""Longer side, in pixels: larger photos are shrunk to this. By hand."""
 _MOST_POINTS = 3000
-"""Local features of a photo, the strongest. Chosen by hand; never fitted."""
+"""Most local features of a photo: the strongest are used. By hand."""
 _CONTRAST = 0.02
-"""Least contrast of a feature, in SIFT's own unit (OpenCV's default is 0.04). Chosen by hand; never
-fitted."""
+"""Least contrast of a feature, in SIFT's own unit (OpenCV's default is 0.04). By hand."""
 _MOST_RATIO = 0.8
-"""Distance to the most similar point of a face, as a share of that to the second: Lowe's ratio
-(IJCV 2004, section 7.1)."""
+"""Largest distance to the most similar point of a face, as a share of the distance to the second:
+Lowe's ratio (IJCV 2004, section 7.1)."""
 _MOST_RESIZED = 0.7
-"""Octaves by which the scales of a face's matches may differ. On a cut-out card it is 0.8
-(`evidence`). Chosen by hand; never fitted."""
+"""Octaves by which the scales of a face's matches may differ; on a cut-out card it is 0.8
+(`evidence`). By hand."""
 _LEAST_MATCHES = 6
-"""Least number of matches that are turned and scaled alike, and of points in the art that fit a
-homography. Of 161 wrong placements most had fewer in the art, 7 right ones 9 or more
+"""Least number of matches with the same rotation and scale, and of points in the art that fit the
+homography. Of 161 wrong placements most had fewer in the art; 7 right ones had 9 or more
 (docs/recognition.md)."""
 _TRIES = 500
-"""Samples that MAGSAC draws at the most. Chosen by hand; never fitted."""
+"""Most samples that MAGSAC draws. By hand."""
 
 
 class Scene:
-    """Local features of a photo, those of cards that are known left out.
+    """Local features of a photo, except those on named cards.
 
     Parameters
     ----------
     photo
         RGB [height, width, 3].
     known
-        Quads of cards that were named.
+        Quads of the named cards.
     """
 
     def __init__(self, photo: Pixels, known: Sequence[Quad]) -> None:
@@ -69,7 +68,7 @@ class Scene:
         self.descriptors = features.descriptors
 
     def place(self, face: FaceFeatures) -> Quad | None:
-        """Where a face lies in the photo; None where its features do not fit together there.
+        """Where a face lies in the photo; None if its features do not fit one homography.
 
         Parameters
         ----------
@@ -96,11 +95,11 @@ class Scene:
         if (fit := fit_homography(points[theirs, :2], self._points[mine, :2], _TRIES)) is None:
             return None
         matrix, obeys = fit
-        # Frames and common words lie alike on hundreds of cards.
+        # Frames and common words have the same place on hundreds of cards.
         if np.count_nonzero(in_art(points[np.unique(theirs[obeys])])) < _LEAST_MATCHES:
             return None
         corners = card_corners(matrix)
-        # Clockwise corners have a positive area here: a mirrored card is none.
+        # Clockwise corners have a positive area here; a mirrored card is refused.
         if (
             corners is None
             or not could_be_card(corners, self._area)
@@ -111,7 +110,7 @@ class Scene:
 
 
 def _most_agree(turn: NDArray[Any], size: NDArray[Any]) -> NDArray[np.bool_]:
-    """The largest group of matches that are turned and scaled alike."""
+    """The largest group of matches with the same rotation and scale."""
     if not len(turn):
         return np.zeros(0, dtype=bool)
     apart = np.abs((turn[:, None] - turn[None] + 180) % 360 - 180)

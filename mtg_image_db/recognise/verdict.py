@@ -1,4 +1,4 @@
-"""Verdicts: how sure an answer is, from what was measured about it."""
+"""Verdicts: how sure an answer is, judged by its evidence or score."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 Verdict = Literal["confident", "likely", "none"]
 
 CONFIDENT_POINTS, LIKELY_POINTS = 18, 13
-"""Points of evidence that are enough; fitted on photos and on scans whose artwork was taken out of
-the gallery (docs/recognition.md). They belong to the local features, not to an encoder."""
+"""Least points of evidence for ``confident`` and ``likely``. Fitted on photos, and on scans whose
+artwork was taken out of the gallery (docs/recognition.md). They belong to the local features, not
+to an encoder."""
 _MORE_THAN_OTHERS = 1.5
-"""How many times as many points as any other artwork an answer needs. Chosen by hand; never
-fitted."""
+"""An answer needs this many times as many points as any other artwork. By hand."""
 
 
 def by_geometry(best: Evidence, others: int) -> Verdict:
@@ -25,7 +25,7 @@ def by_geometry(best: Evidence, others: int) -> Verdict:
     Parameters
     ----------
     others
-        The most points that any other artwork has.
+        The most points of any other artwork.
     """
     if best.points < LIKELY_POINTS or best.points < _MORE_THAN_OTHERS * others:
         return "none"
@@ -33,7 +33,7 @@ def by_geometry(best: Evidence, others: int) -> Verdict:
 
 
 def by_score(score: float, margin: float, thresholds: Thresholds | None) -> Verdict:
-    """Judge by the encoder's scores alone; never sure where nothing is known about the encoder."""
+    """Judge by the encoder's scores alone; always ``likely`` if it has no thresholds."""
     if thresholds is None:
         return "likely"
     if score < thresholds.likely:

@@ -1,7 +1,7 @@
-"""One bulk file: fetched in as many pieces as it takes, and checked whole.
+"""Fetch one bulk file, in as many pieces as it takes, and check it as a whole.
 
-What has arrived stays in ``<name>.partial`` beside its ETag, so a broken connection, or a killed
-process, costs only the rest (RFC 9110 §13.1.5, If-Range).
+The bytes that have arrived stay in ``<name>.partial`` beside their ETag, so after a broken
+connection or a killed process only the rest is fetched (RFC 9110 §13.1.5, If-Range).
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ _CHUNK = 1 << 18
 def fetch_rows(
     session: PoliteSession, url: str, path: Path, size: int | None, progress: Progress
 ) -> int:
-    """Fetch a gzip JSON Lines file to `path`, continuing where an earlier try broke off.
+    """Fetch a gzip JSON Lines file to `path`; continue where an earlier try stopped.
 
     Parameters
     ----------
     size
-        In bytes, as the descriptor says; None where it does not.
+        In bytes, from the descriptor; None if it does not say.
 
     Returns
     -------
-    How many lines are not blank.
+    The number of lines that are not blank.
 
     Raises
     ------
     NetworkError, SnapshotError, StorageError
-        `path` is not touched.
+        `path` stays unchanged.
     """
     partial = _Partial(path)
 
@@ -78,7 +78,7 @@ def fetch_array(session: PoliteSession, url: str, path: Path, progress: Progress
 
     Returns
     -------
-    How many rows it has.
+    The number of rows.
     """
     told = 0
 
@@ -117,7 +117,7 @@ def fetch_array(session: PoliteSession, url: str, path: Path, progress: Progress
 
 
 class _Partial:
-    """What has arrived of a file so far."""
+    """The part of a file that has arrived so far."""
 
     def __init__(self, path: Path) -> None:
         self._final = path
@@ -130,15 +130,15 @@ class _Partial:
         return self._path.stat().st_size if self._path.exists() else 0
 
     def headers(self) -> Mapping[str, str]:
-        """Ask for the rest, if it is still the rest of the same file."""
+        """Ask for the rest, on condition that the file is still the same."""
         etag = (read_json_object(self._note) or {}).get("etag")
-        # A weak one (W/"…") says nothing about bytes.
+        # A weak ETag (W/"…") does not promise the same bytes.
         if not self.size or not is_etag(etag) or not etag.startswith('"'):
             return {}
         return {"Range": f"bytes={self.size}-", "If-Range": etag}
 
     def begin(self, response: requests.Response) -> int | None:
-        """Make ready for the body; return the length of the whole file, if it is told."""
+        """Prepare for the body; return the length of the whole file if the server gives it."""
         if response.status_code == 206:
             told = re.fullmatch(
                 r"bytes (\d{1,20})-\d{1,20}/(\d{1,20})",
@@ -165,12 +165,12 @@ class _Partial:
             sync_file(stream)
 
     def _tell(self, size: int, progress: Progress) -> None:
-        """Advance to `size`; another try does not advance by the same bytes again."""
+        """Advance to `size`; a retry does not count the same bytes again."""
         progress.advance(max(0, size - self._told))
         self._told = max(self._told, size)
 
     def count_rows(self) -> int:
-        """Unpack the whole file, counting lines; a damaged one is removed."""
+        """Unpack the whole file and count its lines; remove it if it is damaged."""
         try:
             return count_rows(self._path)
         except (DamagedBody, SnapshotError):
@@ -189,11 +189,11 @@ class _Partial:
 
 
 def count_rows(path: Path) -> int:
-    """Unpack a whole file and count its rows; `DamagedBody` where that fails or there is none."""
+    """Unpack a whole file and count its rows; `DamagedBody` if that fails or there are none."""
     unpacked = rows = 0
     unfinished = False  # the text since the last line break holds more than blanks
     try:
-        # The same reader that will read it: what this accepts, that accepts.
+        # Use the same reader as later: then it accepts what was accepted here.
         with gzip.open(path, "rb") as stream:
             while text := stream.read(4 << 20):
                 unpacked += len(text)
@@ -213,7 +213,7 @@ def count_rows(path: Path) -> int:
 
 
 def _unpacked(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Unpack gzip where the first bytes say so; mirrors send either."""
+    """Unpack gzip if the first bytes are gzip's; mirrors send both forms."""
     unpack = None
     for number, piece in enumerate(pieces):
         if number == 0 and piece[:2] == b"\x1f\x8b":

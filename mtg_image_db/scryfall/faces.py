@@ -1,8 +1,8 @@
-"""Card objects to faces: one record for each picture a card has.
+"""Turn card objects into faces: one record for each picture of a card.
 
 The rule is Scryfall's own (https://scryfall.com/docs/api/layouts): a card with `image_uris` has
-one picture; otherwise each of its `card_faces` with `image_uris` has one. Layout names are never
-looked at, so a layout invented tomorrow works. Keys that do not apply are absent on the wire.
+one picture; otherwise each of its `card_faces` with `image_uris` has one. Layout names play no
+part, so new layouts work too. Keys that do not apply are missing in Scryfall's data.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MEAN_IMAGE_BYTES: dict[str, int] = {
     "grid": 62_000,
     "display": 93_000,
 }
-"""Mean size of a picture, measured over Scryfall's images in 2026."""
+"""Mean size of a picture in bytes, measured over Scryfall's images in 2026."""
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -77,13 +77,13 @@ class CardFace:
 
     @property
     def printing(self) -> Printing:
-        """What is known of it as a printing."""
+        """The printing that this face belongs to."""
         return Printing(**{name: getattr(self, name) for name in Printing.__slots__})
 
     def record(self) -> dict[str, Any]:
         """The face as one line of metadata."""
-        # `dataclasses.asdict` copies deeply, at sixty times the cost; a build makes two for each of
-        # half a million faces.
+        # `dataclasses.asdict` copies deeply and costs sixty times as much; a build makes two
+        # records for each of half a million faces.
         return {name: getattr(self, name) for name in _RECORD_KEYS}
 
     @classmethod
@@ -98,21 +98,21 @@ _RECORD_KEYS = tuple(f.name for f in fields(CardFace) if f.name != "imageless")
 
 @dataclass(frozen=True)
 class FaceFilter:
-    """Which faces are wanted. Empty sets, languages and so on mean all.
+    """Which faces are wanted. An empty collection means all.
 
     Parameters
     ----------
     sets, langs
         Codes, in lower case: a set, a list or another collection of texts.
     include_digital
-        Also cards that exist on screens only.
+        Include cards that exist only in digital games.
     rarities, layouts
         Scryfall's words, in lower case.
 
     Raises
     ------
     InvalidArguments
-        A text stands where a collection of texts belongs, or something else does.
+        A value is not a collection of texts.
     """
 
     sets: Collection[str] = frozenset()
@@ -136,7 +136,7 @@ class FaceFilter:
 
     @property
     def codes(self) -> dict[str, Collection[str]]:
-        """The values allowed of each key of a record that is restricted."""
+        """The allowed values of each key that this filter restricts."""
         codes = {
             "set": self.sets,
             "lang": self.langs,
@@ -146,12 +146,12 @@ class FaceFilter:
         return {key: values for key, values in codes.items() if values}
 
     def unknown(self, known: Mapping[str, Collection[str]]) -> list[str]:
-        """A sentence about each set and language asked for that nothing has.
+        """A sentence for each requested set and language that no card has.
 
         Parameters
         ----------
         known
-            The codes there are, for each key of `listed_codes`.
+            The existing codes, for each key of `listed_codes`.
         """
         from difflib import get_close_matches
 
@@ -165,15 +165,15 @@ class FaceFilter:
 
     @property
     def listed_codes(self) -> dict[str, Collection[str]]:
-        """Those of `codes` that are easily misspelt: the others are a few words."""
+        """The part of `codes` that is easily misspelt; the others are a few fixed words."""
         return {key: values for key, values in self.codes.items() if key in ("set", "lang")}
 
     def exclusion(self, face: CardFace) -> str | None:
-        """Why a face is not wanted, in words for a summary; None where it is."""
+        """Why a face is not wanted, in words for a summary; None if it is wanted."""
         return self._exclusion(face.set, face.lang, face.digital, face.rarity, face.layout)
 
     def wants(self, record: Mapping[str, Any]) -> bool:
-        """Whether the face of a record is wanted: several times as fast as making it first."""
+        """Whether the face of a record is wanted; several times faster than `exclusion`."""
         kept = (text_of(record, key) for key in ("rarity", "layout"))
         digital = bool_of(record, "digital")
         return (
@@ -197,24 +197,24 @@ class FaceFilter:
 
 
 class SeenCodes:
-    """The sets and languages that were met, where a filter names some."""
+    """Collects the sets and languages that occur, if a filter names any."""
 
     def __init__(self, wanted: FaceFilter) -> None:
         self._wanted = wanted
         self._seen: dict[str, set[str]] = {key: set() for key in wanted.listed_codes}
 
     def add(self, face: CardFace) -> None:
-        """Take in what a face has."""
+        """Note the set and language of a face."""
         for key, values in self._seen.items():
             values.add(getattr(face, key))
 
     def unknown(self) -> list[str]:
-        """A sentence about each code asked for that was not met."""
+        """A sentence for each requested code that did not occur."""
         return self._wanted.unknown(self._seen)
 
 
 def is_card_id(value: object) -> bool:
-    """Whether `value` is an id as Scryfall gives them (a UUID, so safe in a file name)."""
+    """Whether `value` is a Scryfall id (a UUID, so it is safe in a file name)."""
     return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
@@ -226,11 +226,11 @@ def faces_of(card: Mapping[str, Any], size: str = "normal") -> Iterator[CardFace
     card
         A card object whose `id` is a card id (see `is_card_id`).
     size
-        Which of Scryfall's image sizes `image_url` shall be.
+        Which of Scryfall's image sizes `image_url` points to.
     """
     sides = [face for face in list_of(card, "card_faces") if isinstance(face, Mapping)]
     if mapping_of(card, "image_uris") or not any(mapping_of(s, "image_uris") for s in sides):
-        # The front face carries what the card itself leaves out (reversible cards).
+        # On reversible cards, the front face holds values that the card itself lacks.
         yield _face(card, sides[0] if sides else {}, None, mapping_of(card, "image_uris"), size)
         return
     for position, side in enumerate(sides):
@@ -244,7 +244,7 @@ def _face(
     uris: Mapping[str, Any],
     size: str,
 ) -> CardFace:
-    """Build one face; `position` is None where the picture shows the whole card."""
+    """Build one face; `position` is None if the picture shows the whole card."""
     own = card if position is None else side
 
     def either(key: str) -> str:
@@ -293,7 +293,7 @@ def _why_imageless(uris: Mapping[str, Any], url: str, status: str, size: str) ->
         return f"image {status}"
     if not url:
         return f"no image of size {size}"
-    # "Coming soon" pictures are served from here under every key.
+    # Scryfall serves its "coming soon" pictures from here, under every key.
     if "//errors.scryfall.com/" in url:
         return "image placeholder"
     return ""
@@ -308,6 +308,6 @@ def _without_query(url: str) -> str:
 
 def to_line(record: Mapping[str, Any]) -> bytes:
     """One record as a line of JSON Lines, without the line break."""
-    # A lone surrogate (a broken escape in a card's text) cannot be UTF-8: escape it again.
+    # A lone surrogate (a broken escape in a card's text) cannot be written as UTF-8: escape it.
     text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
     return text.encode("utf-8", "backslashreplace")

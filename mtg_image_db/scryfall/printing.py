@@ -1,4 +1,4 @@
-"""A printing: what an answer tells of each card that shares an artwork."""
+"""A printing: what an answer says about each card that shares an artwork."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Printing:
     face_id
         The face that shows the artwork.
     name
-        Of the whole card ("A // B"), in English.
+        The name of the whole card ("A // B"), in English.
     """
 
     scryfall_id: str
@@ -62,7 +62,7 @@ READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
     "bool": bool_of,
     "tuple[str, ...]": texts_of,
 }
-"""What reads a field of a record, by the field's type."""
+"""The function that reads a field of a record, by the field's type."""
 
 
 def label_of(code: str, number: str) -> str:

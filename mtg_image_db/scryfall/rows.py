@@ -1,4 +1,4 @@
-"""Streaming card objects out of snapshots, whatever their size."""
+"""Stream card objects out of snapshots of any size."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from mtg_image_db.scryfall.faces import is_card_id
 from mtg_image_db.system.progress import Progress, Silent
 
 LONGEST_ROW = 4 << 20
-"""Bytes of the longest line read; the longest real card object has some 40,000."""
+"""Longer lines, in bytes, are not read; the longest real card object has some 40,000."""
 
 
 @dataclass
 class RowCount:
-    """What a pass over a snapshot met."""
+    """Counts of one pass over a snapshot."""
 
     good: int = 0
     blank: int = 0
@@ -47,13 +47,13 @@ def read_rows(
 ) -> Iterator[dict[str, Any]]:
     """Yield the card objects of a gzip JSON Lines snapshot, one line in memory at a time.
 
-    Blank and broken lines (no JSON, no object, no id) are counted and left out. Progress advances
-    by each line that is not blank, as a snapshot counts its rows.
+    Broken lines (no JSON, no object, no id) are counted and skipped, blank ones skipped. Progress
+    advances by one for each line that is not blank, the way a snapshot counts its rows.
 
     Raises
     ------
     SnapshotError
-        The file is not readable as gzip.
+        The file cannot be read as gzip.
     """
     count = RowCount() if count is None else count
     progress = Silent() if progress is None else progress
@@ -91,7 +91,7 @@ def _parse(line: bytes) -> object:
 def split_array(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the elements of a JSON array of objects as lines, from pieces of its text.
 
-    This is the bulk format up to July 2026, which mirrors still serve.
+    This was the bulk format until July 2026; mirrors still serve it.
 
     Raises
     ------

@@ -1,8 +1,8 @@
 """Bulk snapshots: fetched whole, checked, and kept for a day.
 
-Scryfall serves them since July 2026 as gzip JSON Lines under `jsonl_download_uri`, without
-Content-Encoding (https://scryfall.com/docs/api/bulk-data). A server that still gives the older
-`download_uri` (one JSON array) works too: its answer is stored in the new form.
+Since July 2026 Scryfall serves them as gzip JSON Lines under `jsonl_download_uri`, without
+Content-Encoding (https://scryfall.com/docs/api/bulk-data). A server that only has the older
+`download_uri` (one JSON array) works too: its file is stored in the new form.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from mtg_image_db.system.progress import Progress
 FRESH_SECONDS = 24 * 3600
 """Scryfall asks that data be kept for at least a day (https://scryfall.com/docs/api)."""
 
-_LEAST_SHARE = 0.5  # of the previous snapshot's rows: fewer is a broken export
+_LEAST_SHARE = 0.5  # of the previous snapshot's rows: fewer mean a broken export
 
 
 _FILE = re.compile(rf"(?P<kind>{'|'.join(KINDS)})-\d{{1,14}}\.jsonl\.gz(\.partial(\.json)?)?")
-"""Names of snapshots, and of what has arrived of one: others are somebody else's."""
+"""Names of snapshots and of partly fetched ones; all other files are left alone."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
     """A verified snapshot on disk.
 
-    `rows` counts non-blank lines, `size` bytes of the file, `checked_at` is in Unix seconds.
+    `rows` is the number of non-blank lines, `size` the file's bytes, `checked_at` in Unix seconds.
     """
 
     kind: str
@@ -71,7 +71,7 @@ def bulk_folder(cache: Path) -> Path:
 
 
 def load_snapshot(cache: Path, kind: str) -> Snapshot | None:
-    """The snapshot of one kind in a cache; None where there is none that is whole."""
+    """The complete snapshot of one kind in a cache; None if there is none."""
     folder = bulk_folder(cache)
     record = read_json_object(folder / f"{kind}.json")
     if record is None:
@@ -101,9 +101,9 @@ def snapshots(cache: Path) -> list[Snapshot]:
     Raises
     ------
     MissingInput
-        There is none.
+        The cache has no snapshot.
     SnapshotError
-        One is damaged.
+        A snapshot is damaged.
     """
     found = []
     for kind in KINDS:
@@ -113,7 +113,7 @@ def snapshots(cache: Path) -> list[Snapshot]:
         elif (bulk_folder(cache) / f"{kind}.json").exists():
             raise SnapshotError(
                 f"The {kind} snapshot in {cache} is damaged",
-                details="its file is missing, unreadable, or not of the size it had",
+                details="its file is missing, unreadable, or its size has changed",
                 suggestion="Run `mtg-db download --refresh`.",
             )
     if not found:
@@ -146,7 +146,7 @@ def refresh_snapshot(
     api_url
         The server's base URL.
     force
-        Ask the server even if the cached one is fresh, and fetch it again if that is damaged.
+        Ask the server even if the cached snapshot is fresh; fetch it again if it is damaged.
 
     Raises
     ------
@@ -157,9 +157,9 @@ def refresh_snapshot(
     if old is not None and old.api_url != api_url:
         old = None
     if old is not None and force and not _is_whole(old):
-        # What the server says of it no longer counts; how many rows it had still does.
+        # Its ETag and date no longer count; its number of rows still does.
         old = replace(old, updated_at="", etag="")
-    # A clock that was set back makes the age negative: then ask.
+    # If the clock was set back, the age is negative: then ask.
     if old is not None and not force and 0 <= time.time() - old.checked_at < FRESH_SECONDS:
         return old
     folder = make_folder(bulk_folder(cache))
@@ -168,7 +168,7 @@ def refresh_snapshot(
     except NetworkError as error:
         if error.reason != "HTTP 404":
             raise
-    # Only recent files are kept, so a name can expire between two requests: ask once more.
+    # Scryfall keeps only recent files, so a name can expire between two requests: ask once more.
     return _update(session, folder, kind, api_url, old, progress)
 
 
@@ -180,7 +180,7 @@ def _update(
     old: Snapshot | None,
     progress: Progress,
 ) -> Snapshot:
-    """Ask what the newest snapshot is, and fetch it unless it is `old`."""
+    """Ask for the newest snapshot, and fetch it unless it is `old`."""
     answer, etag = _descriptor(session, api_url, kind, old)
     if old is not None and (answer is None or answer.updated_at == old.updated_at):
         return _remember(old, checked_at=time.time(), etag=etag or old.etag)
@@ -201,7 +201,7 @@ def _update(
         raise SnapshotError(
             "The new bulk file is implausibly small",
             details=f"{rows} rows, where the one in the cache has {old.rows}",
-            suggestion="The old one stays in force. Try again tomorrow; if this is right, "
+            suggestion="The old one stays in use. Try again tomorrow; if the new size is right, "
             f"remove {folder} first.",
         )
     size = (folder / file).stat().st_size
@@ -217,7 +217,7 @@ def _update(
 
 
 def half_written(cache: Path) -> list[Path]:
-    """What killed runs left half-written beside the snapshots. Needs the lock."""
+    """Half-written files that killed runs left beside the snapshots. Needs the lock."""
     folder = bulk_folder(cache)
     records = {f"{kind}.json" for kind in KINDS}
     there = folder.iterdir() if folder.is_dir() else ()
@@ -243,14 +243,14 @@ def _remember(snapshot: Snapshot, **changes: Any) -> Snapshot:
 
 
 def _stamp(updated_at: str) -> str:
-    """``2026-09-08T09:01:57.053+00:00`` to ``20260908090157``; only digits reach a file name."""
+    """``2026-09-08T09:01:57.053+00:00`` to ``20260908090157``: only digits go into a file name."""
     return re.sub(r"\D", "", updated_at)[:14] or "0"
 
 
 def _descriptor(
     session: PoliteSession, api_url: str, kind: str, old: Snapshot | None
 ) -> tuple[_Descriptor | None, str]:
-    """Ask for the descriptor; None where the server says that it has not changed."""
+    """Ask for the descriptor; None if the server says that it has not changed."""
     url = f"{api_url.rstrip('/')}/bulk-data/{kind}"
     known = {"If-None-Match": old.etag} if old is not None and is_etag(old.etag) else {}
 

@@ -1,4 +1,4 @@
-"""Values of JSON objects that others made: of the type that is expected, or empty."""
+"""Read values from JSON objects made by others: of the expected type, or empty."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 
 def text_of(values: Mapping[str, Any], key: str) -> str:
-    """A text; empty where there is none."""
+    """A text; empty if there is none."""
     value = values.get(key)
     return value if isinstance(value, str) else ""
 
 
 def texts_of(values: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    """The texts of a list; none where there is no list."""
+    """The texts of a list; empty if there is no list."""
     return tuple(one for one in list_of(values, key) if isinstance(one, str))
 
 
@@ -23,12 +23,12 @@ def bool_of(values: Mapping[str, Any], key: str) -> bool:
 
 
 def mapping_of(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """An object; empty where there is none."""
+    """An object; empty if there is none."""
     value = values.get(key)
     return value if isinstance(value, Mapping) else {}
 
 
 def list_of(values: Mapping[str, Any], key: str) -> Sequence[Any]:
-    """A list; empty where there is none."""
+    """A list; empty if there is none."""
     value = values.get(key)
     return value if isinstance(value, list | tuple) else ()

@@ -1,1 +1,1 @@
-"""What the operating system gives: files, locks, cores; and how work tells that it advances."""
+"""Files, locks, cores and tables; and how long work reports its progress."""

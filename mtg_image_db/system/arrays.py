@@ -1,7 +1,7 @@
-"""Arrays written to ``.npy`` files so that a full disk is an `OSError` that says so.
+"""Write arrays to ``.npy`` files; a full disk raises an `OSError` that says so.
 
-NumPy writes to files by C's stdio, whose errors lose their reason, and a page of a memory map for
-which the disk has no room kills the process (SIGBUS).
+NumPy writes through C's stdio, which loses the reason of an error. Writing to a memory map when the
+disk is full kills the process (SIGBUS).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def write_array(stream: IO[bytes], array: NDArray[Any]) -> None:
 
 @contextmanager
 def new_array(path: Path, dtype: str, shape: tuple[int, ...]) -> Iterator[ArrayFile]:
-    """Make a file of an array of zeros, to be filled row by row in any order."""
+    """Create a file that holds an array of zeros; fill its rows in any order."""
     import numpy as np
 
     with path.open("wb") as stream:
@@ -57,7 +57,7 @@ class ArrayFile:
         stream.truncate(self._begin + shape[0] * self._row_bytes)
 
     def put(self, rows: NDArray[np.int64], values: NDArray[Any]) -> None:
-        """Write rows [n, …] in the places `rows` [n]; those that follow each other at once."""
+        """Write `values` [n, …] to the rows `rows` [n]; neighbouring rows go in one write."""
         import numpy as np
 
         if not len(rows):

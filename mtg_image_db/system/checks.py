@@ -1,4 +1,4 @@
-"""Values that callers give: what is wrong with them, in words, and paths that may be texts."""
+"""Check the values that callers give, and say in words what is wrong with them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from mtg_image_db.errors import InvalidArguments
 
 LARGEST = 10_000_000
-"""Largest whole number taken: larger ones fit no counter and no clock of the operating system."""
+"""Largest whole number accepted: larger ones overflow counters and clocks of the system."""
 
 _URL = re.compile(r"https?://[A-Za-z0-9.-]+(?::(\d+))?(?:/[!-~]*)?")
 
@@ -42,7 +42,7 @@ def wrong_number(name: str, value: object, low: float, high: float | None = None
 
 
 def wrong_word(name: str, value: object, words: Sequence[str]) -> str | None:
-    """What is wrong with one of some words."""
+    """What is wrong with a value that must be one of `words`."""
     return None if value in words else f"{name} must be one of {', '.join(words)}"
 
 
@@ -64,7 +64,7 @@ class PathField:
     Raises
     ------
     InvalidArguments
-        It is given something else.
+        The value is not a path.
     """
 
     def __init__(self, default: str) -> None:

@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 
 def usable_cores() -> int:
-    """How many cores this process may use, which containers and ``taskset`` make fewer."""
+    """How many cores this process may use; containers and ``taskset`` lower the number."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -24,16 +24,16 @@ def usable_cores() -> int:
 def in_order(
     work: Callable[[Item], Result], items: Iterable[Item], ahead: int
 ) -> Iterator[tuple[Item, Result]]:
-    """Do some work on each item, in a thread a core, and yield the results in order.
+    """Do some work on each item, with one thread per core, and yield the results in order.
 
     Parameters
     ----------
     work
-        Runs in other threads. What it raises is raised here, and ends it all. Where it ends early,
-        work that has begun is left to end by itself.
+        Runs in other threads. Its first exception is raised here and ends the whole. If the whole
+        ends early, work that has begun finishes on its own.
     ahead
-        How many items are taken up before a result is asked for. With 0, an item is asked for
-        when the result before it was taken, as is right for items that come one by one.
+        How many items are read before the first result is yielded. With 0, the next item is read
+        only after the previous result was taken: right for items that come one by one.
     """
     from concurrent.futures import ThreadPoolExecutor
 
@@ -51,5 +51,6 @@ def in_order(
             yield first, future.result()
         done = True
     finally:
-        # Whoever ends it early (Ctrl-C, an error, enough results) shall not wait for a slow server.
+        # When the caller stops early (Ctrl-C, an error, enough results), do not wait for a slow
+        # server.
         pool.shutdown(wait=done, cancel_futures=True)

@@ -21,7 +21,7 @@ from mtg_image_db.errors import StorageError, StorageWarning, causes
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _PART = re.compile(r"(.+)\.[0-9a-f]{12}\.part", re.DOTALL)
 _UNABLE = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM, errno.EACCES}
-"""With these, file systems and sandboxes say that they do not fsync: the data are whole."""
+"""File systems and sandboxes without fsync report these; the data themselves are complete."""
 _TOO_MANY = (errno.EMFILE, errno.ENFILE)
 _MORE_FILES = (
     "Use fewer --workers, or let this shell open more files (ulimit -n 1024), and run again."
@@ -44,7 +44,7 @@ _REASONS = {
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turn an `OSError` of the disk's own kind into a `StorageError` that says what to do."""
+    """Turn an `OSError` about the disk into a `StorageError` that says what to do."""
     try:
         yield
     except OSError as error:
@@ -60,14 +60,14 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 
 def too_many_open(error: BaseException, *, unclear: bool = False) -> StorageError | None:
-    """The error to tell where something failed since no further file may be opened; else None.
+    """The error to raise if something failed because too many files are open; otherwise None.
 
     Connections count as files.
 
     Parameters
     ----------
     unclear
-        The failure does not say why it came (a name's look-up, SQLite): try whether a file can be
+        The failure does not state its cause (a name lookup, SQLite): test whether a file can be
         opened now.
     """
     found = any(getattr(one, "errno", None) in _TOO_MANY for one in causes(error))
@@ -86,7 +86,7 @@ def too_many_open(error: BaseException, *, unclear: bool = False) -> StorageErro
 
 
 def make_folder(path: Path) -> Path:
-    """Create `path` and its parents; a `StorageError` says why where that fails."""
+    """Create `path` and its parents; a `StorageError` says why that failed."""
     try:
         with storage_errors(path):
             path.mkdir(parents=True, exist_ok=True)
@@ -100,7 +100,7 @@ def make_folder(path: Path) -> Path:
 
 
 def sync_folder(path: Path) -> None:
-    """Make the names in a folder durable; Windows has no such call and needs none."""
+    """Make the file names in a folder durable; Windows has no such call and needs none."""
     if os.name == "nt":
         return
     try:
@@ -115,7 +115,7 @@ def sync_folder(path: Path) -> None:
 
 
 def sync_file(stream: IO[bytes]) -> None:
-    """Make what was written to a file durable."""
+    """Make the written bytes of a file durable."""
     stream.flush()
     _sync(stream.fileno())
 
@@ -131,7 +131,7 @@ def _sync(handle: int) -> None:
 
 @cache
 def _warn_unsynced(number: int | None) -> None:
-    """Say once that the disk does not promise to keep what is written."""
+    """Warn once that the disk does not confirm writes."""
     reason = os.strerror(number) if number else "no reason given"
     warnings.warn(
         f"The disk does not confirm what is written ({reason}). The work goes on; after a power "
@@ -153,7 +153,7 @@ def atomic_write(path: Path, *, durable_name: bool = True) -> Iterator[IO[bytes]
     path
         The final name.
     durable_name
-        Also fsync the folder. Whoever writes many files may do that once for all of them.
+        Also fsync the folder. A caller that writes many files can do that once at the end.
 
     Raises
     ------
@@ -191,7 +191,7 @@ def open_to_append(path: Path) -> IO[bytes]:
 def json_text(value: Any) -> bytes:
     """`value` as indented JSON."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
-    # Names of files may hold bytes that are no text: as JSON escapes them, so does Python.
+    # File names may hold bytes that are not text. Python's escape for them is valid JSON.
     return text.encode("utf-8", "backslashreplace") + b"\n"
 
 
@@ -202,7 +202,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json_object(path: Path) -> dict[str, Any] | None:
-    """Read one JSON object; None where the file is absent, damaged or something else."""
+    """Read one JSON object; None if the file is absent, damaged or holds something else."""
     try:
         value = parse_json(path.read_bytes())
     except (OSError, ValueError):
@@ -211,7 +211,7 @@ def read_json_object(path: Path) -> dict[str, Any] | None:
 
 
 def parse_json(text: bytes) -> Any:
-    """Like `json.loads`; raises ValueError also for what nests too deep, and for NaN."""
+    """Like `json.loads`, but also raises ValueError for NaN and for text that nests too deep."""
     try:
         return json.loads(text, parse_constant=_no_number)
     except RecursionError as error:
@@ -239,19 +239,19 @@ def exclusive(
 ) -> Iterator[None]:
     """Hold `folder` for this process alone.
 
-    The lock is the operating system's (through `filelock`), so it ends with its owner, however
-    that ends. A note beside it says who holds it.
+    The lock belongs to the operating system (through `filelock`), so it is released when its
+    process ends, however that happens. A note beside it says who holds it.
 
     Parameters
     ----------
     folder
         Created if needed.
     task
-        What the holder does, as it is told to whoever waits: "download".
+        What the holder does, shown to those who wait: "download".
     wait
-        Wait for the holder; otherwise raise at once.
+        Wait until the lock is free; otherwise raise at once.
     on_wait
-        Told once, with the holder's description, before waiting.
+        Called once before waiting, with a description of the holder.
 
     Raises
     ------
@@ -290,25 +290,25 @@ def exclusive(
     try:
         yield
     finally:
-        # Removed while still held: nobody else can be writing it.
+        # Remove the note while the lock is held: nobody else can be writing it.
         with contextlib.suppress(OSError):  # Windows: somebody reads it
             note.unlink(missing_ok=True)
         lock.release()
 
 
 def _refuse_other_than_a_file(lock: Path) -> None:
-    """Raise where a lock is a link: `filelock` before 3.20.1 empties what it leads to."""
+    """Raise if the lock is a link: `filelock` before 3.20.1 empties the file it points to."""
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISREG(lock.lstat().st_mode):
             raise StorageError(
-                f"{lock} is no plain file",
-                details="this program makes a file of that name, and follows no link there",
-                suggestion="Remove it if you do not know it, and run the same command again.",
+                f"{lock} is not a regular file",
+                details="this program needs a file of its own there, and follows no link",
+                suggestion="Remove it if you do not need it, and run the same command again.",
             )
 
 
 def _write_note(note: Path, text: str) -> None:
-    """Make the note anew: what lies there may be a link, as in a folder that somebody sent."""
+    """Write the note as a new file: a folder from somebody else may hold a link of that name."""
     try:
         note.unlink(missing_ok=True)
     except PermissionError:
@@ -330,9 +330,9 @@ def _describe_holder(note: Path) -> str:
 
 @contextmanager
 def name_in_utf8(path: Path) -> Iterator[str]:
-    """Give a file a name that native libraries can open: they take UTF-8 only.
+    """Give a file a name that native libraries can open: they accept only UTF-8.
 
-    Where a folder has another name, which only Linux allows, the way leads through its descriptor.
+    On Linux a folder's name may be other bytes; then the path goes through the folder's descriptor.
     """
     try:
         str(path).encode()

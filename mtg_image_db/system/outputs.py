@@ -1,7 +1,7 @@
-"""Outputs that a user names: a file is replaced whole, a pipe or a device is written through.
+"""Outputs that a user names: files are replaced as a whole, pipes and devices are written to.
 
-A symbolic link is followed, and the file it leads to is what is replaced. What nothing can be
-written to (a folder, a socket, a disk) is refused; the command line asks before the work.
+A symbolic link is followed, and the file it points to is replaced. Folders, sockets and disks are
+refused; the command line checks this before the work begins.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def write_output(path: Path) -> Iterator[IO[bytes]]:
     Raises
     ------
     StorageError
-        Nothing can be written there, or the disk is full: then an old file stays as it is.
+        Nothing can be written there, or the disk is full. An old file stays as it is.
     """
     with storage_errors(path):
         if why := refusal(path):
@@ -43,7 +43,7 @@ def write_output(path: Path) -> Iterator[IO[bytes]]:
             yield stream
         return
     with storage_errors(path):
-        # Not by its name, which would begin the file anew: what a shell redirects may be appended.
+        # Opening by name would truncate the file; a shell may have redirected with >> to append.
         handle = os.open(target, os.O_WRONLY) if descriptor is None else os.dup(descriptor)
         with os.fdopen(handle, "wb") as stream:
             yield stream
@@ -56,12 +56,12 @@ def write_json_output(path: Path, value: Any) -> None:
 
 
 def refusal(path: Path) -> str:
-    """Why nothing can be written to `path`; empty where it can.
+    """Why nothing can be written to `path`; empty if it can.
 
     Raises
     ------
     OSError
-        The path itself makes no sense, as one that is too long.
+        The path itself is impossible, such as one that is too long.
     """
     target, descriptor = _target(path)
     if descriptor is not None:
@@ -76,18 +76,18 @@ def refusal(path: Path) -> str:
         return f"there is no folder {shown}"
     if kind is not None and not os.access(target, os.W_OK):
         return "it is write-protected"
-    # Another file takes its place, so the folder must let itself be written as well.
+    # A new file replaces the old one, so the folder must be writable as well.
     return "" if os.access(target.parent, os.W_OK) else f"the folder {shown} may not be written"
 
 
 def is_plain(path: Path) -> bool:
-    """Whether a file is written there, and no pipe or device."""
+    """Whether the output is a file, not a pipe or a device."""
     target, descriptor = _target(path)
     return descriptor is None and _kind(target) in (None, stat.S_IFREG)
 
 
 def folder_refusal(path: Path) -> str:
-    """Why no files can be written to a folder, which need not exist; empty where they can."""
+    """Why no files can be written to a folder, which need not exist; empty if they can."""
     there = path.absolute()
     while not os.path.lexists(there):
         there = there.parent
@@ -97,7 +97,7 @@ def folder_refusal(path: Path) -> str:
 
 
 def _target(path: Path) -> tuple[Path, int | None]:
-    """Where links lead in the end, and which open file of this process that is, if it is one."""
+    """Where the links end, and the number of this process's open file if it is one."""
     open_files = {os.path.realpath(name) for name in _OPEN_FILES}
     for _ in range(_MOST_LINKS):
         folder = os.path.realpath(path.parent)
@@ -111,7 +111,7 @@ def _target(path: Path) -> tuple[Path, int | None]:
 
 
 def _kind(path: Path) -> int | None:
-    """What lies there, as `stat.S_IFMT` tells; None where nothing does."""
+    """The kind of file there, from `stat.S_IFMT`; None if there is none."""
     try:
         return stat.S_IFMT(path.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
@@ -119,7 +119,7 @@ def _kind(path: Path) -> int | None:
 
 
 def _is_writable(descriptor: int) -> bool:
-    """Whether this process has an open file of that number which can be written."""
+    """Whether this process has a writable open file of that number."""
     import fcntl
 
     try:

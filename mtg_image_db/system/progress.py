@@ -1,4 +1,4 @@
-"""How long work tells that it advances, without knowing who listens."""
+"""How long work reports its progress, without knowing who listens."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ class Progress(Protocol):
     """A listener. The command line draws bars; a program may pass its own, or nothing."""
 
     def start(self, stage: str, total: int | None, unit: str) -> None:
-        """A stage begins: `total` units of work, None where that is not known."""
+        """A stage begins, with `total` units of work; None if the total is unknown."""
 
     def advance(self, count: int = 1) -> None:
         """`count` more units are done."""
@@ -18,10 +18,10 @@ class Progress(Protocol):
         """The stage has ended."""
 
     def note(self, message: str) -> None:
-        """Something a person should know now: a warning."""
+        """A warning that a person should see now."""
 
     def pause(self, message: str, seconds: float) -> None:
-        """Nothing goes on for so long, and `message` says why."""
+        """The work pauses for `seconds`, and `message` says why."""
 
 
 class Silent:

@@ -1,4 +1,4 @@
-"""Records in a JSON Lines file, reached by number without parsing the others."""
+"""Records in a JSON Lines file; each is read by its number, without parsing the others."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def write_records(path: Path, lines: Iterable[bytes]) -> int:
-    """Write lines (without breaks) to ``<path>``, and where each begins to ``<path>.offsets.npy``.
+    """Write lines to ``<path>``, and the position of each to ``<path>.offsets.npy``.
 
     Returns
     -------
-    How many.
+    How many lines were written.
     """
     import numpy as np
 
@@ -46,12 +46,12 @@ def open_array(path: Path, dtype: str, shape: tuple[int, ...] | None = None) -> 
     Parameters
     ----------
     shape
-        What it must be; None where it has one dimension, of any length.
+        The shape it must have; None for one dimension of any length.
 
     Raises
     ------
     DatabaseError
-        It is no such array.
+        The file does not hold such an array.
     """
     import numpy as np
 
@@ -59,7 +59,7 @@ def open_array(path: Path, dtype: str, shape: tuple[int, ...] | None = None) -> 
         array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
     except (FileNotFoundError, PermissionError):
         raise
-    # NumPy reads headers with Python's own parser, which raises nearly everything.
+    # NumPy reads headers with Python's own parser, which can raise nearly any exception.
     except Exception as error:
         raise DatabaseError.damaged(path, f"{type(error).__name__}: {error}") from error
     fits = array.ndim == 1 if shape is None else array.shape == shape
@@ -105,18 +105,18 @@ class Records:
             record = parse_json(self.line(number))
         except ValueError as error:
             raise DatabaseError.damaged(
-                self._path, f"line {number + 1} is no valid JSON"
+                self._path, f"line {number + 1} is not valid JSON"
             ) from error
         if not isinstance(record, dict):
-            raise DatabaseError.damaged(self._path, f"line {number + 1} is no record")
+            raise DatabaseError.damaged(self._path, f"line {number + 1} is not a record")
         return record
 
     def possible(self, allowed: Mapping[str, Collection[str]]) -> list[int]:
-        """The numbers of records that may have, for each key, one of the values allowed.
+        """The numbers of the records that may have an allowed value for each key.
 
-        None that has is left out. The text is searched, which is much faster than parsing it: a
-        quote within a JSON string is escaped, so what looks like a key is one. Values that have
-        something escaped are not read: each of them may be allowed.
+        May include false positives, never misses a match. It searches the text, which is much
+        faster than parsing it: quotes inside a JSON string are escaped, so what looks like a key is
+        a key. Values with escapes are not decoded; each of them counts as a possible match.
         """
         import numpy as np
 
@@ -134,7 +134,7 @@ class Records:
         return list(range(len(self))) if numbers is None else sorted(numbers)
 
     def values(self, key: str) -> set[str]:
-        """The values that a key has, but for those that have something escaped."""
+        """All values of a key, except those with escapes."""
         found = {match[1] for match in _values_of(key).finditer(self._data)}
         return {value.decode("utf-8", "replace") for value in found if b"\\" not in value}
 
@@ -154,5 +154,5 @@ class Records:
 
 
 def _values_of(key: str) -> re.Pattern[bytes]:
-    """What finds a key of a record's text with its value, the first group."""
+    """The pattern that finds a key in a record's text; the value is its first group."""
     return re.compile(b'"%s"[ \\t]*:[ \\t]*"((?:[^"\\\\]|\\\\.)*)"' % key.encode())

@@ -1,7 +1,7 @@
-"""Texts and tables that people write by hand or with a spreadsheet, and cells that do them no harm.
+"""Texts and tables that people write by hand or in a spreadsheet, and cells that are safe there.
 
-A spreadsheet saves as it likes: UTF-8 with a byte order mark or without, UTF-16, the code page of
-Windows; commas, semicolons or tabs; line ends of three kinds. All of that is read here.
+Spreadsheets save in many ways: UTF-8 with or without a byte order mark, UTF-16, the code page of
+Windows; commas, semicolons or tabs; three kinds of line ends. This module reads all of them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import IO, cast
 from mtg_image_db.errors import InvalidArguments
 
 Row = tuple[int, dict[str, str]]
-"""The number of a line, and its cells by column, as they stand there."""
+"""The number of a line, and its cells by column, unchanged."""
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _MARKS = {
@@ -32,15 +32,15 @@ _MARKS = {
 def read_table(path: Path) -> tuple[tuple[str, ...], list[Row]]:
     """Read a CSV file: the names of its columns, and its rows.
 
-    The separator is the one that a first line ``sep=;`` names, or else the one of comma, semicolon
-    and tab that the line of the columns' names has most of.
+    A first line like ``sep=;`` names the separator. Otherwise it is the comma, semicolon or tab,
+    whichever is most frequent in the header line.
 
     Raises
     ------
     InvalidArguments
-        It is no text, or no table.
+        The file is not text, or not a table.
     OSError
-        It cannot be read.
+        The file cannot be read.
     """
     try:
         text = _decoded(path.read_bytes())
@@ -65,9 +65,9 @@ def read_table(path: Path) -> tuple[tuple[str, ...], list[Row]]:
 
 
 def read_lines(stream: IO[bytes]) -> Iterator[str]:
-    """Yield the lines of a list of files, each as soon as it is there: its writer may wait.
+    """Yield each line of a list of files as soon as it arrives: its writer may be waiting.
 
-    What is neither UTF-8 nor UTF-16 are the bytes of names, as the file system has them.
+    Bytes that are neither UTF-8 nor UTF-16 are taken as raw file names.
     """
     # Returns what is there, without waiting for more.
     read = cast("io.BufferedReader", stream).read1
@@ -77,7 +77,7 @@ def read_lines(stream: IO[bytes]) -> Iterator[str]:
     mark, encoding = _encoding_of(chunk)
     chunk = chunk[len(mark) :] or read(1 << 16)
     wide = encoding.startswith("utf-16")
-    # Latin-1 carries any bytes until a line of them is whole.
+    # Latin-1 keeps all bytes until a line is complete.
     decode = codecs.getincrementaldecoder(encoding if wide else "latin-1")("replace").decode
     begun, after_return = "", False
     while chunk:
@@ -99,16 +99,16 @@ def _name(line: str, *, wide: bool) -> str:
 
 
 def _unseen(start: bytes) -> int:
-    """How many bytes more it takes to tell an encoding."""
+    """How many more bytes are needed to determine the encoding."""
     return (3 if start.startswith(codecs.BOM_UTF8[:2]) else 2) - len(start)
 
 
 def _encoding_of(start: bytes) -> tuple[bytes, str]:
-    """The byte order mark that a text begins with, and its encoding; UTF-8 where nothing tells."""
+    """The byte order mark at the start of a text, and its encoding; UTF-8 if it is unknown."""
     for mark, encoding in _MARKS.items():
         if start.startswith(mark):
             return mark, encoding
-    # No text begins with a NUL, nor has one as its second character.
+    # No text has NUL as its first or second character, so a NUL byte there means UTF-16.
     if len(start) > 1 and (start[0] == 0) != (start[1] == 0):
         return b"", "utf-16-be" if start[0] == 0 else "utf-16-le"
     return b"", "utf-8"
@@ -121,7 +121,7 @@ def _decoded(data: bytes) -> str:
     except UnicodeDecodeError:
         if mark or encoding != "utf-8":
             raise
-    # What western spreadsheets call CSV. Another code page shows in names that nothing has.
+    # Western spreadsheets save CSV in this code page. With another one, names will not be found.
     return data.decode("cp1252")
 
 
@@ -137,15 +137,14 @@ def _separator(text: str) -> str:
 _BEGINS_A_CELL = r"(?:\A|(?<=[;\t\r\n]))(?:[^\S\t\r\n]|['\"\0\ufeff\u200b])*"
 _ACTS = r"(?=[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])"
 _HARMLESS = re.compile(r"-?\d+(\.\d+)?|[+-]\d+( [^\W\d_]+)+")
-"""Numbers; and names like +2 Mace, which no spreadsheet can compute and sites look up as they are.
-"""
+"""Numbers; and names like +2 Mace, which no spreadsheet computes and sites expect unchanged."""
 
 
 def cell(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula; `text_of` takes it back.
+    """A cell that no spreadsheet takes for a formula; `text_of` reverses it.
 
-    An apostrophe goes before what would begin a formula, also where another separator would begin a
-    cell: programs that expect semicolons split the cells of a file with commas.
+    An apostrophe goes before anything that would begin a formula, also after a semicolon, tab or
+    line break: programs that expect semicolons split the cells of a file with commas.
 
     Examples
     --------
@@ -158,7 +157,7 @@ def cell(text: str) -> str:
 
 
 def text_of(written: str) -> str:
-    """What a `cell` says, also where a spreadsheet has taken the apostrophe away.
+    """The text of a `cell`, even if a spreadsheet has removed the apostrophe.
 
     Examples
     --------

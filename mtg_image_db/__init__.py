@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     )
     from mtg_image_db.scryfall.faces import CardFace, FaceFilter
     from mtg_image_db.scryfall.printing import Printing
+    from mtg_image_db.system.progress import Progress
 
 _HOMES = {
     "mtg_image_db.building.options": ("BuildOptions", "BuildSummary"),
@@ -73,6 +74,7 @@ _HOMES = {
     ),
     "mtg_image_db.scryfall.faces": ("CardFace", "FaceFilter"),
     "mtg_image_db.scryfall.printing": ("Printing",),
+    "mtg_image_db.system.progress": ("Progress",),
 }
 
 __all__ = [
@@ -99,6 +101,7 @@ __all__ = [
     "NetworkSetupError",
     "NothingUsable",
     "Printing",
+    "Progress",
     "Recognition",
     "SnapshotError",
     "StorageError",

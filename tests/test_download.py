@@ -193,7 +193,7 @@ def test_a_filter_that_matches_nothing_is_an_error(tmp_path: Path) -> None:
             download_images(download_options(double, tmp_path, wanted=wanted))
         assert "1 other language" in caught.value.details
         wanted = FaceFilter(sets=frozenset({"tst", "nope"}))
-        with pytest.raises(InvalidArguments, match="no card here has nope"):
+        with pytest.raises(InvalidArguments, match="no card here has the set nope"):
             download_images(download_options(double, tmp_path, wanted=wanted))
 
 

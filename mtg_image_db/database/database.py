@@ -15,12 +15,19 @@ from mtg_image_db.database.loading import Encoders
 from mtg_image_db.database.manifest import MOST_EF_SEARCH, Manifest
 from mtg_image_db.database.parts import open_parts
 from mtg_image_db.database.publication import open_current
-from mtg_image_db.encoders import Encoder
+from mtg_image_db.encoders import DEVICES, Encoder
 from mtg_image_db.errors import DatabaseError, ImageError, InvalidArguments, StorageError
 from mtg_image_db.pictures.opening import is_card_shaped
 from mtg_image_db.recognise.photo import Photo
 from mtg_image_db.scryfall.faces import CardFace, FaceFilter
-from mtg_image_db.system.checks import check, wrong_integer
+from mtg_image_db.system.checks import (
+    check,
+    path_of,
+    wrong_integer,
+    wrong_kind,
+    wrong_number,
+    wrong_word,
+)
 from mtg_image_db.system.cores import in_order, usable_cores
 
 if TYPE_CHECKING:
@@ -85,15 +92,17 @@ class Database:
         """
         if ef_search is not None:
             check(wrong_integer("ef_search", ef_search, 1, MOST_EF_SEARCH))
+        check(wrong_word("device", device, DEVICES))
+        folder = path_of("path", path)
         try:
-            parts = open_current(Path(path), lambda folder: open_parts(folder, ef_search))
+            parts = open_current(folder, lambda folder: open_parts(folder, ef_search))
         except PermissionError as error:
             raise StorageError(
                 "The database cannot be read: permission denied",
                 details=str(error.filename),
                 suggestion="Change its owner or permissions.",
             ) from error
-        named = None if weights is None else os.fspath(weights)
+        named = None if weights is None else os.fspath(path_of("weights", weights))
         return cls(FolderGallery(parts), Encoders(parts.manifest, device, named))
 
     def close(self) -> None:
@@ -204,6 +213,8 @@ class Database:
         The result of `recognise` for each, in the order of the pictures. For an unreadable picture
         it yields an `ImageError`, and continues.
         """
+        if isinstance(images, str | bytes | os.PathLike):
+            raise InvalidArguments(["images must be several pictures: give a list, or use query"])
 
         def ask(image: Picture) -> Recognition | ImageError:
             try:
@@ -246,7 +257,7 @@ class Database:
         from mtg_image_db.encoders.preprocessing import open_for
         from mtg_image_db.recognise.recogniser import Recogniser
 
-        check(wrong_integer("k", k, 1))
+        check(wrong_integer("k", k, 1), wrong_number("min_score", min_score, -1, 1))
         began = time.perf_counter()
         photo = Photo.open(image)
         decoded = time.perf_counter() - began
@@ -286,8 +297,8 @@ class Database:
         DatabaseError
             The database has none of the wanted faces.
         """
-        if problems := self.unknown(wanted):
-            raise InvalidArguments(problems)
+        check(wrong_kind("wanted", wanted, FaceFilter))
+        check(*self.unknown(wanted))
         gallery = self.gallery.where(wanted)
         if not len(gallery):
             raise DatabaseError(
@@ -324,7 +335,7 @@ class Database:
         """
         import numpy as np
 
-        check(wrong_integer("k", k, 1))
+        check(wrong_integer("k", k, 1), wrong_number("min_score", min_score, -1, 1))
         dimension = self.manifest.fingerprint.dimension
         try:
             vectors = np.ascontiguousarray(vectors, dtype=np.float32)
@@ -353,7 +364,7 @@ class Database:
         EncoderError
             The encoder has no text tower (the package's own has none), or cannot be loaded.
         """
-        check(wrong_integer("k", k, 1))
+        check(wrong_integer("k", k, 1), wrong_number("min_score", min_score, -1, 1))
         # The graph is made for vectors of pictures; those of texts lie elsewhere.
         gallery = self.gallery.exact()
         [hits] = gallery.search_rows(self.text_encoder.encode([text]), k, min_score=min_score)

@@ -16,6 +16,7 @@ from mtg_image_db.system.checks import (
     PathField,
     check,
     wrong_integer,
+    wrong_kind,
     wrong_number,
     wrong_url,
     wrong_word,
@@ -96,6 +97,7 @@ class DownloadOptions:
     def __post_init__(self) -> None:
         check(
             wrong_word("kind", self.kind, KINDS),
+            wrong_kind("wanted", self.wanted, FaceFilter),
             None if self.limit is None else wrong_integer("limit", self.limit, 0),
             wrong_integer("workers", self.workers, *WORKERS),
             wrong_number("timeout_connect", self.timeout_connect, LEAST_TIMEOUT_CONNECT),

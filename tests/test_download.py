@@ -33,7 +33,7 @@ from mtg_image_db import (
 from mtg_image_db.download.ledger import Ledger
 from mtg_image_db.scryfall_double import faults
 from mtg_image_db.scryfall_double.double import ScryfallDouble
-from mtg_image_db.system.files import exclusive
+from mtg_image_db.system.locks import exclusive
 
 
 def files(cache: Path) -> dict[str, bytes]:

@@ -15,7 +15,8 @@ from mtg_image_db.errors import MissingInput
 from mtg_image_db.net.hosts import HostGate
 from mtg_image_db.net.session import PoliteSession
 from mtg_image_db.scryfall.snapshot import Snapshot, refresh_snapshot
-from mtg_image_db.system.files import exclusive, make_folder
+from mtg_image_db.system.files import make_folder
+from mtg_image_db.system.locks import exclusive
 from mtg_image_db.system.progress import Progress, Silent
 
 

@@ -62,7 +62,7 @@ def test_a_newer_ledger_is_refused_and_left_as_it_is(tmp_path: Path, create: boo
 def test_a_table_of_another_kind_gets_no_version(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as file:
         file.execute("CREATE TABLE image (face_id TEXT)")
-    with pytest.raises(StorageError, match="cannot be used"):
+    with pytest.raises(StorageError, match="is damaged"):
         Ledger(tmp_path, create=True)
     assert version(tmp_path) == 0
 

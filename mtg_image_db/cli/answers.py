@@ -84,9 +84,9 @@ def print_csv(asked: Asked, k: int) -> None:  # noqa: ARG001
 
     Of a text, one line a match.
     """
-    name = cell(asked.name)
+    name = _text(asked.name)
     if asked.error:
-        _print_row([name, *[""] * (len(COLUMNS) - 2), cell(asked.error)])
+        _print_row([name, *[""] * (len(COLUMNS) - 2), _text(asked.error)])
     for match in asked.matches or ():
         _print_row([name, "", "", *_cells(match, ""), "", ""])
     for number, card in enumerate(asked.cards, start=1):
@@ -112,14 +112,19 @@ FORMATS: dict[str, Callable[[Asked, int], None]] = {
 def _cells(match: Match, points: object) -> list[object]:
     """The columns from the name to the URL."""
     face = match.face
-    named = map(cell, (face.name, face.set, face.collector_number, face.lang))
-    known = map(cell, (face.scryfall_id, face.card_url))
+    named = map(_text, (face.name, face.set, face.collector_number, face.lang))
+    known = map(_text, (face.scryfall_id, face.card_url))
     return [*named, f"{match.score:.4f}", points, *known]
+
+
+def _text(text: str) -> str:
+    """What a stranger may have written, as a cell: first one line, which begins no other cell."""
+    return cell(one_line(text))
 
 
 def _print_row(row: Iterable[object]) -> None:
     stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerow([one_line(str(cell)) for cell in row])
+    csv.writer(stream, lineterminator="\n").writerow(row)
     answer_bytes(stream.getvalue().encode("utf-8", "replace"))
 
 

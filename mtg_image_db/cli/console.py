@@ -1,4 +1,4 @@
-"""What a person sees: errors, notes, progress bars and tables. Answers alone go to stdout."""
+"""Output for people: errors, notes, progress bars and tables. Only answers go to stdout."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ _CODES: dict[Style, str] = {"good": "32", "unsure": "33", "bad": "31", "faint": 
 
 _A_MINUTE = 60.0
 _JOINERS_AND_MARKS = "\u200c\u200d\u200e\u200f\u061c"
-"""Invisible characters that names in Persian, Arabic and Hebrew need, and emoji; they do no harm,
+"""Invisible characters that emoji and Persian, Arabic and Hebrew names need. They are harmless,
 unlike those that reverse whole lines (U+202A to 202E, U+2066 to 2069)."""
 
 
 def say(line: str = "") -> None:
-    """Tell a person something in a line, on standard error."""
+    """Print a line for a person, on standard error."""
     _write((line,), sys.stderr)
 
 
 def answer(*lines: str, style: Style = "plain") -> None:
-    """Give an answer, on standard output; its style shows where colours do."""
+    """Print an answer, on standard output; its style shows if colours do."""
     _write(lines, sys.stdout, style)
 
 
 def answer_bytes(data: bytes) -> None:
-    """Give an answer in a format that is UTF-8 and has its own line ends, on standard output."""
+    """Write an answer to standard output in a format that is UTF-8 with its own line ends."""
     if sys.stdout is not None:
         lines = re.split(r"(\r?\n)", data.decode())
         lines[::2] = map(one_line, lines[::2])
@@ -53,7 +53,7 @@ def answer_bytes(data: bytes) -> None:
 
 
 def print_error(error: MtgDbError) -> None:
-    """Say what happened, what was seen, and what to do."""
+    """Print what happened, the details, and what to do."""
     if isinstance(error, InvalidArguments):
         say("ERROR: Invalid arguments:")
         for problem in error.problems:
@@ -67,12 +67,12 @@ def print_error(error: MtgDbError) -> None:
 
 
 class Bars:
-    """Progress on standard error: as tqdm bars, or without a terminal a line a minute.
+    """Progress on standard error: tqdm bars, or without a terminal one line per minute.
 
     Parameters
     ----------
     clock
-        Tells the seconds.
+        Returns the time in seconds.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -136,7 +136,7 @@ class Bars:
         say(message)
 
     def _tell(self) -> None:
-        """Say how far the work is, where that was not said for a minute."""
+        """Print the state of the work, if the last line is a minute old."""
         now = self._clock()
         if self._stage and self._told_at is not None and now - self._told_at >= _A_MINUTE:
             self._told_at = now
@@ -145,7 +145,7 @@ class Bars:
 
 @dataclass
 class _Stage:
-    """Where work stands that is told in lines."""
+    """The state of work that is reported in lines."""
 
     name: str
     total: int | None
@@ -173,7 +173,7 @@ def _draw(stage: str, total: int | None, unit: str) -> tqdm[Any]:
     from tqdm import tqdm
 
     class Bar(tqdm):  # type: ignore[type-arg]
-        """A bar whose rate and time left read as people say them."""
+        """A bar whose rate and remaining time are easy to read."""
 
         @property
         def format_dict(self) -> Any:
@@ -229,16 +229,16 @@ def table(
     *,
     last_if_room: bool = False,
 ) -> list[str]:
-    """Lay out rows in columns, a line each; the last column is not padded.
+    """Lay out rows in columns, one line each; the last column is not padded.
 
-    The widest of the other columns is cut where the terminal is too narrow.
+    If the terminal is too narrow, the widest of the other columns is cut.
 
     Parameters
     ----------
     right
         Columns aligned to the right.
     last_if_room
-        Leave the last column out rather than cut another (half a URL is of no use).
+        Drop the last column rather than cut another one (half a URL is useless).
     """
     cells = [[one_line(cell) for cell in row] for row in [header, *rows]]
     aligned_right = frozenset(right)
@@ -266,7 +266,7 @@ def table(
 
 
 def command(text: str, **folders: Path) -> str:
-    """A command to run next, with the folders that are not those it takes by itself."""
+    """A command to run next, with those folders that differ from its defaults."""
     usual = {"cache": "image_cache", "db": "index_out", "out": "index_out"}
     options = (
         f"--{name} {shlex.quote(str(path))}"
@@ -277,9 +277,9 @@ def command(text: str, **folders: Path) -> str:
 
 
 def one_line(text: str) -> str:
-    """A name, or anything else that strangers wrote, as one line that shows all that it does.
+    """A name, or any other text from strangers, as one line without hidden effects.
 
-    Control characters, line breaks and what reverses the text that follows become U+FFFD.
+    Control characters, line breaks and characters that reverse text become U+FFFD.
     """
     return "".join(c if _is_harmless(c) else "\N{REPLACEMENT CHARACTER}" for c in text)
 
@@ -290,7 +290,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def size_text(count: float) -> str:
-    """A number of bytes, as people read it."""
+    """A number of bytes in a readable unit."""
     for unit in ("bytes", "kB", "MB"):
         if count < 1000:
             return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
@@ -313,11 +313,11 @@ def _width(text: str) -> int:
 
 
 def _write(lines: Sequence[str], stream: TextIO | None, style: Style = "plain") -> None:
-    if stream is None:  # closed by whoever started us
+    if stream is None:  # closed by the program that started us
         return
-    # A tab only moves on; cells of tables have none.
+    # Tabs are harmless; cells of tables have none.
     plain = ("\t".join(map(one_line, line.split("\t"))) for line in lines)
-    # What the encoding lacks becomes a question mark.
+    # Characters that the encoding lacks become question marks.
     encoding = stream.encoding or "utf-8"
     text = "\n".join(plain).encode(encoding, "replace").decode(encoding)
     if style != "plain" and _shows_colours(stream):
@@ -328,22 +328,22 @@ def _write(lines: Sequence[str], stream: TextIO | None, style: Style = "plain") 
 
 
 def _shows_colours(stream: TextIO) -> bool:
-    """Whether to colour, by https://no-color.org and https://force-color.org."""
+    """Whether to use colours, by https://no-color.org and https://force-color.org."""
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR"):
         return True
-    # The old console of Windows prints the codes.
+    # The old console of Windows prints the codes as text.
     able = os.name != "nt" or "WT_SESSION" in os.environ
     return able and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _joined(text: str) -> str:
-    """What may have several lines (another program's words), in one."""
+    """Text that may have several lines (from another program), as one line."""
     return " ".join(line.strip() for line in text.splitlines())
 
 
 def _is_harmless(character: str) -> bool:
-    # Spaces other than the plain one count as not printable, and macOS puts them into names.
+    # Python calls other spaces than the plain one not printable, but macOS puts them into names.
     printable = character.isprintable() or unicodedata.category(character) == "Zs"
     return printable or character in _JOINERS_AND_MARKS

@@ -12,7 +12,7 @@ from mtg_image_db.cli.console import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments: those of download, and those of build that it has not."""
+    """Declare the arguments of download, and those of build that download does not have."""
     download.add_arguments(parser)
     already = {name for action in parser._actions for name in action.option_strings}  # noqa: SLF001
     other = argparse.ArgumentParser(add_help=False)
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def check(arguments: argparse.Namespace) -> list[str]:
-    """Check what depends on two arguments."""
+    """Check rules that involve two arguments."""
     return build.check(arguments)
 
 
@@ -33,13 +33,13 @@ def run(arguments: argparse.Namespace) -> int:
     if not encoder.by_onnx:
         from mtg_image_db.encoders.openclip import resolve_weights
 
-        # Before gigabytes are fetched, not after.
+        # Check this before gigabytes are fetched, not after.
         resolve_weights(encoder)
     code = download.run(arguments, build_follows=True)
     if code not in (0, 4) or arguments.dry_run:
         return code
     say()
-    # The build covers the whole cache: what chose the downloads does not narrow it.
+    # The build covers the whole cache: the download's filters do not narrow it.
     everything = argparse.Namespace(**vars(arguments))
     everything.kind = everything.limit = None
     everything.set = everything.lang = frozenset()

@@ -19,48 +19,62 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from mtg_image_db.building.options import BuildOptions, BuildSummary
     from mtg_image_db.building.run import build_database
+    from mtg_image_db.building.update import UpdateSummary, update_database
     from mtg_image_db.database.answers import CardAnswer, Match, Recognition
     from mtg_image_db.database.database import Database
+    from mtg_image_db.download.images import download_images
     from mtg_image_db.download.options import DownloadOptions, DownloadSummary
-    from mtg_image_db.download.run import download_images
     from mtg_image_db.encoders import EncoderChoice
     from mtg_image_db.errors import (
         DatabaseError,
         EncoderError,
+        ExportError,
+        HostDownError,
         ImageError,
+        InternalError,
         InvalidArguments,
         MissingInput,
         MtgDbError,
         NetworkError,
+        NetworkSetupError,
         NothingUsable,
         SnapshotError,
         StorageError,
+        StorageWarning,
     )
     from mtg_image_db.scryfall.faces import CardFace, FaceFilter
     from mtg_image_db.scryfall.printing import Printing
+    from mtg_image_db.system.progress import Progress
 
 _HOMES = {
     "mtg_image_db.building.options": ("BuildOptions", "BuildSummary"),
     "mtg_image_db.building.run": ("build_database",),
+    "mtg_image_db.building.update": ("UpdateSummary", "update_database"),
     "mtg_image_db.database.answers": ("CardAnswer", "Match", "Recognition"),
     "mtg_image_db.database.database": ("Database",),
     "mtg_image_db.download.options": ("DownloadOptions", "DownloadSummary"),
-    "mtg_image_db.download.run": ("download_images",),
+    "mtg_image_db.download.images": ("download_images",),
     "mtg_image_db.encoders": ("EncoderChoice",),
     "mtg_image_db.errors": (
         "DatabaseError",
         "EncoderError",
+        "ExportError",
+        "HostDownError",
         "ImageError",
+        "InternalError",
         "InvalidArguments",
         "MissingInput",
         "MtgDbError",
         "NetworkError",
+        "NetworkSetupError",
         "NothingUsable",
         "SnapshotError",
         "StorageError",
+        "StorageWarning",
     ),
     "mtg_image_db.scryfall.faces": ("CardFace", "FaceFilter"),
     "mtg_image_db.scryfall.printing": ("Printing",),
+    "mtg_image_db.system.progress": ("Progress",),
 }
 
 __all__ = [
@@ -74,21 +88,29 @@ __all__ = [
     "DownloadSummary",
     "EncoderChoice",
     "EncoderError",
+    "ExportError",
     "FaceFilter",
+    "HostDownError",
     "ImageError",
+    "InternalError",
     "InvalidArguments",
     "Match",
     "MissingInput",
     "MtgDbError",
     "NetworkError",
+    "NetworkSetupError",
     "NothingUsable",
     "Printing",
+    "Progress",
     "Recognition",
     "SnapshotError",
     "StorageError",
+    "StorageWarning",
+    "UpdateSummary",
     "__version__",
     "build_database",
     "download_images",
+    "update_database",
 ]
 
 

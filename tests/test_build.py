@@ -133,7 +133,7 @@ def test_an_answer_lists_the_printings_that_share_its_artwork(tmp_path: Path) ->
 
 
 def test_narrowing_to_nothing_is_an_error(cache: Path, tmp_path: Path) -> None:
-    with pytest.raises(InvalidArguments, match="no card here has nope"):
+    with pytest.raises(InvalidArguments, match="no card here has the set nope"):
         build(cache, tmp_path, wanted=FaceFilter(sets=frozenset({"nope"})))
     with pytest.raises(NothingUsable, match="no valid image"):
         build(cache, tmp_path, limit=0)

@@ -22,7 +22,7 @@ from mtg_image_db.download.pauses import pauses_left, remember_pause
 from mtg_image_db.errors import StorageError
 from mtg_image_db.scryfall_double import faults
 from mtg_image_db.scryfall_double.double import ScryfallDouble
-from mtg_image_db.system.files import exclusive
+from mtg_image_db.system.locks import exclusive
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -226,7 +226,7 @@ def test_a_held_cache_can_be_refused_instead_of_waited_for(
 def test_a_lock_ends_with_its_owner_however_that_ends(tmp_path: Path) -> None:
     code = (
         "import os, sys; from pathlib import Path\n"
-        "from mtg_image_db.system.files import exclusive\n"
+        "from mtg_image_db.system.locks import exclusive\n"
         f"with exclusive(Path({str(tmp_path)!r}), 'test'): print('held', flush=True); "
         "sys.stdin.read()"
     )

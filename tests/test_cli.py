@@ -396,10 +396,10 @@ def test_a_set_or_language_that_nothing_has_is_named_before_any_image(
         done = mtg_db(*command, "--set", "FIN,fix", "--lang", "en,jp,ja", cwd=tmp_path)
         assert done.returncode == 1
         assert done.stderr.startswith("ERROR: Invalid arguments:\n")
-        assert "  - --set: no card here has fix: do you mean fin or fic?\n" in done.stderr or (
-            "  - --set: no card here has fix: do you mean fic or fin?\n" in done.stderr
+        assert "  - no card here has the set fix: do you mean fin or fic?\n" in done.stderr or (
+            "  - no card here has the set fix: do you mean fic or fin?\n" in done.stderr
         )
-        assert "  - --lang: no card here has jp: do you mean ja?\n" in done.stderr
+        assert "  - no card here has the language jp: do you mean ja?\n" in done.stderr
         assert ("--kind default_cards has every printing" in done.stderr) == (
             kind == "unique_artwork"
         )
@@ -417,14 +417,14 @@ def test_a_set_that_the_cache_or_the_database_does_not_know_is_named(
     done = mtg_db(*command.split(), "--set", "tst,tsx", cwd=home)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "ERROR: Invalid arguments:\n  - --set: no card here has tsx: do you mean tst?\n"
+        "ERROR: Invalid arguments:\n  - no card here has the set tsx: do you mean tst?\n"
     )
 
 
 def test_so_is_a_language(home: Path) -> None:
     done = mtg_db("query", "card3.jpg", "--lang", "en,zz", cwd=home)
     assert done.returncode == 1
-    assert done.stderr == "ERROR: Invalid arguments:\n  - --lang: no card here has zz\n"
+    assert done.stderr == "ERROR: Invalid arguments:\n  - no card here has the language zz\n"
 
 
 def test_a_dry_run_fetches_what_it_counts_and_nothing_else(
@@ -481,3 +481,11 @@ def test_too_many_workers_for_the_limit_of_files_say_so(tmp_path: Path) -> None:
     assert "Use fewer --workers" in done.stderr
     assert "owner" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [(), ("query",), ("scan",)])
+def test_help_is_laid_out_in_lines(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    lines = mtg_db(*arguments, "--help", cwd=tmp_path).stdout.splitlines()
+    assert len(lines) > 15
+    assert max(map(len, lines)) < 100
+    assert not any("\N{REPLACEMENT CHARACTER}" in line for line in lines)

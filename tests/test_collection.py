@@ -10,8 +10,9 @@ from xml.etree import ElementTree as ET
 import pytest
 from conftest import card_id, make_card
 
-from mtg_image_db.collection.cards import CONDITIONS, LANGUAGES, CollectionCard, add_up
+from mtg_image_db.collection.cards import CONDITIONS, LANGUAGES, Assumptions, CollectionCard, add_up
 from mtg_image_db.collection.formats import FORMATS, render
+from mtg_image_db.errors import InvalidArguments
 from mtg_image_db.scryfall.faces import faces_of
 
 
@@ -21,7 +22,7 @@ def a_card(
     """`place`: set, set's name and collector number."""
     told = dict(zip(("set", "set_name", "collector_number"), place.split("|"), strict=True))
     [face] = faces_of(make_card(number, name=name, rarity="rare", layout=layout, **told))
-    return CollectionCard(face, **said)
+    return CollectionCard(face.printing, **said)
 
 
 CARDS = (
@@ -43,6 +44,14 @@ CARDS = (
 CSV_FORMATS = [form for form in FORMATS if form not in ("mtga", "cockatrice")]
 GOLDEN = Path(__file__).parent / "golden"
 """What `CARDS` are in each format, byte for byte."""
+
+
+def test_words_that_nothing_has_are_told() -> None:
+    with pytest.raises(InvalidArguments, match="form must be one of moxfield"):
+        render(CARDS, "pdf")
+    with pytest.raises(InvalidArguments) as caught:
+        Assumptions("shiny", "fine", "tlh")  # type: ignore[arg-type]
+    assert len(caught.value.problems) == 3
 
 
 @pytest.mark.parametrize("form", FORMATS)

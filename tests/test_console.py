@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from mtg_image_db.cli.console import Bars, counted, size_text, table
+from mtg_image_db.cli.bars import Bars
+from mtg_image_db.cli.console import counted, size_text, table
 
 
 class Terminal(io.StringIO):

@@ -4,57 +4,93 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import fill_cache, make_card, make_images, make_picture
+from conftest import fill_cache, jpeg
+from PIL import Image
 
 import mtg_image_db
+from mtg_image_db.demo.cards import sample_cards
+from mtg_image_db.pictures.opening import open_picture
 from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PYTHON = ROOT / "docs" / "python.md"
+"""A page whose blocks follow each other like the cells of a notebook; others stand alone."""
 NOT_RUN = "<!-- Not run by the tests: "
 """Before a block of Python; the reason follows."""
+SCRYFALL = "https://api.scryfall.com"
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def double() -> Iterator[ScryfallDouble]:
+    """A few invented cards, as a set that the documentation names."""
+    cards = [({**one.card, "set": "fin"}, one.faces[0]) for one in sample_cards(5)]
+    images = {f"{card['id']}/front": jpeg(picture) for card, picture in cards}
+    with ScryfallDouble([card for card, _ in cards], images) as double:
+        yield double
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, double: ScryfallDouble) -> Path:
     """A database and pictures, named as the documentation names them."""
     folder = tmp_path_factory.mktemp("docs")
-    with ScryfallDouble([make_card(n, set="fin") for n in range(6)], make_images(6)) as double:
-        fill_cache(double, folder / "image_cache")
-    options = mtg_image_db.BuildOptions(cache=folder / "image_cache", out=folder / "index_out")
-    mtg_image_db.build_database(options)
-    for name in ("card.jpg", "table.jpg"):
-        make_picture(3).save(folder / name, quality=90)
+    cache = fill_cache(double, folder / "image_cache")
+    mtg_image_db.build_database(mtg_image_db.BuildOptions(cache=cache, out=folder / "index_out"))
+    pictures = [open_picture(path) for path in sorted(cache.glob("images/*/*.jpg"))]
+    pictures[0].save(folder / "card.jpg", quality=60)
+    table = Image.new("RGB", (1600, 1000), "#6b5138")
+    table.paste(pictures[1], (150, 150))
+    table.paste(pictures[2], (900, 200))
+    table.save(folder / "table.jpg", quality=90)
     return folder
 
 
-def python_blocks() -> list[tuple[str, str]]:
-    """Name and text of each block of Python that is not marked as not run."""
+def python_blocks(page: Path) -> list[str]:
+    """Each block of Python that is not marked as not run, at the line where the page has it."""
+    text = page.read_text("utf-8")
     fence = re.compile(r"([^\n]*)\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
     return [
-        (f"{page.name}-{number}", block[2])
-        for page in PAGES
-        for number, block in enumerate(fence.finditer(page.read_text("utf-8")))
+        "\n" * text.count("\n", 0, block.start(2)) + block[2]
+        for block in fence.finditer(text)
         if not block[1].startswith(NOT_RUN)
     ]
 
 
-@pytest.mark.parametrize(("name", "code"), python_blocks(), ids=lambda text: text.split("\n")[0])
+NOTEBOOKS = [
+    (f"{page.name}-{number}", page, cells)
+    for page in PAGES
+    for number, cells in enumerate(
+        [python_blocks(page)] if page == PYTHON else [[block] for block in python_blocks(page)]
+    )
+]
+
+
+@pytest.mark.parametrize(
+    ("page", "cells"), [rest for _, *rest in NOTEBOOKS], ids=[name for name, *_ in NOTEBOOKS]
+)
 def test_python_in_the_documentation_runs(
-    home: Path, name: str, code: str, monkeypatch: pytest.MonkeyPatch
+    home: Path,
+    double: ScryfallDouble,
+    page: Path,
+    cells: list[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(home)
-    exec(compile(code, name, "exec"), {"__name__": name})  # noqa: S102
+    names = {"__name__": page.stem}
+    for cell in cells:
+        exec(compile(cell.replace(SCRYFALL, double.url), str(page), "exec"), names)  # noqa: S102
 
 
 def test_no_python_of_the_documentation_is_overlooked() -> None:
     shown = "".join(page.read_text("utf-8") for page in PAGES)
-    assert shown.count("```python") == len(python_blocks()) + shown.count(NOT_RUN)
+    run = sum(len(cells) for _, _, cells in NOTEBOOKS)
+    assert shown.count("```python") == run + shown.count(NOT_RUN)
 
 
 def test_the_command_reference_is_fresh() -> None:
@@ -78,6 +114,11 @@ def test_the_public_names_are_those_in_all() -> None:
         assert getattr(mtg_image_db, name) is not None
     with pytest.raises(AttributeError):
         _ = mtg_image_db.no_such_name
+
+
+def test_every_public_name_has_an_example() -> None:
+    shown = set(re.findall(r"\w+", "".join(python_blocks(PYTHON))))
+    assert set(mtg_image_db.__all__) - shown == set()
 
 
 def test_the_readme_holds_both_commands_of_a_fresh_machine() -> None:

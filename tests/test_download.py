@@ -33,7 +33,7 @@ from mtg_image_db import (
 from mtg_image_db.download.ledger import Ledger
 from mtg_image_db.scryfall_double import faults
 from mtg_image_db.scryfall_double.double import ScryfallDouble
-from mtg_image_db.system.files import exclusive
+from mtg_image_db.system.locks import exclusive
 
 
 def files(cache: Path) -> dict[str, bytes]:
@@ -193,7 +193,7 @@ def test_a_filter_that_matches_nothing_is_an_error(tmp_path: Path) -> None:
             download_images(download_options(double, tmp_path, wanted=wanted))
         assert "1 other language" in caught.value.details
         wanted = FaceFilter(sets=frozenset({"tst", "nope"}))
-        with pytest.raises(InvalidArguments, match="no card here has nope"):
+        with pytest.raises(InvalidArguments, match="no card here has the set nope"):
             download_images(download_options(double, tmp_path, wanted=wanted))
 
 

@@ -17,8 +17,10 @@ from PIL import Image
 
 import mtg_image_db
 from mtg_image_db import (
+    BuildOptions,
     Database,
     DatabaseError,
+    DownloadOptions,
     FaceFilter,
     ImageError,
     InvalidArguments,
@@ -93,11 +95,21 @@ MISTAKES: dict[str, Callable[[Database], object]] = {
     "k of texts": lambda database: database.search_text("a dragon", k=-1),
     "row": lambda database: database.face(-1),
     "row beyond": lambda database: database.face(12),
+    "candidates": lambda database: Database.open(database.folder.parent, ef_search=0),
     "dimension": lambda database: database.search(np.ones((1, 3), np.float32)),
     "one vector": lambda database: database.search(database.embeddings[0]),
     "length": lambda database: database.search(2 * database.embeddings[:1]),
     "not a number": lambda database: database.search(np.nan * database.embeddings[:1]),
     "words": lambda database: database.search(np.array([["a"]])),
+    "least score": lambda database: database.query("x.jpg", min_score="a"),  # type: ignore[arg-type]
+    "filter": lambda database: database.where("fin"),  # type: ignore[arg-type]
+    "one for many": lambda database: list(database.query_many("card.jpg")),
+    "place": lambda _: Database.open(None),  # type: ignore[arg-type]
+    "device": lambda _: Database.open("x", device="gpu"),
+    "weights": lambda _: EncoderChoice(pretrained=None),  # type: ignore[arg-type]
+    "filter of a build": lambda _: BuildOptions(wanted={"fin"}),  # type: ignore[arg-type]
+    "encoder of a build": lambda _: BuildOptions(encoder="ViT-B-32"),  # type: ignore[arg-type]
+    "filter of a download": lambda _: DownloadOptions(wanted="fin"),  # type: ignore[arg-type]
 }
 
 
@@ -107,6 +119,12 @@ def test_a_wrong_argument_is_told(database: Database, what: str) -> None:
         MISTAKES[what](database)
     assert len(str(caught.value)) > 15
     assert isinstance(caught.value, MtgDbError)
+
+
+def test_numbers_of_numpy_are_numbers(database: Database) -> None:
+    k, score = np.int64(2), np.float32(0.1)
+    [card] = database.query(make_picture(7), k, min_score=score)
+    assert card.matches[0].face.name == "Card 7"
 
 
 def test_every_row_is_found_by_its_own_vector(database: Database) -> None:
@@ -163,7 +181,9 @@ def test_a_view_counts_what_it_knows(cache: Path, tmp_path: Path) -> None:
     view = database.where(FaceFilter(langs=frozenset({"en"})))
     assert len(view) == len(list(view.faces())) == 300
     with pytest.raises(DatabaseError, match="none of the wanted faces"):
-        database.where(FaceFilter(sets=frozenset({"xyz"})))
+        database.where(FaceFilter(rarities=frozenset({"mythic"})))
+    with pytest.raises(InvalidArguments, match="no card here has the set TS: do you mean tst"):
+        database.where(FaceFilter(sets=["TS"]))
 
 
 def test_a_closed_database_says_so(home: Path) -> None:

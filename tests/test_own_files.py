@@ -28,7 +28,7 @@ from mtg_image_db.errors import NetworkError, StorageError
 from mtg_image_db.pictures.hot_folder import MEMORY, HotFolder
 from mtg_image_db.scryfall_double import faults
 from mtg_image_db.scryfall_double.double import ScryfallDouble
-from mtg_image_db.system.files import exclusive
+from mtg_image_db.system.locks import exclusive
 
 links = pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
 

@@ -29,7 +29,14 @@ from conftest import (
 )
 from PIL import Image
 
-from mtg_image_db import BuildOptions, Database, FaceFilter, build_database, download_images
+from mtg_image_db import (
+    BuildOptions,
+    Database,
+    FaceFilter,
+    InvalidArguments,
+    build_database,
+    download_images,
+)
 from mtg_image_db.cli import main
 from mtg_image_db.cli.answers import COLUMNS, Asked, print_csv, print_table
 from mtg_image_db.database.answers import CardAnswer, Match
@@ -283,6 +290,14 @@ def test_a_filter_of_a_filtered_database_narrows_it_further(mixed: Database) -> 
     assert card.matches
     for match in card.matches:
         assert [one.exclusion(match.face) for one in wanted] == [None, None]
+
+
+def test_rows_of_a_view_are_those_of_the_database(mixed: Database) -> None:
+    view = mixed.where(FaceFilter(sets={"aaa"}))
+    assert len(view) < 59
+    assert view.face(59) == mixed.face(59)
+    with pytest.raises(InvalidArguments, match="they go from 0 to 59"):
+        view.face(60)
 
 
 def test_the_table_shows_as_many_distinct_images_as_were_asked_for(

@@ -213,7 +213,7 @@ def test_what_exists_on_screens_only_never_enters_a_collection() -> None:
             assert [one.reason for one in scan.to_review] == [reason]
     # Also not by an answer that was never read from a file.
     cells = dict.fromkeys(ANSWER_COLUMNS, "")
-    scan = collect([seen_as(LEA)], corrections={"a.jpg#1": Correction(2, cells, screen)})
+    scan = collect([seen_as(LEA)], corrections={"a.jpg#1": Correction(2, cells, screen.printing)})
     assert scan.cards == ()
     assert [one.reason for one in scan.to_review] == ["VMA 4 exists on screens only"]
 
@@ -512,7 +512,7 @@ def test_a_review_comes_back_from_any_spreadsheet(
 
 def test_answers_are_kept_whatever_their_printing_is_called(tmp_path: Path) -> None:
     cells = dict.fromkeys(ANSWER_COLUMNS, "") | {"answer": "LEA x;=1"}
-    scan = collect([seen_as(LEA)], corrections={"a.jpg#1": Correction(2, cells, LEA)})
+    scan = collect([seen_as(LEA)], corrections={"a.jpg#1": Correction(2, cells, LEA.printing)})
     (tmp_path / "r.csv").write_bytes(render_answers(scan))
     [(_, identity, kept, _)] = filled_lines(tmp_path / "r.csv")
     assert (identity, kept) == ("a.jpg#1", cells)

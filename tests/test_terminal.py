@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mtg_image_db.cli.answers import Asked, print_csv, print_json, print_table
-from mtg_image_db.cli.console import Bars, one_line, print_error, say, table
+from mtg_image_db.cli.bars import Bars
+from mtg_image_db.cli.console import one_line, print_error, say, table
 from mtg_image_db.database.answers import CardAnswer, Match
 from mtg_image_db.errors import InvalidArguments, NetworkError
 from mtg_image_db.scryfall.faces import faces_of

@@ -13,7 +13,7 @@ from mtg_image_db.encoders.probe import Tuning
 from mtg_image_db.scryfall.faces import FaceFilter
 from mtg_image_db.scryfall.kinds import KINDS
 from mtg_image_db.scryfall.rows import RowCount
-from mtg_image_db.system.checks import PathField, check, wrong_integer, wrong_word
+from mtg_image_db.system.checks import PathField, check, wrong_integer, wrong_kind, wrong_word
 
 BATCH = (1, 4096)
 """Fewest and most pictures encoded at once."""
@@ -97,6 +97,8 @@ class BuildOptions:
                 "hnsw_ef_construction", self.hnsw_ef_construction, least_ef, MOST_EF_CONSTRUCTION
             ),
             wrong_checkpoint_frequency("checkpoint_frequency", self.checkpoint_frequency),
+            wrong_kind("wanted", self.wanted, FaceFilter),
+            wrong_kind("encoder", self.encoder, EncoderChoice),
             "out and cache must be two folders" if self.out == self.cache else None,
         )
 

@@ -32,7 +32,8 @@ from mtg_image_db.encoders.local_features import MADE_BY, POINT_BYTES, POINTS
 from mtg_image_db.encoders.named import remember
 from mtg_image_db.errors import EncoderError, NothingUsable
 from mtg_image_db.scryfall.snapshot import snapshots
-from mtg_image_db.system.files import exclusive, make_folder, storage_errors
+from mtg_image_db.system.files import make_folder, storage_errors
+from mtg_image_db.system.locks import exclusive
 from mtg_image_db.system.progress import Progress, Silent
 
 FEATURE_ROWS = Rows("local features", MADE_BY, (POINTS, POINT_BYTES), "uint8")

@@ -20,7 +20,8 @@ from mtg_image_db.building.options import (
     wrong_checkpoint_frequency,
 )
 from mtg_image_db.cli.arguments import Choice, auto_or, image_size, integer
-from mtg_image_db.cli.console import Bars, command, counted, say, size_text
+from mtg_image_db.cli.bars import Bars
+from mtg_image_db.cli.console import command, counted, say, size_text
 from mtg_image_db.cli.options import (
     add_cache,
     add_device,
@@ -156,7 +157,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     summary = build_database(options_of(arguments), Bars())
     print_summary(summary, arguments.cache)
-    return 4 if arguments.strict and summary.invalid else 0
+    return exit_code(summary, strict=arguments.strict)
 
 
 def options_of(arguments: argparse.Namespace) -> BuildOptions:
@@ -185,6 +186,11 @@ def options_of(arguments: argparse.Namespace) -> BuildOptions:
         resume=not arguments.no_resume,
         wait=not arguments.no_wait,
     )
+
+
+def exit_code(summary: BuildSummary, *, strict: bool) -> int:
+    """The exit code of a build."""
+    return 4 if strict and summary.invalid else 0
 
 
 def print_quality(quality: Quality) -> None:

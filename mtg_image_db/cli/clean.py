@@ -10,7 +10,8 @@ import argparse
 import sys
 from collections import Counter
 
-from mtg_image_db.cli.console import Bars, answer, counted, say, size_text
+from mtg_image_db.cli.bars import Bars
+from mtg_image_db.cli.console import answer, counted, say, size_text
 from mtg_image_db.cli.options import add_cache, add_no_wait
 
 

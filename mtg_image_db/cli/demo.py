@@ -10,8 +10,9 @@ import argparse
 import time
 
 from mtg_image_db.cli.arguments import output_folder
+from mtg_image_db.cli.bars import Bars
 from mtg_image_db.cli.build import print_summary as print_build
-from mtg_image_db.cli.console import Bars, say
+from mtg_image_db.cli.console import say
 from mtg_image_db.cli.download import print_summary as print_download
 
 
@@ -33,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     from mtg_image_db.building.run import build_database
     from mtg_image_db.database.database import Database
     from mtg_image_db.demo.run import ask, demo_stage
-    from mtg_image_db.download.run import download_images
+    from mtg_image_db.download.images import download_images
 
     with demo_stage(arguments.folder) as stage:
         say(f"{len(stage.pictures)} card images drawn. A stand-in for Scryfall serves them here;")

@@ -14,7 +14,8 @@ from mtg_image_db.cli.arguments import (
     integer,
     url,
 )
-from mtg_image_db.cli.console import Bars, command, counted, print_error, say, size_text
+from mtg_image_db.cli.bars import Bars
+from mtg_image_db.cli.console import command, counted, print_error, say, size_text
 from mtg_image_db.cli.options import (
     add_cache,
     add_filters,
@@ -31,7 +32,6 @@ from mtg_image_db.download.options import (
     DownloadOptions,
     DownloadSummary,
 )
-from mtg_image_db.errors import MissingInput
 from mtg_image_db.scryfall.faces import IMAGE_SIZES, FaceFilter
 from mtg_image_db.scryfall.kinds import KINDS
 
@@ -112,17 +112,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace, *, build_follows: bool = False) -> int:
-    """Download.
+def run(arguments: argparse.Namespace) -> int:
+    """Download."""
+    from mtg_image_db.download.images import download_images
 
-    Parameters
-    ----------
-    build_follows
-        The caller builds next, so the summary need not suggest it.
-    """
-    from mtg_image_db.download.run import download_images
+    options = options_of(arguments)
+    summary = download_images(options, Bars())
+    print_summary(summary, options)
+    write_report(summary, options, arguments)
+    return exit_code(summary, strict=arguments.strict)
 
-    options = DownloadOptions(
+
+def options_of(arguments: argparse.Namespace) -> DownloadOptions:
+    """The download options from the arguments."""
+    return DownloadOptions(
         cache=arguments.cache,
         kind=arguments.kind,
         limit=arguments.limit,
@@ -135,41 +138,47 @@ def run(arguments: argparse.Namespace, *, build_follows: bool = False) -> int:
         api_url=arguments.api_url,
         refresh=arguments.refresh,
         dry_run=arguments.dry_run,
+        verify=arguments.verify,
         wait=not arguments.no_wait,
     )
-    if arguments.verify and not arguments.dry_run:
-        _verify(options)
-    summary = download_images(options, Bars())
-    print_summary(summary, options, build_follows=build_follows)
-    if arguments.report:
-        from mtg_image_db.download.report import write_report
 
-        write_report(arguments.report, summary, options)
+
+def write_report(
+    summary: DownloadSummary, options: DownloadOptions, arguments: argparse.Namespace
+) -> None:
+    """Write the report, if the user asked for one."""
+    if arguments.report:
+        from mtg_image_db.download.report import write_report as write
+
+        write(arguments.report, summary, options)
         say(f"Report: {arguments.report}")
+
+
+def exit_code(summary: DownloadSummary, *, strict: bool) -> int:
+    """The exit code of a download; prints why it was stopped."""
     if summary.interrupted:
         raise KeyboardInterrupt
     if summary.stopped is not None:
         print_error(summary.stopped)
         return summary.stopped.exit_code
-    if summary.failed and summary.cached + summary.downloaded == 0:
+    if not summary.usable:
         return 2
-    return 4 if arguments.strict and summary.failed else 0
-
-
-def _verify(options: DownloadOptions) -> None:
-    from mtg_image_db.download.verify import verify_cache
-
-    try:
-        report = verify_cache(options.cache, fix=True, wait=options.wait, progress=Bars())
-    except MissingInput:
-        return  # a first download
-    say(f"Verified {counted(report.total, 'image')}: {len(report.invalid):,} invalid, removed.")
+    return 4 if strict and summary.failed else 0
 
 
 def print_summary(
     summary: DownloadSummary, options: DownloadOptions, *, build_follows: bool = False
 ) -> None:
-    """Print counts that add up, the failures by reason, and what to do next."""
+    """Print counts that add up, the failures by reason, and what to do next.
+
+    Parameters
+    ----------
+    build_follows
+        The caller builds next, so the summary need not suggest it.
+    """
+    if (verified := summary.verified) is not None:
+        images = counted(verified.total, "image")
+        say(f"Verified {images}: {len(verified.invalid):,} invalid, removed.")
     rows = summary.rows
     if rows.broken or rows.blank:
         first = f" ({'; '.join(rows.first_broken)})" if rows.first_broken else ""

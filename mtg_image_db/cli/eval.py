@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtg_image_db.cli.arguments import json_file, output_folder
-from mtg_image_db.cli.console import Bars, answer, counted, say, table
+from mtg_image_db.cli.bars import Bars
+from mtg_image_db.cli.console import answer, counted, say, table
 from mtg_image_db.cli.options import add_db, add_device
 from mtg_image_db.errors import NothingUsable
 from mtg_image_db.system.outputs import write_json_output

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from mtg_image_db.cli.arguments import Choice, output_folder
-from mtg_image_db.cli.console import Bars, counted, say, size_text
+from mtg_image_db.cli.bars import Bars
+from mtg_image_db.cli.console import counted, say, size_text
 from mtg_image_db.cli.options import add_db
 from mtg_image_db.export import DTYPES, FORMS
 

@@ -95,8 +95,6 @@ def add_db(parser: argparse.ArgumentParser) -> None:
     """Declare --db."""
     parser.add_argument(
         "--db",
-        "--out",
-        dest="db",
         type=folder("--db"),
         default="index_out",
         metavar="FOLDER",

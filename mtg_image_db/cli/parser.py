@@ -49,7 +49,7 @@ class Parser(argparse.ArgumentParser):
 
     def _print_message(self, message: str, file: object = None) -> None:  # noqa: ARG002
         """Print the help; argparse itself says nothing if that fails."""
-        answer(message.rstrip("\n"))
+        answer(*message.rstrip("\n").split("\n"))
 
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:

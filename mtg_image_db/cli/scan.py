@@ -17,7 +17,8 @@ from mtg_image_db.cli.arguments import (
     output_folder,
     promises_another,
 )
-from mtg_image_db.cli.console import Bars, answer_bytes, counted, say
+from mtg_image_db.cli.bars import Bars
+from mtg_image_db.cli.console import answer_bytes, counted, say
 from mtg_image_db.cli.options import add_device, add_strict
 from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, Assumptions
 from mtg_image_db.collection.formats import FORMATS, render

@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 
 from mtg_image_db.cli import build, download
+from mtg_image_db.cli.bars import Bars
 from mtg_image_db.cli.console import say
+from mtg_image_db.download.options import DownloadSummary
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,19 +31,18 @@ def check(arguments: argparse.Namespace) -> list[str]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Download, then build."""
-    encoder = build.options_of(arguments).encoder
-    if not encoder.by_onnx:
-        from mtg_image_db.encoders.openclip import resolve_weights
+    from mtg_image_db.building.update import update_database
 
-        # Check this before gigabytes are fetched, not after.
-        resolve_weights(encoder)
-    code = download.run(arguments, build_follows=True)
-    if code not in (0, 4) or arguments.dry_run:
+    options = download.options_of(arguments)
+
+    def downloaded(summary: DownloadSummary) -> None:
+        download.print_summary(summary, options, build_follows=summary.usable)
+        download.write_report(summary, options, arguments)
+        say()
+
+    done = update_database(options, build.options_of(arguments), Bars(), on_downloaded=downloaded)
+    code = download.exit_code(done.downloaded, strict=arguments.strict)
+    if done.built is None:
         return code
-    say()
-    # The build covers the whole cache: the download's filters do not narrow it.
-    everything = argparse.Namespace(**vars(arguments))
-    everything.kind = everything.limit = None
-    everything.set = everything.lang = frozenset()
-    built = build.run(everything)
-    return built or code
+    build.print_summary(done.built, arguments.cache)
+    return build.exit_code(done.built, strict=arguments.strict) or code

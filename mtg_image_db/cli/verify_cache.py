@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from mtg_image_db.cli.console import Bars, command, counted, say
+from mtg_image_db.cli.bars import Bars
+from mtg_image_db.cli.console import command, counted, say
 from mtg_image_db.cli.options import add_cache, add_no_wait, add_report
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from mtg_image_db.scryfall.faces import CardFace
+from mtg_image_db.scryfall.printing import Printing
+from mtg_image_db.system.checks import check, wrong_word
 
 Finish = Literal["nonfoil", "foil", "etched"]
 FINISHES: tuple[Finish, ...] = get_args(Finish)
@@ -32,12 +33,24 @@ class Assumptions:
         A code of `LANGUAGES`; empty for the language of each printing.
     sets
         Set codes: if several printings or cards share an artwork, it is one of these sets.
+
+    Raises
+    ------
+    InvalidArguments
+        A value is not one of the allowed words; all such values are listed.
     """
 
     finish: Finish = "nonfoil"
     condition: Condition = "near_mint"
     lang: str = ""
     sets: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        check(
+            wrong_word("finish", self.finish, FINISHES),
+            wrong_word("condition", self.condition, CONDITIONS),
+            wrong_word("lang", self.lang, LANGUAGES) if self.lang else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -54,7 +67,7 @@ class CollectionCard:
         one record for a printing in all its languages.
     """
 
-    printing: CardFace
+    printing: Printing
     quantity: int = 1
     finish: Finish = "nonfoil"
     condition: Condition = "near_mint"

@@ -12,7 +12,8 @@ from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, Assum
 from mtg_image_db.database.database import Database
 from mtg_image_db.errors import InvalidArguments, MissingInput
 from mtg_image_db.pictures.inputs import identity
-from mtg_image_db.scryfall.faces import CardFace, is_card_id
+from mtg_image_db.scryfall.faces import is_card_id
+from mtg_image_db.scryfall.printing import Printing
 from mtg_image_db.system.texts import read_table, text_of
 
 ANSWER_COLUMNS = ("answer", "quantity", "finish", "condition", "lang")
@@ -32,7 +33,7 @@ class Correction:
 
     line: int
     cells: Mapping[str, str]
-    printing: CardFace | None = None
+    printing: Printing | None = None
     place: tuple[float, float] | None = None
 
     @property
@@ -106,12 +107,12 @@ def read_corrections(
 
 def find_printings(
     database: Database, wanted: Collection[Reference], lang: str = ""
-) -> dict[Reference, CardFace]:
+) -> dict[Reference, Printing]:
     """Look up printings, in one pass over all printings of the database.
 
     If a printing exists in several languages, `lang` is preferred, then English.
     """
-    found: dict[Reference, list[CardFace]] = {one: [] for one in wanted}
+    found: dict[Reference, list[Printing]] = {one: [] for one in wanted}
 
     def offer(record: Mapping[str, Any]) -> None:
         code, number, card_id = (
@@ -119,7 +120,7 @@ def find_printings(
         )
         for reference in (card_id, (code, number.casefold())):
             if reference in found:
-                found[reference].append(CardFace.from_record(record))
+                found[reference].append(Printing.from_record(record))
 
     parts = database.gallery.parts
     for row in range(len(parts.records)):
@@ -128,7 +129,7 @@ def find_printings(
         for printing in printings:
             offer(printing)
 
-    def foreign(face: CardFace) -> tuple[bool, bool]:
+    def foreign(face: Printing) -> tuple[bool, bool]:
         return face.lang != lang, face.lang != "en"
 
     return {one: min(faces, key=foreign) for one, faces in found.items() if faces}
@@ -204,7 +205,7 @@ def _problems(cells: Mapping[str, str]) -> Iterator[str]:
 
 
 def _complete(
-    correction: Correction, printing: CardFace | None, assumed: Assumptions
+    correction: Correction, printing: Printing | None, assumed: Assumptions
 ) -> Correction | str:
     """Add the printing that the answer names, or say why that is impossible."""
     answer, finish = correction.cells["answer"], correction.cells["finish"]

@@ -15,12 +15,20 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, CollectionCard
-from mtg_image_db.scryfall.faces import CardFace
+from mtg_image_db.scryfall.printing import Printing
+from mtg_image_db.system.checks import check, wrong_word
 from mtg_image_db.system.texts import cell
 
 
 def render(cards: Iterable[CollectionCard], form: str) -> bytes:
-    """Write cards as a file of one of `FORMATS`: UTF-8 without a byte order mark."""
+    """Write cards as a file of one of `FORMATS`: UTF-8 without a byte order mark.
+
+    Raises
+    ------
+    InvalidArguments
+        The format does not exist.
+    """
+    check(wrong_word("form", form, FORMATS))
     # A lone surrogate (a broken escape in a card's data) cannot be written as UTF-8.
     return _WRITERS[form](tuple(map(_in_one_line, cards))).encode("utf-8", "replace")
 
@@ -101,7 +109,7 @@ def _deckbox_name(card: CollectionCard) -> str:
     return card.face_name if layout == "reversible_card" else name
 
 
-def _deckbox_set(printing: CardFace) -> str:
+def _deckbox_set(printing: Printing) -> str:
     code, name = printing.set, printing.set_name
     if code in _DECKBOX_SETS:
         return _DECKBOX_SETS[code]

@@ -12,7 +12,7 @@ from mtg_image_db.collection.scan import Scan, SeenCard
 from mtg_image_db.errors import InvalidArguments
 from mtg_image_db.pages.page import embedded, link, page
 from mtg_image_db.pages.sheet import cached_image
-from mtg_image_db.scryfall.faces import CardFace
+from mtg_image_db.scryfall.printing import Printing
 from mtg_image_db.system.files import atomic_write, make_folder
 from mtg_image_db.system.texts import cell
 
@@ -122,8 +122,8 @@ def _article(seen: SeenCard, cache: Path | None) -> str:
     )
 
 
-def _row(one: CardFace, score: float, cache: Path | None) -> str:
-    image = cached_image(one, cache, _SMALL) if cache else b""
+def _row(one: Printing, score: float, cache: Path | None) -> str:
+    image = cached_image(one.face_id, cache, longest=_SMALL) if cache else b""
     cells = (
         f"<code>{escape(one.label)}</code>",
         embedded(image, one.name) if image else "",
@@ -133,5 +133,5 @@ def _row(one: CardFace, score: float, cache: Path | None) -> str:
     return f"<tr>{''.join(f'<td>{text}' for text in cells)}\n"
 
 
-def _guess(one: CardFace, score: float) -> tuple[str, ...]:
+def _guess(one: Printing, score: float) -> tuple[str, ...]:
     return one.scryfall_id, one.name, one.set, one.collector_number, f"{score:.3f}"

@@ -16,12 +16,13 @@ from mtg_image_db.errors import InvalidArguments
 from mtg_image_db.pages.page import small_jpeg
 from mtg_image_db.recognise.verdict import Verdict
 from mtg_image_db.scryfall.faces import CardFace
+from mtg_image_db.scryfall.printing import Printing
 
 if TYPE_CHECKING:
     from PIL import Image
 
 Status = Literal["collection", "review", "skipped"]
-Candidate = tuple[CardFace, float]
+Candidate = tuple[Printing, float]
 """A printing that a card may be, and its image's score, or else the best match's."""
 
 _SAME_PLACE = 0.05
@@ -153,7 +154,7 @@ def _decide(sighting: Sighting, assumed: Assumptions, said: Correction | None) -
     if said is not None and said.printing is not None:
         printing = said.printing
     if printing is not None and printing.digital:
-        reason, printing = f"{_name(printing)} exists on screens only", None
+        reason, printing = f"{printing.label} exists on screens only", None
     status: Status = "review" if printing is None else "collection"
     if said is not None and said.skip:
         status = "skipped"
@@ -172,14 +173,14 @@ def _decide(sighting: Sighting, assumed: Assumptions, said: Correction | None) -
 
 def _settle(
     sighting: Sighting, given: Assumptions
-) -> tuple[CardFace | None, str, tuple[Candidate, ...]]:
+) -> tuple[Printing | None, str, tuple[Candidate, ...]]:
     """The only possible printing, or None with the reason; and all candidates."""
     matches = sighting.matches
     if sighting.verdict != "confident" or not matches:
-        found: dict[tuple[str, str], Candidate] = {}
+        found: dict[str, Candidate] = {}
         for match in matches:
             for one in _printings([match], given):
-                found.setdefault(_code(one), (one, match.score))
+                found.setdefault(one.label, (one, match.score))
         likely = sighting.verdict != "none" and matches
         reason = "it is not certain which card this is" if likely else "no card resembles it enough"
         return None, reason, tuple(found.values())
@@ -205,8 +206,8 @@ def _settle(
 
 
 def _of_one_card(
-    printings: list[CardFace], matches: Sequence[Match], given: Assumptions
-) -> tuple[list[CardFace], str]:
+    printings: list[Printing], matches: Sequence[Match], given: Assumptions
+) -> tuple[list[Printing], str]:
     """The printings of the only possible card; or all of them, with the reason.
 
     Tokens and art cards have the artworks of other cards, and a database may hold only one image of
@@ -215,7 +216,7 @@ def _of_one_card(
     """
     best = matches[0].face
     if all(one.digital for one in printings):
-        return printings, f"it looks like {_name(best)}, which exists on screens only"
+        return printings, f"it looks like {best.label}, which exists on screens only"
     cards = {_card(one) for one in printings}
     if cards == {_card(best)}:
         return printings, ""
@@ -225,54 +226,45 @@ def _of_one_card(
         own = [match.score for match in matches if _card(match.face) == card]
         if not own or max(own) == matches[0].score:
             return named, ""
-        return printings, f"it looks more like {_name(best)}, which is in none of the sets given"
+        return printings, f"it looks more like {best.label}, which is in none of the sets given"
     if len(cards) == 1:
-        return printings, f"it looks like {_name(best)}, which exists on screens only"
+        return printings, f"it looks like {best.label}, which exists on screens only"
     said = f"{len(cards)} different cards share this artwork, and it does not tell which this is"
     return named or printings, said
 
 
-def _could_be(printing: CardFace, matches: Sequence[Match]) -> bool:
+def _could_be(printing: Printing, matches: Sequence[Match]) -> bool:
     """Whether the best match may also show a printing: it is that one, or has the same frame."""
     best = matches[0].face
-    return _code(printing) in {_code(m.face) for m in matches if m.image == matches[0].image} or (
+    return printing.label in {m.face.label for m in matches if m.image == matches[0].image} or (
         (printing.frame, printing.border_color, printing.full_art)
         == (best.frame, best.border_color, best.full_art)
     )
 
 
-def _ranked(printings: Sequence[CardFace], matches: Sequence[Match]) -> tuple[Candidate, ...]:
+def _ranked(printings: Sequence[Printing], matches: Sequence[Match]) -> tuple[Candidate, ...]:
     """Printings with the scores of their own images, best first."""
-    own = {_code(match.face): match.score for match in reversed(matches)}
-    scored = [(one, own.get(_code(one), matches[0].score)) for one in printings]
-    return tuple(sorted(scored, key=lambda one: (-one[1], _code(one[0]) not in own)))
+    own = {match.face.label: match.score for match in reversed(matches)}
+    scored = [(one, own.get(one.label, matches[0].score)) for one in printings]
+    return tuple(sorted(scored, key=lambda one: (-one[1], one[0].label not in own)))
 
 
-def _code(printing: CardFace) -> tuple[str, str]:
-    return printing.set, printing.collector_number
-
-
-def _name(printing: CardFace) -> str:
-    return f"{printing.set.upper()} {printing.collector_number}"
-
-
-def _card(printing: CardFace) -> str:
+def _card(printing: CardFace | Printing) -> str:
     """The id of a printing's card; a printing without one is a card of its own."""
     return printing.oracle_id or printing.scryfall_id
 
 
-def _printings(matches: Sequence[Match], given: Assumptions) -> list[CardFace]:
+def _printings(matches: Sequence[Match], given: Assumptions) -> list[Printing]:
     """The printings that share the artwork of matches; only those on paper, if there are any.
 
     Scryfall lists a printing in one language, nearly always English. If the matched image is in the
     wanted language, its own record stands for the printing.
     """
-    pool: dict[tuple[str, str], CardFace] = {}
+    pool: dict[str, Printing] = {}
     for match in matches:
-        own = match.face
-        for one in match.printings:
-            printing = CardFace.from_record(one.record())
-            pool.setdefault(_code(printing), printing)
-        if _code(own) not in pool or own.lang == (given.lang or own.lang):
-            pool[_code(own)] = own
+        own = match.face.printing
+        for printing in match.printings:
+            pool.setdefault(printing.label, printing)
+        if own.label not in pool or own.lang == (given.lang or own.lang):
+            pool[own.label] = own
     return [one for one in pool.values() if not one.digital] or list(pool.values())

@@ -12,15 +12,22 @@ from typing import TYPE_CHECKING
 from mtg_image_db.database.answers import CardAnswer, Match, Recognition
 from mtg_image_db.database.gallery import FolderGallery
 from mtg_image_db.database.loading import Encoders
-from mtg_image_db.database.manifest import Manifest
+from mtg_image_db.database.manifest import MOST_EF_SEARCH, Manifest
 from mtg_image_db.database.parts import open_parts
 from mtg_image_db.database.publication import open_current
-from mtg_image_db.encoders import Encoder
+from mtg_image_db.encoders import DEVICES, Encoder
 from mtg_image_db.errors import DatabaseError, ImageError, InvalidArguments, StorageError
 from mtg_image_db.pictures.opening import is_card_shaped
 from mtg_image_db.recognise.photo import Photo
 from mtg_image_db.scryfall.faces import CardFace, FaceFilter
-from mtg_image_db.system.checks import check, wrong_integer
+from mtg_image_db.system.checks import (
+    check,
+    path_of,
+    wrong_integer,
+    wrong_kind,
+    wrong_number,
+    wrong_word,
+)
 from mtg_image_db.system.cores import in_order, usable_cores
 
 if TYPE_CHECKING:
@@ -80,16 +87,22 @@ class Database:
             There is no database.
         DatabaseError
             A part is missing or damaged, or another version made it.
+        InvalidArguments
+            `ef_search` is no number of candidates.
         """
+        if ef_search is not None:
+            check(wrong_integer("ef_search", ef_search, 1, MOST_EF_SEARCH))
+        check(wrong_word("device", device, DEVICES))
+        folder = path_of("path", path)
         try:
-            parts = open_current(Path(path), lambda folder: open_parts(folder, ef_search))
+            parts = open_current(folder, lambda folder: open_parts(folder, ef_search))
         except PermissionError as error:
             raise StorageError(
                 "The database cannot be read: permission denied",
                 details=str(error.filename),
                 suggestion="Change its owner or permissions.",
             ) from error
-        named = None if weights is None else os.fspath(weights)
+        named = None if weights is None else os.fspath(path_of("weights", weights))
         return cls(FolderGallery(parts), Encoders(parts.manifest, device, named))
 
     def close(self) -> None:
@@ -145,7 +158,8 @@ class Database:
     def face(self, row: int) -> CardFace:
         """The face of a row of the embeddings, from 0."""
         if not 0 <= row < self.manifest.faces:
-            raise InvalidArguments([f"there is no row {row}: they go from 0 to {len(self) - 1}"])
+            last = self.manifest.faces - 1  # a view accepts the rows of all faces
+            raise InvalidArguments([f"there is no row {row}: they go from 0 to {last}"])
         return self.gallery.face(row)
 
     def faces(self) -> Iterator[CardFace]:
@@ -199,6 +213,8 @@ class Database:
         The result of `recognise` for each, in the order of the pictures. For an unreadable picture
         it yields an `ImageError`, and continues.
         """
+        if isinstance(images, str | bytes | os.PathLike):
+            raise InvalidArguments(["images must be several pictures: give a list, or use query"])
 
         def ask(image: Picture) -> Recognition | ImageError:
             try:
@@ -241,7 +257,7 @@ class Database:
         from mtg_image_db.encoders.preprocessing import open_for
         from mtg_image_db.recognise.recogniser import Recogniser
 
-        check(wrong_integer("k", k, 1))
+        check(wrong_integer("k", k, 1), wrong_number("min_score", min_score, -1, 1))
         began = time.perf_counter()
         photo = Photo.open(image)
         decoded = time.perf_counter() - began
@@ -281,8 +297,8 @@ class Database:
         DatabaseError
             The database has none of the wanted faces.
         """
-        if problems := self.unknown(wanted):
-            raise InvalidArguments(problems)
+        check(wrong_kind("wanted", wanted, FaceFilter))
+        check(*self.unknown(wanted))
         gallery = self.gallery.where(wanted)
         if not len(gallery):
             raise DatabaseError(
@@ -319,7 +335,7 @@ class Database:
         """
         import numpy as np
 
-        check(wrong_integer("k", k, 1))
+        check(wrong_integer("k", k, 1), wrong_number("min_score", min_score, -1, 1))
         dimension = self.manifest.fingerprint.dimension
         try:
             vectors = np.ascontiguousarray(vectors, dtype=np.float32)
@@ -348,7 +364,7 @@ class Database:
         EncoderError
             The encoder has no text tower (the package's own has none), or cannot be loaded.
         """
-        check(wrong_integer("k", k, 1))
+        check(wrong_integer("k", k, 1), wrong_number("min_score", min_score, -1, 1))
         # The graph is made for vectors of pictures; those of texts lie elsewhere.
         gallery = self.gallery.exact()
         [hits] = gallery.search_rows(self.text_encoder.encode([text]), k, min_score=min_score)

@@ -11,7 +11,8 @@ from mtg_image_db.download.pauses import PAUSES
 from mtg_image_db.scryfall.faces import faces_of
 from mtg_image_db.scryfall.rows import read_rows
 from mtg_image_db.scryfall.snapshot import half_written, snapshots
-from mtg_image_db.system.files import exclusive, part_of, storage_errors
+from mtg_image_db.system.files import part_of, storage_errors
+from mtg_image_db.system.locks import exclusive
 from mtg_image_db.system.progress import Progress, Silent
 
 

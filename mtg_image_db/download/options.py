@@ -16,12 +16,14 @@ from mtg_image_db.system.checks import (
     PathField,
     check,
     wrong_integer,
+    wrong_kind,
     wrong_number,
     wrong_url,
     wrong_word,
 )
 
 if TYPE_CHECKING:
+    from mtg_image_db.download.verify import CacheReport
     from mtg_image_db.scryfall.snapshot import Snapshot
 
 DEFAULT_API_URL = "https://api.scryfall.com"
@@ -63,6 +65,8 @@ class DownloadOptions:
         A 429 stops its host for at least so many seconds.
     patience
         After so many seconds of nothing but errors from a host, the run is given up.
+    verify
+        First read and decode all cached images again, and replace invalid ones.
     wait
         Wait for another process that holds the cache; otherwise raise an error.
 
@@ -84,6 +88,7 @@ class DownloadOptions:
     api_url: str = DEFAULT_API_URL
     refresh: bool = False
     dry_run: bool = False
+    verify: bool = False
     backoff_factor: float = 1.0
     rate_limit_floor: float = RATE_LIMIT_FLOOR
     patience: float = 120.0
@@ -92,6 +97,7 @@ class DownloadOptions:
     def __post_init__(self) -> None:
         check(
             wrong_word("kind", self.kind, KINDS),
+            wrong_kind("wanted", self.wanted, FaceFilter),
             None if self.limit is None else wrong_integer("limit", self.limit, 0),
             wrong_integer("workers", self.workers, *WORKERS),
             wrong_number("timeout_connect", self.timeout_connect, LEAST_TIMEOUT_CONNECT),
@@ -121,7 +127,8 @@ class DownloadSummary:
 
     After an interruption and in a dry run, `unfinished` faces were not tried; add them to the right
     side. `stopped` is the error that ended a run early: a full disk, a server that is down. What
-    was done before is kept and counted.
+    was done before is kept and counted. `verified` is the result of verifying the cache, if that
+    was asked for and there was a cache.
     """
 
     snapshot: Snapshot
@@ -136,6 +143,13 @@ class DownloadSummary:
     estimated_bytes: int = 0
     interrupted: bool = False
     stopped: MtgDbError | None = None
+    verified: CacheReport | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether a build can follow: the run did not end early, and there are images."""
+        ended = self.interrupted or self.stopped is not None
+        return not ended and (not self.failed or self.cached + self.downloaded > 0)
 
     @property
     def failed(self) -> int:

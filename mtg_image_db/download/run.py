@@ -1,4 +1,4 @@
-"""A download: bring the cache up to date with a snapshot."""
+"""One run of a download: plan it, fetch with workers, and record the outcomes."""
 
 from __future__ import annotations
 
@@ -17,19 +17,16 @@ from pathlib import Path
 from queue import SimpleQueue
 from types import MappingProxyType
 
-from mtg_image_db.download.clean import half_written_beside
 from mtg_image_db.download.fetch import adopt_image, fetch_image
 from mtg_image_db.download.ledger import Ledger, Outcome, Planned, is_image_path
 from mtg_image_db.download.options import DownloadOptions, DownloadSummary, Failure
-from mtg_image_db.download.pauses import pauses_left, remember_pause
 from mtg_image_db.errors import InvalidArguments, MtgDbError, NothingUsable, StorageError
-from mtg_image_db.net.hosts import HostGate
 from mtg_image_db.net.session import PoliteSession
 from mtg_image_db.scryfall.faces import MEAN_IMAGE_BYTES, SeenCodes, faces_of
 from mtg_image_db.scryfall.rows import RowCount, read_rows
-from mtg_image_db.scryfall.snapshot import Snapshot, refresh_snapshot
-from mtg_image_db.system.files import exclusive, make_folder, part_of, sync_folder, too_many_open
-from mtg_image_db.system.progress import Progress, Silent
+from mtg_image_db.scryfall.snapshot import Snapshot
+from mtg_image_db.system.files import part_of, sync_folder, too_many_open
+from mtg_image_db.system.progress import Progress
 
 _FLUSH_SECONDS = 1.0
 _FLUSH_COUNT = 256
@@ -38,98 +35,6 @@ _GATHER_SECONDS = 0.02
 _GRACE_SECONDS = 1.0
 _CHECKERS = 4
 """Threads beyond the workers, so that no connection is idle while its last image is decoded."""
-
-
-def download_images(options: DownloadOptions, progress: Progress | None = None) -> DownloadSummary:
-    """Bring the cache up to date with a snapshot.
-
-    An interruption (`KeyboardInterrupt`) ends the run in an orderly way: images in flight are
-    finished or dropped, everything done is recorded, and the summary says so.
-
-    Raises
-    ------
-    NetworkError, SnapshotError
-        The snapshot could not be fetched.
-    InvalidArguments
-        The filter names a set or language that no card of the snapshot has.
-    NothingUsable
-        No face passes the filter.
-    StorageError
-        The disk is too full, or cannot be written.
-    """
-    progress = Silent() if progress is None else progress
-    cache = make_folder(options.cache)
-    stop = threading.Event()
-
-    def paused(host: str, seconds: float) -> None:
-        remember_pause(cache, host, seconds)
-        progress.pause(
-            f"{host} asks to slow down (HTTP 429): no requests to it for {seconds:.0f} s.",
-            seconds,
-        )
-
-    def trouble(host: str, reason: str, again: bool) -> None:
-        then = "trying again" if again else "these requests are not retried in this run"
-        progress.note(f"{host} gives no usable answer ({reason}): {then}.")
-
-    def waiting(holder: str) -> None:
-        progress.note(f"Waiting for another process that holds {cache}: {holder}")
-
-    gate = HostGate(
-        floor=options.rate_limit_floor,
-        stop=stop,
-        patience=options.patience,
-        on_pause=paused,
-        on_trouble=trouble,
-    )
-    session = PoliteSession(
-        api_url=options.api_url,
-        gate=gate,
-        stop=stop,
-        workers=options.workers,
-        timeout=(options.timeout_connect, options.timeout_read),
-        max_retries=options.max_retries,
-        backoff_factor=options.backoff_factor,
-    )
-    try:
-        with exclusive(cache, "download", wait=options.wait, on_wait=waiting):
-            # Half-written files beside the images; those among them are removed when the image
-            # folders are listed.
-            for part in half_written_beside(cache):
-                part.unlink(missing_ok=True)
-            for host, seconds in pauses_left(cache).items():
-                gate.close_for(host, seconds)
-                progress.pause(
-                    f"{host} asked an earlier run to slow down: {seconds:.0f} s are left.", seconds
-                )
-            snapshot = _refresh_snapshots(session, options, progress)
-            with Ledger(cache, create=True) as ledger:
-                run = _Run(options, session, ledger, progress, stop)
-                return run.execute(snapshot)
-    finally:
-        session.close()
-
-
-def _refresh_snapshots(
-    session: PoliteSession, options: DownloadOptions, progress: Progress
-) -> Snapshot:
-    """Refresh the snapshot that decides the images, and the one that lists all printings.
-
-    The latter is for the database: a dry run does not need it.
-    """
-    kinds = dict.fromkeys([options.kind] if options.dry_run else [options.kind, "default_cards"])
-    found = [
-        refresh_snapshot(
-            session,
-            options.cache,
-            kind,
-            api_url=options.api_url,
-            force=options.refresh,
-            progress=progress,
-        )
-        for kind in kinds
-    ]
-    return found[0]
 
 
 @dataclass(frozen=True)
@@ -144,7 +49,7 @@ class _Fetched:
     stopped: MtgDbError | None = None
 
 
-class _Run:
+class Run:
     """One run over a plan. All methods except `_work` are called from one thread."""
 
     def __init__(
@@ -171,6 +76,7 @@ class _Run:
         self.failures: list[Failure] = []
 
     def execute(self, snapshot: Snapshot) -> DownloadSummary:
+        """Plan, fetch and record; an interruption is part of the summary."""
         rows, skipped = RowCount(), Counter[str]()
         total = snapshot.rows if self.options.limit is None else None  # it may end anywhere
         self.progress.start("reading the snapshot", total, "cards")

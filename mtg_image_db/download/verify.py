@@ -16,7 +16,8 @@ from mtg_image_db.download.ledger import Ledger, is_image_path
 from mtg_image_db.errors import ImageError
 from mtg_image_db.pictures.opening import check_bytes
 from mtg_image_db.system.cores import usable_cores
-from mtg_image_db.system.files import exclusive, storage_errors, too_many_open
+from mtg_image_db.system.files import storage_errors, too_many_open
+from mtg_image_db.system.locks import exclusive
 from mtg_image_db.system.progress import Progress, Silent
 
 _BATCH = 64

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mtg_image_db.encoders.preprocessing import FITS, Fit, Preprocessing
 from mtg_image_db.errors import EncoderError, InvalidArguments
-from mtg_image_db.system.checks import check, wrong_integer, wrong_word
+from mtg_image_db.system.checks import check, wrong_integer, wrong_kind, wrong_word
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,8 +123,11 @@ class EncoderChoice:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "pretrained", os.fspath(self.pretrained))
+        if isinstance(self.pretrained, os.PathLike):
+            object.__setattr__(self, "pretrained", os.fspath(self.pretrained))
         check(
+            wrong_kind("model", self.model, str),
+            wrong_kind("pretrained", self.pretrained, str),
             self._wrong_size(),
             None if self.fit is None else wrong_word("fit", self.fit, FITS),
             wrong_word("device", self.device, DEVICES),

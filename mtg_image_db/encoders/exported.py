@@ -93,8 +93,7 @@ def _write(encoder: OpenClipEncoder, path: Path) -> None:
     # Not to its path: torch cannot open a file whose name is not UTF-8.
     stream: Any = io.BytesIO()
     with warnings.catch_warnings():
-        # torch warns about values that it takes for constants; the comparison shows if that is
-        # wrong.
+        # torch warns about values that it takes for constants. The comparison shows if they are.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             encoder.tower,

@@ -41,7 +41,7 @@ class ExactIndex:
         scores, ids
             [Q, min(k, U)], best first.
         """
-        k = min(k, len(self._rows))
+        k = min(int(k), len(self._rows))
         scores = np.empty((len(vectors), 0), dtype=np.float32)
         ids = np.empty((len(vectors), 0), dtype=np.int64)
         for start in range(0, len(self._rows), _BLOCK):

@@ -162,7 +162,7 @@ class Index:
         scores, ids
             [Q, min(k, U)], best first; ids are -1 if the graph reached fewer.
         """
-        k = min(k, len(self))
+        k = min(int(k), len(self))  # FAISS takes no numbers of NumPy's
         parameters = faiss.SearchParametersHNSW(efSearch=max(ef_search or self.ef_search, k))
         if self._not_gone is not None:
             parameters.sel = self._not_gone

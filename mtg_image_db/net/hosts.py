@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import random
 import re
 import threading
@@ -12,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mtg_image_db.errors import HostDownError
+
+_log = logging.getLogger(__name__)
 
 _MOST_RATE_LIMITS = 20
 _FAILURES_OF_A_DEAD_HOST = 40
@@ -158,6 +161,7 @@ class HostGate:
                 )
             self._closed_until[host] = now + seconds
             self._failing.pop(host, None)
+        _log.warning("%s answers HTTP 429: no requests to it for %.0f s", host, seconds)
         if self._on_pause is not None:
             self._on_pause(host, seconds)
 

@@ -8,6 +8,7 @@ requests to that host for a while (`HostGate`).
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 from collections.abc import Callable, Mapping
@@ -32,6 +33,8 @@ from mtg_image_db.net.responses import (
 )
 from mtg_image_db.net.transport import Transport
 from mtg_image_db.system.files import too_many_open
+
+_log = logging.getLogger(__name__)
 
 USER_AGENT = f"mtg-image-db/{__version__} (offline card recognition)"
 ACCEPT = "application/json;q=0.9,*/*;q=0.8"
@@ -246,6 +249,7 @@ class PoliteSession:
             except urllib3.exceptions.MaxRetryError:
                 raise self._failure(url, failure, "", budget) from cause
             delay = max(budget.get_backoff_time(), min(retry_after or 0.0, _LONGEST_RETRY_AFTER))
+            _log.info("%s: %s; trying again in %.1f s", url, failure, delay)
             if self._stop.wait(delay):
                 raise Cancelled
 

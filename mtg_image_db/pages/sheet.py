@@ -137,19 +137,26 @@ def sheet_entries(name: str, recognition: Recognition, cache: Path) -> list[Shee
     for number, card in enumerate(recognition.cards, start=1):
         which = f"{photo}, card {number}" if len(recognition.cards) > 1 else photo
         found = SheetEntry(which, card, small_jpeg(recognition.crop(card)))
-        match = cached_image(found.face, cache) if found.face else b""
+        match = b""
+        if face := found.face:
+            match = cached_image(face.face_id, cache, face.image_url)
         entries.append(replace(found, match=match))
     return entries
 
 
-def cached_image(face: CardFace, cache: Path, longest: int = 336) -> bytes:
-    """The image of a face as a small JPEG; empty if the image cache does not have it."""
+def cached_image(face_id: str, cache: Path, url: str = "", longest: int = 336) -> bytes:
+    """The image of a face as a small JPEG; empty if the image cache does not have it.
+
+    Parameters
+    ----------
+    url
+        URL of the image; empty for any cached image of the face.
+    """
     from mtg_image_db.download.ledger import image_path, image_paths
     from mtg_image_db.pictures.opening import open_picture
 
-    # For a printing that is not a face of the database, the URL is unknown.
-    named = [cache / image_path(face.face_id, face.image_url)] if face.image_url else None
-    for path in named or image_paths(cache, face.face_id):
+    named = [cache / image_path(face_id, url)] if url else image_paths(cache, face_id)
+    for path in named:
         with suppress(ImageError):
             return small_jpeg(open_picture(path, at_least=_FOUND), longest)
     return b""

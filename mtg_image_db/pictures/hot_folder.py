@@ -10,13 +10,8 @@ from pathlib import Path
 
 from mtg_image_db.errors import MissingInput
 from mtg_image_db.pictures.inputs import LeftOut, ending_of, is_hidden, is_picture_name
-from mtg_image_db.system.files import (
-    atomic_write,
-    exclusive,
-    open_to_append,
-    storage_errors,
-    sync_file,
-)
+from mtg_image_db.system.files import atomic_write, open_to_append, storage_errors, sync_file
+from mtg_image_db.system.locks import exclusive
 
 MEMORY = ".mtg-db-answered.jsonl"
 """The file of answered pictures (name, size, time). It lies in the folder, so it moves with it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import stat
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -143,7 +142,6 @@ def _read(source: Path | bytes, how: Callable[[Path | bytes], T], *, bare: bool 
     ImageError
         The picture cannot be read.
     """
-    _silence_pillow()
     try:
         return how(source)
     except ImageError:
@@ -181,16 +179,6 @@ def _check_regular(path: Path) -> None:
         raise ImageError(f"it cannot be read: {error.strerror}") from error
     if not stat.S_ISREG(mode):
         raise ImageError("it is a folder" if stat.S_ISDIR(mode) else "it is not a regular file")
-
-
-def _silence_pillow() -> None:
-    """Silence Pillow's warning about large pictures: our own limit is lower.
-
-    The filter is added last, so the host program's own filters take precedence.
-    """
-    from PIL import Image
-
-    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning, append=True)
 
 
 def _check_size(picture: Image.Image) -> None:

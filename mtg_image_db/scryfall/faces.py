@@ -31,6 +31,8 @@ MEAN_IMAGE_BYTES: dict[str, int] = {
 }
 """Mean size of a picture in bytes, measured over Scryfall's images in 2026."""
 
+_WORDS = {"set": "set", "lang": "language"}
+
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -158,9 +160,9 @@ class FaceFilter:
         problems = []
         for key, values in self.listed_codes.items():
             for value in sorted(set(values).difference(known[key])):
-                near = get_close_matches(value, known[key], 3, 0.5)
+                near = get_close_matches(value.lower(), known[key], 3, 0.5)
                 hint = f": do you mean {' or '.join(near)}?" if near else ""
-                problems.append(f"--{key}: no card here has {value}{hint}")
+                problems.append(f"no card here has the {_WORDS[key]} {value}{hint}")
         return problems
 
     @property

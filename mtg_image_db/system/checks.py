@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -24,19 +25,21 @@ def check(*problems: str | None) -> None:
 
 def wrong_integer(name: str, value: object, low: int, high: int | None = None) -> str | None:
     """What is wrong with a whole number from `low` to `high`; without `high`, to ten million."""
-    if not isinstance(value, int) or isinstance(value, bool):
+    # NumPy's numbers count as well.
+    if isinstance(value, bool) or not isinstance(value, Integral):
         return f"{name} must be a whole number, not {value!r}"
-    if value < low or (high is not None and value > high):
+    number = int(value)
+    if number < low or (high is not None and number > high):
         return f"{name} must be {_bounds(low, high)}"
-    return f"{name} must be at most {LARGEST:,}" if value > LARGEST else None
+    return f"{name} must be at most {LARGEST:,}" if number > LARGEST else None
 
 
 def wrong_number(name: str, value: object, low: float, high: float | None = None) -> str | None:
     """What is wrong with a number from `low` to `high`; without `high`, to a billion."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, Real):
         return f"{name} must be a number, not {value!r}"
     # Written so that NaN fails as well.
-    if not (low <= value <= (high if high is not None else 1e9)):
+    if not (low <= float(value) <= (high if high is not None else 1e9)):
         return f"{name} must be {_bounds(low, high)}"
     return None
 
@@ -44,6 +47,20 @@ def wrong_number(name: str, value: object, low: float, high: float | None = None
 def wrong_word(name: str, value: object, words: Sequence[str]) -> str | None:
     """What is wrong with a value that must be one of `words`."""
     return None if value in words else f"{name} must be one of {', '.join(words)}"
+
+
+def wrong_kind(name: str, value: object, kind: type) -> str | None:
+    """What is wrong with a value that must be an object of a class."""
+    if isinstance(value, kind):
+        return None
+    return f"{name} must be a {kind.__name__}, not {value!r}"
+
+
+def path_of(name: str, value: object) -> Path:
+    """Convert a `str` or `PathLike` to a `Path`; raises InvalidArguments for anything else."""
+    if not isinstance(value, str | PathLike):
+        raise InvalidArguments([f"{name} must be a path, not {value!r}"])
+    return Path(value)
 
 
 def wrong_url(name: str, value: object) -> str | None:
@@ -78,7 +95,4 @@ class PathField:
         return path
 
     def __set__(self, instance: Any, value: str | PathLike[str]) -> None:
-        try:
-            instance.__dict__[self._name] = Path(value)
-        except TypeError:
-            check(f"{self._name} must be a path, not {value!r}")
+        instance.__dict__[self._name] = path_of(self._name, value)

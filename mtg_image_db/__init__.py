@@ -125,5 +125,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """The public names, also those that were not used yet."""
+    """The public names, including those not yet used."""
     return sorted({*globals(), *__all__})

@@ -2,18 +2,18 @@
 
 ::
 
-    MtgDbError                 anything expected to go wrong, exit code 1
+    MtgDbError                 any expected error, exit code 1
     ├── InternalError          a defect of this package
-    ├── InvalidArguments       what the user typed does not make sense
+    ├── InvalidArguments       an argument is wrong
     ├── NothingUsable          nothing is left to work on, exit code 2
     │   └── HostDownError      a server answers nothing but errors
-    ├── MissingInput           a cache, database or file is not there, exit code 3
+    ├── MissingInput           a cache, database or file does not exist, exit code 3
     ├── NetworkError           a server could not be reached or answered wrongly
     ├── NetworkSetupError      the proxy or the certificates named here cannot be used
     ├── SnapshotError          a bulk snapshot is damaged or implausible
     ├── ImageError             a picture cannot be opened or is refused
     ├── EncoderError           an encoder cannot be loaded or used
-    ├── DatabaseError          a database is damaged or does not fit
+    ├── DatabaseError          a database is damaged or does not fit the encoder
     ├── ExportError            an export cannot be written
     └── StorageError           the disk is full, read-only or held by another process
 """
@@ -33,7 +33,7 @@ class MtgDbError(Exception):
     message
         What happened, in one sentence.
     details
-        What was seen: a path, a status, a number.
+        The facts: a path, a status, a number.
     suggestion
         What the user can do about it.
     """
@@ -49,7 +49,7 @@ class MtgDbError(Exception):
 
 
 class InternalError(MtgDbError):
-    """Something that should not happen: a defect of this package."""
+    """An error that should never happen: a defect of this package."""
 
     category = "Internal"
 
@@ -72,7 +72,7 @@ class NothingUsable(MtgDbError):
 
 
 class HostDownError(NothingUsable):
-    """A server has answered nothing but errors for a while; the run is given up."""
+    """A server has answered nothing but errors for a while, so the run was given up."""
 
     category = "Network"
 
@@ -87,7 +87,7 @@ class MissingInput(MtgDbError):
 class NetworkError(MtgDbError):
     """A server could not be reached, or answered with an error.
 
-    `reason` is the same in a few words, for grouping many of them.
+    `reason` says the same in a few words, for grouping.
     """
 
     category = "Network"
@@ -106,7 +106,7 @@ class NetworkSetupError(MtgDbError):
 
 
 class SnapshotError(MtgDbError):
-    """A bulk snapshot is damaged or implausible; the old one stays in force."""
+    """A bulk snapshot is damaged or implausible; the old one stays in use."""
 
     category = "Snapshot"
 
@@ -118,7 +118,7 @@ class ImageError(MtgDbError):
 
 
 class EncoderError(MtgDbError):
-    """An encoder cannot be loaded, or gave vectors that cannot be used."""
+    """An encoder cannot be loaded, or returned vectors that cannot be used."""
 
     category = "Encoder"
 
@@ -130,7 +130,7 @@ class DatabaseError(MtgDbError):
 
     @classmethod
     def replaced(cls, path: Path) -> DatabaseError:
-        """Make the error for a part that was there when the database was opened."""
+        """Make the error for a part that has disappeared since the database was opened."""
         return cls(
             "The database was replaced by a newer one while it was read",
             details=f"{path} is gone",
@@ -139,8 +139,8 @@ class DatabaseError(MtgDbError):
 
     @classmethod
     def damaged(cls, path: Path, why: str) -> DatabaseError:
-        """Make the error for a part that is not what it should be."""
-        # Parts lie in a generation's folder, CURRENT beside it.
+        """Make the error for a damaged part."""
+        # Parts are in a generation's folder; CURRENT is beside that folder.
         out = path.parent if path.name == "CURRENT" else path.parent.parent
         return cls(
             f"The database is damaged: {path.name}",
@@ -151,7 +151,7 @@ class DatabaseError(MtgDbError):
 
 
 class ExportError(MtgDbError):
-    """An export cannot be written: a package that it needs is missing."""
+    """An export cannot be written because a package is missing."""
 
     category = "Export"
 
@@ -163,16 +163,16 @@ class StorageError(MtgDbError):
 
 
 class StorageWarning(UserWarning):
-    """The disk does not do all that it should: nothing is wrong, but less is promised."""
+    """The disk does not confirm writes: nothing is lost, but a power cut could lose files."""
 
 
 def install(extra: str) -> str:
-    """How to install what an extra of this package brings; it is on no package index."""
+    """How to install an extra of this package, which is not on a package index."""
     return f"in a checkout of mtg-image-db, run: pip install '.[{extra}]'"
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """An exception, and those that led to it."""
+    """An exception and its causes."""
     seen: set[int] = set()
     each: BaseException | None = error
     while each is not None and id(each) not in seen:

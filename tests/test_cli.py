@@ -264,7 +264,7 @@ def test_the_server_may_be_named_by_the_environment(double: ScryfallDouble, tmp_
         *["download", "--limit", "0"], cwd=tmp_path, environment={"MTG_DB_API_URL": double.url}
     )
     assert done.returncode == 0
-    assert "Nothing was asked for" in done.stderr
+    assert "Nothing was requested" in done.stderr
     done = mtg_db("download", cwd=tmp_path, environment={"MTG_DB_API_URL": "nonsense"})
     assert done.returncode == 1
     assert "--api-url must be a URL" in done.stderr

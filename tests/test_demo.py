@@ -25,4 +25,4 @@ def test_the_demo_touches_no_folder_it_did_not_make(tmp_path: Path) -> None:
     (tmp_path / "mine" / "file").touch()
     done = mtg_db("demo", "--folder", "mine", cwd=tmp_path)
     assert done.returncode == 1
-    assert "is not empty, and no demo made it" in done.stderr
+    assert "is not empty, and was not made by a demo" in done.stderr

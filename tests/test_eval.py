@@ -83,7 +83,7 @@ def test_the_page_shows_photo_crop_answer_and_truth(home: Path) -> None:
     (home / "wrong.csv").write_text(first, encoding="utf-8")
     done = mtg_db("eval", "wrong.csv", "--report", "wrong", cwd=home)
     assert done.returncode == 0, done.stderr
-    assert "1 photo with something wrong" in done.stderr
+    assert "1 photo with errors" in done.stderr
     page = (home / "wrong" / "index.html").read_text(encoding="utf-8")
     assert "Somebody &lt;Else&gt;: not in the database" in page
     pictures = re.findall(r'src="([^"]+)"', page)
@@ -97,7 +97,7 @@ def test_when_no_photo_can_be_read_it_says_where_it_looked(home: Path) -> None:
     done = mtg_db("eval", "none.csv", cwd=home)
     assert done.returncode == 2
     assert "nowhere.jpg: there is no such file" in done.stderr
-    assert "looked for beside the labels" in done.stderr
+    assert "Put the photos beside the labels" in done.stderr
     missing = mtg_db("eval", "no-labels.csv", cwd=home)
     assert missing.returncode == 3
     assert "The labels cannot be read: No such file" in missing.stderr

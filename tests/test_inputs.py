@@ -75,7 +75,7 @@ def test_inputs_that_stand_for_nothing_are_all_told(photos: Path) -> None:
 def test_a_folder_and_a_list_cannot_both_be_asked(inside: Path) -> None:
     assert mtg_db("query", "card7.jpg", "--paths-from", "x", cwd=inside).returncode == 1
     done = mtg_db("query", "card7.jpg", "--text", "x", cwd=inside)
-    assert "one of these only" in done.stderr
+    assert "only one of these" in done.stderr
     done = mtg_db("query", "--paths-from", "nowhere.txt", cwd=inside)
     assert done.returncode == 3
     assert "There is no list of pictures in nowhere.txt" in done.stderr

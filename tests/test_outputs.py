@@ -273,7 +273,7 @@ def test_every_output_is_named_when_it_is_written(home: Path, tmp_path: Path) ->
     sheet, found, report = tmp_path / "s.html", tmp_path / "f.png", tmp_path / "r.json"
     done = mtg_db("query", "card7.jpg", "--contact-sheet", sheet, "--find-report", found, cwd=home)
     assert f"Contact sheet of 1 card: {sheet}\n" in done.stderr
-    assert f"What was found, drawn on the picture: {found}\n" in done.stderr
+    assert f"Found cards, drawn on the picture: {found}\n" in done.stderr
     done = mtg_db("verify-cache", "--report", report, cwd=home)
     assert f"Report: {report}\n" in done.stderr
     assert json.loads(report.read_text())["total_files"] == 12

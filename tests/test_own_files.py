@@ -271,7 +271,7 @@ def test_a_report_replaces_no_photos(home: Path, tmp_path: Path) -> None:
     (tmp_path / "report").mkdir()
     (tmp_path / "report" / "0.jpg").write_text("mine")
     done = mtg_db(*command, cwd=home)
-    assert (done.returncode, "holds other files" in done.stderr) == (1, True), done.stderr
+    assert (done.returncode, "has other files" in done.stderr) == (1, True), done.stderr
     assert [path.name for path in (tmp_path / "report").iterdir()] == ["0.jpg"]
     assert (tmp_path / "report" / "0.jpg").read_text() == "mine"
     (tmp_path / "report" / "0.jpg").unlink()

@@ -208,7 +208,7 @@ def test_a_report_shows_where_the_card_was_found(inside: Path, tmp_path: Path) -
         assert drawn.tobytes() != photo.tobytes()
     done = mtg_db("query", "card7.jpg", "card8.jpg", "--find-report", report, cwd=inside)
     assert done.returncode == 1
-    assert "--find-report draws on one picture: name one only" in done.stderr
+    assert "--find-report draws on one picture: name only one" in done.stderr
 
 
 def test_without_finding_the_whole_picture_is_the_card(
@@ -333,7 +333,7 @@ def test_filters_are_given_on_the_command_line(
     assert main(["query", "card7.jpg", *kept.split()]) == 0
     assert "Card 7" in capsys.readouterr().out
     assert main(["query", "noise.png", *kept.split()]) == 0
-    assert "none: not among the cards that the filter leaves" in capsys.readouterr().out
+    assert "none: not among the cards that pass the filter" in capsys.readouterr().out
     assert main(["query", "card7.jpg", "--rarity", "mythic"]) == 1
     said = capsys.readouterr().err
     assert "ERROR: Database: The database has none of the wanted faces" in said

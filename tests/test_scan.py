@@ -368,18 +368,18 @@ def test_all_wrong_lines_are_told_at_once(database: Database, tmp_path: Path) ->
         read_corrections(path, database, ["p.jpg"], Assumptions())
     told = [problem.removeprefix(f"{path}, ") for problem in raised.value.problems]
     expected = (
-        "line 2: 'what' is no answer: give a Scryfall id, set and number (LEA 161), or skip",
-        "line 3: the database knows no printing zzz 1: give set and number (LEA 161)",
+        "line 2: 'what' is not an answer: give a Scryfall id, set and number (LEA 161), or skip",
+        "line 3: the database has no printing zzz 1: give set and number (LEA 161)",
         "line 4: finish must be one of nonfoil, foil, etched, not 'shiny'",
         "line 4: lang must be one of en, es,",
         "line 4: quantity must be a whole number of at least 1, not '0'",
-        "line 4: the database knows no printing zzz 2:",
-        "line 5: 'q.jpg#1' is no card of the photos given",
-        "line 7: p.jpg#1 has an answer on line 2 already",
+        "line 4: the database has no printing zzz 2:",
+        "line 5: 'q.jpg#1' is not a card of the given photos",
+        "line 7: p.jpg#1 already has an answer on line 2",
         "line 8: the finish of bbb 6★ must be foil",
         "line 9: the finish of bbb 7★ must be foil or etched",
         "line 10: condition must be one of mint, near_mint, excellent,",
-        f"line 10: the database knows no printing {card_id(77)}:",
+        f"line 10: the database has no printing {card_id(77)}:",
         "line 11: bbb 8★ exists on screens only, and cannot have been photographed",
     )
     assert len(told) == len(expected)

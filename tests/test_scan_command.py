@@ -76,7 +76,7 @@ def test_a_photo_counts_once_by_whatever_names(home: Path) -> None:
             [*command, *options], cwd=home, stdin=stream, capture_output=True, check=True, text=True
         )
     # The folder has it as well, and another photo; a copy is a photo of its own.
-    assert "Left out: 6 names of photos named before. A photo counts once." in done.stderr
+    assert "Left out: 6 names of photos already named. A photo counts once." in done.stderr
     assert "3 photos: 3 cards seen" in done.stderr
     with (home / "once" / "review.csv").open(encoding="utf-8-sig", newline="") as review:
         assert sorted(line["id"] for line in csv.DictReader(review)) == [
@@ -91,7 +91,7 @@ def test_a_url_counts_once_and_its_refusal_names_no_option_that_scan_lacks(home:
         host = f"127.0.0.1:{server.getsockname()[1]}"
         urls = (f"http://{host}/a.jpg", f"HTTP://{host}/a.jpg#x", f"http://{host}/A.jpg")
         done = mtg_db("scan", "photos", *urls, "-o", "urls.csv", "--review", "urls", cwd=home)
-        assert "Left out: 1 name of photos named before." in done.stderr
+        assert "Left out: 1 name of photos already named." in done.stderr
         assert "4 photos (2 could not be read)" in done.stderr
         assert "refused: not a public address\n" in done.stderr
         assert "--allow-private" not in done.stderr
@@ -142,8 +142,10 @@ def test_what_is_wrong_is_said_before_anything_is_scanned(home: Path) -> None:
     (home / "wrong.csv").write_text("id,answer\nphotos/3.png#1,what\nphotos/9.png#1,skip\n")
     done = mtg_db("scan", "photos", "--corrections", "wrong.csv", "-o", "w.csv", cwd=home)
     assert done.returncode == 1
-    assert "  - wrong.csv, line 2: 'what' is no answer" in done.stderr
-    assert "  - wrong.csv, line 3: 'photos/9.png#1' is no card of the photos" in done.stderr
+    assert "  - wrong.csv, line 2: 'what' is not an answer" in done.stderr
+    assert (
+        "  - wrong.csv, line 3: 'photos/9.png#1' is not a card of the given photos" in done.stderr
+    )
 
 
 def test_strict_tells_of_unreadable_photos_by_its_exit_code(home: Path) -> None:

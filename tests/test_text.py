@@ -142,9 +142,9 @@ def test_a_text_encoder_that_does_not_fit_is_refused(home: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["--text", " "], "--text must hold words"),
+        (["--text", " "], "--text must contain words"),
         (["--text", "a", "x.jpg"], "or give a description (--text)"),
-        (["--text", "a", "--contact-sheet", "x.png"], "--text has none"),
+        (["--text", "a", "--contact-sheet", "x.png"], "--text has no pictures"),
     ],
 )
 def test_a_text_stands_alone(

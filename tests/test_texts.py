@@ -124,9 +124,9 @@ def test_a_photo_has_one_line_of_labels(tmp_path: Path) -> None:
     with pytest.raises(InvalidArguments) as raised:
         read_labels(tmp_path / "labels.csv", None, ())
     first, second = raised.value.problems
-    assert "line 4: ./a.jpg is the photo of line 2 already: name all its cards there" in first
+    assert "line 4: ./a.jpg is already in line 2: name all its cards there" in first
     assert "line 5: " in second
-    assert "b.jpg is the photo of line 3 already" in second
+    assert "b.jpg is already in line 3" in second
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS[:-1])

@@ -136,4 +136,4 @@ def test_a_watch_answers_until_it_is_interrupted(tmp_path: Path) -> None:
             assert process.stderr.read() == b"Interrupted.\n"
         assert process.returncode == 130
     done = mtg_db("query", "--watch", "hot", "--find-report", "x.png", cwd=tmp_path)
-    assert "--find-report draws on one picture: name one only" in done.stderr
+    assert "--find-report draws on one picture: name only one" in done.stderr

@@ -1,1 +1,1 @@
-"""The build: every valid image of a cache becomes a vector, and all of them a database."""
+"""The build: turn every valid image of a cache into a vector, and all vectors into a database."""

@@ -1,8 +1,8 @@
-"""What an unfinished build has computed of each image, in shards that carry their own keys.
+"""Checkpoints: the results of an unfinished build for each image, in shards with their own keys.
 
-A shard is written once and never again, so a checkpoint costs the same however much is already
-done. Each row lies beside the digest of the image it was made from: a snapshot in another order
-cannot move it to another card.
+A shard is written once and never again, so a checkpoint always costs the same, however much is
+done. Each row is stored with the digest of its image, so a snapshot in another order cannot move it
+to another card.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ _NAME = re.compile(rf"shard-\d{{6,}}\.npz|{re.escape(_META)}")
 
 @dataclass(frozen=True)
 class Rows:
-    """What a checkpoint holds of each image.
+    """The kind of rows in a checkpoint: one row per image.
 
     Parameters
     ----------
     name
-        In the plural, for messages.
+        Their name in messages, in the plural.
     made_by
-        What made them, as JSON types. Rows of another maker do not compare.
+        What made them, as JSON types. Rows made by something else cannot be compared.
     shape, dtype
-        Of one row.
+        Shape and type of one row.
     unit
-        Each row is a vector of length 1.
+        Whether each row is a vector of length 1.
     """
 
     name: str
@@ -57,23 +57,23 @@ class Rows:
 
 
 class Checkpoint:
-    """Rows by image digest, kept in memory up to `frequency` and on disk beyond.
+    """Rows by image digest: up to `frequency` rows in memory, the others on disk.
 
     Parameters
     ----------
     folder
-        Where the shards lie; created with the first one.
+        The folder of the shards; created with the first one.
     rows
-        What they hold. Shards of another maker are set aside, with a note.
+        The kind of rows. Shards of another kind are set aside, with a note.
     frequency
-        Rows a shard; 0 keeps all in memory and writes nothing.
+        Rows per shard; 0 keeps all in memory and writes nothing.
     resume
-        Use the shards that are there; otherwise they are removed.
+        Use existing shards; otherwise remove them.
 
     Attributes
     ----------
     precision
-        What vectors are made with, as an encoder calls it.
+        The precision of the vectors, by the encoder's name for it.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class Checkpoint:
         return len(self._done)
 
     def add(self, keys: Sequence[str], part: NDArray[Any]) -> None:
-        """Take in rows [B, …] of the images with these digests."""
+        """Add the rows [B, …] of the images with these digests."""
         self._keys += keys
         self._parts.append(part)
         self._done.update(keys)
@@ -118,7 +118,7 @@ class Checkpoint:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is in memory as a shard."""
+        """Write the rows in memory as a shard."""
         import numpy as np
 
         if not self._keys or not self._frequency:
@@ -138,7 +138,7 @@ class Checkpoint:
         self._parts.clear()
 
     def batches(self) -> Iterator[tuple[list[str], NDArray[Any]]]:
-        """Yield all keys and rows [B, …], a shard at a time."""
+        """Yield all keys and rows [B, …], one shard at a time."""
         for path in self._shards():
             shard = _read_shard(path, self.rows)
             if shard is not None:
@@ -152,14 +152,14 @@ class Checkpoint:
         """Remove the shards, and nothing else: their rows are published, or not wanted."""
         if not self._own():
             return
-        # The one that says whose they are goes last: a kill in between leaves no strangers.
+        # The file that describes them goes last: after a kill, the rest is still recognised.
         for path in sorted(self._files(), key=lambda path: path.name == _META):
             path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # it holds files of somebody else, or is not there
+        with contextlib.suppress(OSError):  # it has other files, or does not exist
             self._folder.rmdir()
 
     def _files(self) -> list[Path]:
-        """What lies in the folder under names of this program's making."""
+        """The files in the folder with this program's names."""
         there = self._folder.iterdir() if self._folder.is_dir() else ()
         return sorted(path for path in there if _NAME.fullmatch(part_of(path.name) or path.name))
 
@@ -167,7 +167,7 @@ class Checkpoint:
         return [path for path in self._files() if path.suffix == ".npz"]
 
     def _own(self) -> bool:
-        """Whether this program made the folder: what somebody has put there says nothing of it."""
+        """Whether this program made the folder; files that others put there do not count."""
         meta = read_json_object(self._folder / _META) or {}
         return {"version", "made_by"} <= set(meta)
 
@@ -217,13 +217,13 @@ class Checkpoint:
 
 
 def _read_shard(path: Path, expected: Rows) -> tuple[list[str], NDArray[Any]] | None:
-    """A shard's keys and rows; None where it is damaged."""
+    """A shard's keys and rows; None if it is damaged."""
     import numpy as np
 
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as shard:
             keys, rows = shard["keys"], shard["rows"]
-    # What zipfile, zlib and NumPy raise on damaged files has no root in common.
+    # On damaged files, zipfile, zlib and NumPy raise exceptions without a common base class.
     except Exception:  # noqa: BLE001
         return None
     if keys.dtype != np.dtype("S64") or keys.ndim != 1:

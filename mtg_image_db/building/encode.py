@@ -1,4 +1,4 @@
-"""Images to vectors: decoding runs ahead of encoding."""
+"""Turn images into vectors; decoding runs ahead of encoding."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ _QUERY_SECONDS = 5.0
 def choose_tuning(
     options: BuildOptions, missing: Sequence[PlannedFace], encoder: Encoder, made_with: str | None
 ) -> Tuning:
-    """Decide on precision and batch size, trying what was not given if it is worth it.
+    """Choose precision and batch size; try those that are not given, if it saves time.
 
     Parameters
     ----------
     made_with
-        The precision of vectors that are reused; kept, if the encoder has it here, unless another
-        is asked for.
+        The precision of reused vectors. It is kept if the encoder supports it here and the user
+        asks for no other.
     """
     precision = options.precision or (made_with if made_with in encoder.precisions else None)
     if len(missing) < LEAST_IMAGES:
@@ -62,7 +62,7 @@ def choose_tuning(
 
 @dataclass(frozen=True)
 class Encoding:
-    """What came of encoding: how many images were, and why others cannot be, by digest."""
+    """The result of encoding: the number of encoded images, and the failures by digest."""
 
     encoded: int
     bad: Mapping[str, str]
@@ -82,7 +82,7 @@ def encode_missing(
     Parameters
     ----------
     features
-        None where local features are not wanted.
+        None if local features are not wanted.
     """
     encoded, bad = 0, dict[str, str]()
     unencoded = {face.key for face in work.unencoded}
@@ -111,14 +111,14 @@ def encode_missing(
 
 @dataclass(frozen=True)
 class Decoded:
-    """An image, brought into the encoder's shape.
+    """An image, resized to the encoder's input.
 
     Parameters
     ----------
     pixels
         uint8 [height, width, 3].
     features
-        Its local features as they are stored, where they were asked for.
+        Its packed local features, if they were asked for.
     """
 
     pixels: NDArray[np.uint8]
@@ -128,16 +128,16 @@ class Decoded:
 def decode_ahead(
     cache: Path, faces: Sequence[PlannedFace], how: Preprocessing, *, described: bool = False
 ) -> Iterator[tuple[PlannedFace, Decoded | str]]:
-    """Read and decode images in order, up to 128 before they are asked for.
+    """Read and decode images in order, up to 128 ahead of the caller.
 
     Parameters
     ----------
     described
-        Find the local features as well.
+        Also find the local features.
 
     Returns
     -------
-    Each face, and its picture or a text that says what is wrong with its file.
+    Each face with its picture, or with a text that says what is wrong with its file.
     """
     return in_order(
         lambda face: _decode(cache / face.path, face.key, how, described), faces, _AHEAD
@@ -151,8 +151,8 @@ def perturbed_queries(
 
     Returns
     -------
-    Vectors [Q, D] and the rows [Q] of their originals. Q is what can be encoded in about five
-    seconds, at most 1000.
+    Vectors [Q, D] and the rows [Q] of their originals. Q is the number that can be encoded in about
+    five seconds, at most 1000.
     """
     import numpy as np
 
@@ -178,7 +178,7 @@ def perturbed_queries(
 
 
 def _perturbed(path: Path, how: Preprocessing) -> NDArray[np.uint8] | None:
-    """An image at 0.6 of its size and JPEG quality 50, brought into the encoder's shape."""
+    """An image at 0.6 of its size and JPEG quality 50, resized to the encoder's input."""
     try:
         picture = open_picture(path)
     except ImageError:

@@ -1,4 +1,4 @@
-"""Vectors, metadata, index and manifest, written into the folder of a new generation."""
+"""Write vectors, metadata and manifest into the folder of a new generation."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def write_rows(
     checkpoint: Checkpoint,
     before: Predecessor | None,
 ) -> None:
-    """Write an array of one row a face, each from the checkpoint or from the database before."""
+    """Write an array with one row per face, from the checkpoint or the previous database."""
     import numpy as np
 
     rows_of: dict[str, list[int]] = defaultdict(list)
@@ -59,7 +59,7 @@ def write_rows(
 
 
 class DistinctVectors:
-    """Which rows of an array of vectors are the same.
+    """Finds equal rows in an array of vectors.
 
     Parameters
     ----------
@@ -88,21 +88,21 @@ class DistinctVectors:
         self.firsts = np.fromiter(self._first_of.values(), dtype=np.int64)
 
     def first(self, vector: NDArray[np.float32]) -> int:
-        """The first row with this vector; -1 where there is none."""
+        """The first row with this vector; -1 if there is none."""
         return self._first_of.get(_digest(vector), -1)
 
 
 def write_distinct(folder: Path) -> DistinctVectors:
-    """Find the rows that share a vector, and write which do."""
+    """Find the rows that share a vector, and write the list of them."""
     import numpy as np
 
     vectors = np.load(folder / parts.EMBEDDINGS, mmap_mode="r")
     for start in range(0, len(vectors), _ROWS):
         lengths = np.linalg.norm(vectors[start : start + _ROWS], axis=1)
-        # Written so that NaN is wrong as well.
+        # Written so that NaN counts as wrong.
         if not (np.abs(lengths - 1) <= _LENGTH_TOLERANCE).all():
             raise EncoderError(
-                "A vector has not length 1: nothing is published",
+                "A vector's length is not 1: nothing is published",
                 details="a checkpoint may have been damaged while the build ran",
                 suggestion="Run `mtg-db build --no-resume`.",
             )
@@ -144,7 +144,7 @@ def write_manifest(
     index_entries: int,
     summary: BuildSummary,
 ) -> None:
-    """Write the manifest: the last file, since it has the digests of all others."""
+    """Write the manifest. It is the last file, since it has the digests of all others."""
     names = [
         parts.EMBEDDINGS,
         parts.METADATA,

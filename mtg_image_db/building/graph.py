@@ -1,4 +1,4 @@
-"""The index of a build: extended from the one before where that is as good, else built anew."""
+"""The index of a build: the previous index is extended if that is as good, else it is rebuilt."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class WrittenIndex:
     Parameters
     ----------
     entries
-        How many it has, those whose faces are gone included.
+        How many entries it has, including those of removed faces.
     extended
-        It is the index of the database before, extended, and not one built anew.
+        Whether it is the previous database's index, extended; otherwise it was rebuilt.
     """
 
     entries: int
@@ -61,7 +61,7 @@ def write_index(
     Parameters
     ----------
     image_queries
-        Vectors [Q, D] of perturbed images, and the rows [Q] whose images they are.
+        Vectors [Q, D] of perturbed images, and the rows [Q] of their originals.
     """
     path = folder / parts.INDEX
     vectors = VectorFile(folder / parts.EMBEDDINGS)
@@ -97,7 +97,7 @@ def _extend(
     path: Path,
     progress: Progress,
 ) -> int:
-    """Write the index before with what it lacks; return how many entries it has."""
+    """Extend the previous index and write it; return how many entries it has."""
     index, rows = _reopened(before, distinct, new_ids)
     add_rows(index, vectors, rows, progress)
     save_index(index, path)
@@ -126,7 +126,7 @@ def _is_worth_extending(
     distinct: DistinctVectors,
     new_ids: NDArray[np.int64],
 ) -> bool:
-    """Whether the index before has the same parameters and most of the same vectors."""
+    """Whether the previous index has the same parameters and most of the same vectors."""
     import numpy as np
 
     was = before.database.manifest
@@ -150,7 +150,7 @@ def _new_ids(before: Predecessor, distinct: DistinctVectors) -> NDArray[np.int64
 def _reopened(
     before: Predecessor, distinct: DistinctVectors, new_ids: NDArray[np.int64]
 ) -> tuple[Any, NDArray[np.int64]]:
-    """The old index with new ids, and the rows it has not yet."""
+    """The old index with new ids, and the rows that it lacks."""
     import numpy as np
 
     index = load_index(before.database.folder / parts.INDEX)
@@ -165,7 +165,7 @@ def _reopened(
 def _queries(
     vectors: VectorFile, rows: NDArray[np.int64], from_images: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """The vectors of perturbed images, filled up to a thousand with noisy vectors."""
+    """The vectors of perturbed images, plus noisy vectors up to a thousand."""
     import numpy as np
 
     rng = np.random.default_rng(0)

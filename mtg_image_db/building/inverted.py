@@ -1,4 +1,4 @@
-"""The inverted index of a build: extended from the one before where most of it is the same."""
+"""The inverted index of a build: the previous one is extended if most of it is the same."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def build_inverted(
 
     Returns
     -------
-    Whether there are enough features for one.
+    Whether there are enough features for an index.
     """
     import numpy as np
 
@@ -50,7 +50,7 @@ def build_inverted(
 
 
 def _extension(before: Predecessor, first: dict[str, int]) -> Extension | None:
-    """The inverted index before, its features belonging to the rows of the new database."""
+    """The previous inverted index, with its features assigned to rows of the new database."""
     import numpy as np
 
     folder = before.database.folder

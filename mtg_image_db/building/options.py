@@ -1,4 +1,4 @@
-"""What a build is asked for, and what came of it."""
+"""Options and summary of a build."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ BATCH = (1, 4096)
 """Fewest and most pictures encoded at once."""
 
 HNSW_M = (4, 128)
-"""Fewest and most links of a node. FAISS aborts the process at 0 and crashes it at 1."""
+"""Fewest and most links of a node. At 0, FAISS aborts the process; at 1, it crashes it."""
 
 MOST_EF_CONSTRUCTION = 2000
-"""Most candidates looked at for each link; the fewest are as many as a node has links."""
+"""Most candidates examined per link; the least is the number of links of a node."""
 
 LEAST_CHECKPOINT_FREQUENCY = 100
-"""Fewest images a checkpoint shard, unless none is written (0)."""
+"""Fewest images per checkpoint shard; 0 writes none."""
 
 if TYPE_CHECKING:
     from mtg_image_db.index.quality import Quality
@@ -33,38 +33,38 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """What to build a database of, and how.
+    """What to build, and how.
 
     Parameters
     ----------
     cache, out
-        The image cache, and the folder of the database: texts or paths.
+        The image cache, and the folder of the database: strings or paths.
     kind
         Only faces of this snapshot; None for all snapshots in the cache.
     limit
         At most this many faces, in the order of their ids; None for all.
     batch
-        Pictures encoded at once; None to try what is fastest.
+        Pictures encoded at once; None to find the fastest.
     precision
-        ``fp32``, ``bf16`` or ``fp16``; None to try what is fastest, and to keep what the vectors of
-        an earlier build were made with.
+        ``fp32``, ``bf16`` or ``fp16``; None to find the fastest, or to keep the precision of an
+        earlier build's vectors.
     local_features
-        Keep local features of each image, so that geometry can decide on an answer.
+        Store local features of each image, so that geometry can decide on an answer.
     inverted_index
-        Index the local features as well, so that cards without an outline are found.
+        Also index the local features, so that cards without an outline are found.
     onnx
-        Export an encoder that torch runs to ONNX, so that queries do without torch.
+        Export an encoder that torch runs to ONNX, so that queries do not need torch.
     checkpoint_frequency
-        Images a checkpoint shard; 0 writes none.
+        Images per checkpoint shard; 0 writes none.
     resume
-        Use what an interrupted build left.
+        Use the results of an interrupted build.
     wait
-        Wait for another process that holds `out`; otherwise that is an error.
+        Wait for another process that holds `out`; otherwise raise an error.
 
     Raises
     ------
     InvalidArguments
-        A value makes no sense; all that make none are listed.
+        A value makes no sense; all such values are listed.
     """
 
     cache: PathField = PathField("image_cache")
@@ -104,7 +104,7 @@ class BuildOptions:
 
 
 def wrong_checkpoint_frequency(name: str, value: int) -> str | None:
-    """What is wrong with how many images a checkpoint shard shall have."""
+    """What is wrong with a number of images per checkpoint shard."""
     problem = wrong_integer(name, value, 0)
     if problem is None and 0 < value < LEAST_CHECKPOINT_FREQUENCY:
         problem = f"{name} must be 0 or at least {LEAST_CHECKPOINT_FREQUENCY}"
@@ -113,33 +113,34 @@ def wrong_checkpoint_frequency(name: str, value: int) -> str | None:
 
 @dataclass(frozen=True)
 class BuildSummary:
-    """What came of a build. ``known == faces + left_out``.
+    """The result of a build. ``known == faces + left_out``.
 
     Parameters
     ----------
     faces
-        In the database; `entries` of their vectors are distinct.
+        Faces in the database; `entries` of their vectors are distinct.
     tuning
-        How the encoder was run.
+        Precision and batch size of the encoder.
     quality
-        What a search of the index finds.
+        The quality report of the index.
     encoded, reused
-        Distinct images encoded now, and taken from a checkpoint or from the database before.
+        Distinct images that were encoded now, and that came from a checkpoint or the previous
+        database.
     replaced
-        There was a database before.
+        Whether there was a previous database.
     new, changed, refreshed, gone
-        Compared with the database before: faces it did not have, faces with another image, faces
-        with other metadata, and faces that are no longer there.
+        Compared with the previous database: new faces, faces with another image, faces with other
+        metadata, and removed faces.
     extended
-        The index of the database before was extended, not built anew.
+        Whether the previous database's index was extended; otherwise it was rebuilt.
     inverted
-        There is an inverted index of the local features.
+        Whether there is an inverted index of the local features.
     left_out
         Faces of the snapshots that are not in the database, by reason.
     invalid
-        Of those, each whose image was recorded as valid and is not any more: label and reason.
+        Those of them whose image was recorded as valid but is not any more: label and reason.
     rows
-        What reading the snapshots met.
+        Counts of reading the snapshots.
     """
 
     out: Path

@@ -1,4 +1,4 @@
-"""Which faces a build covers: those the snapshots know and the cache has a valid image of."""
+"""Plan a build: the faces in the snapshots that have a valid image in the cache."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class PlannedFace:
-    """A face to be covered.
+    """A face for the database.
 
     Parameters
     ----------
     path
-        Of its image, relative to the cache.
+        Path of its image, relative to the cache.
     key
         SHA-256 of the image.
     illustration_id
-        Of its artwork.
+        Id of its artwork.
     place
         Where its line of metadata begins in the plan's spool.
     """
@@ -50,7 +50,7 @@ class PlannedFace:
 
 @dataclass(frozen=True)
 class Plan:
-    """The faces to cover, and what else the snapshots say.
+    """The faces for the database, and other data from the snapshots.
 
     Parameters
     ----------
@@ -59,11 +59,11 @@ class Plan:
     printings
         A line for each printing of an artwork, by the artwork's id.
     left_out
-        How many faces are not covered, by reason.
+        How many faces are left out, by reason.
     invalid
-        Of those, each whose image was recorded as valid and is not any more: label and reason.
+        Those of them whose image was recorded as valid but is not any more: label and reason.
     rows
-        What reading the snapshots met.
+        Counts of reading the snapshots.
     spool
         A temporary file for the lines of metadata: 540,000 of them would fill 600 MB of memory.
     """
@@ -76,7 +76,7 @@ class Plan:
     spool: IO[bytes]
 
     def line(self, face: PlannedFace) -> bytes:
-        """A face's line of metadata, without the break."""
+        """A face's line of metadata, without the line break."""
         self.spool.seek(face.place)
         return self.spool.readline()[:-1]
 
@@ -85,13 +85,13 @@ class Plan:
         return (self.line(face) for face in faces)
 
     def label(self, face: PlannedFace) -> str:
-        """How a face is called in messages."""
+        """The name of a face in messages."""
         record = json.loads(self.line(face))
         return f"{record['name']} ({label_of(record['set'], record['collector_number'])})"
 
 
 class _Draft:
-    """A plan while the snapshots are read; `folder` is where the spool lies."""
+    """A plan while the snapshots are read; `folder` is the folder of the spool."""
 
     def __init__(self, spool: IO[bytes], folder: Path) -> None:
         self._spool = spool
@@ -103,11 +103,11 @@ class _Draft:
         self.rows = RowCount()
 
     def add(self, face: CardFace, last: Outcome) -> None:
-        """Take in a face whose image is the last outcome's file."""
+        """Add a face whose image is the file of its last outcome."""
         record = face.record()
         record["image_url"] = face.image_url and last.url
         line = to_line({**record, "image_sha256": last.sha256})
-        # One text an artwork, and not one a face.
+        # Keep one string per artwork, not one per face.
         artwork = sys.intern(face.illustration_id)
         place = self._spool.tell()
         self.faces.append(PlannedFace(face.face_id, last.path, last.sha256, artwork, place))
@@ -115,19 +115,19 @@ class _Draft:
             self._spool.write(line + b"\n")
 
     def finish(self) -> None:
-        """Write what is still in memory, so that a full disk is told now."""
+        """Write what is still in memory, so that a full disk is reported now."""
         with storage_errors(self._folder):
             self._spool.flush()
 
     def add_printings(self, faces: list[CardFace]) -> None:
-        """Take in that these are printings of their artworks."""
+        """Add these faces as printings of their artworks."""
         for face in faces:
             if face.illustration_id:
                 line = to_line(face.printing.record())
                 self.printings[sys.intern(face.illustration_id)].append(line)
 
     def finished(self, limit: int | None) -> Plan:
-        """The plan, of at most so many faces."""
+        """The plan, with at most `limit` faces."""
         self.faces.sort(key=lambda face: face.face_id)
         if limit is not None and len(self.faces) > limit:
             self.left_out["over --limit"] += len(self.faces) - limit
@@ -150,12 +150,12 @@ def plan_faces(
 ) -> Plan:
     """Match the snapshots' faces with the ledger's files.
 
-    Of a face that several snapshots know, the newest says what is known about it.
+    If several snapshots know a face, the newest one describes it.
 
     Raises
     ------
     InvalidArguments
-        No snapshot knows a card of a set or language that is wanted.
+        No snapshot has a card of a wanted set or language.
     """
     met = SeenCodes(options.wanted)
     draft = _Draft(spool, options.out)
@@ -192,10 +192,10 @@ def plan_faces(
 
 
 def _consider(options: BuildOptions, last: Outcome | None, face: CardFace, draft: _Draft) -> None:
-    """Take a face into the plan, or count why not."""
+    """Add a face to the plan, or count the reason why not."""
     reason = options.wanted.exclusion(face)
     if reason is None and (last is None or not last.path):
-        # The image's own size key does not matter here: what counts is what was downloaded.
+        # The image size in the snapshot does not matter here: the downloaded file counts.
         reason = face.imageless or ("not in the cache" if last is None else last.reason)
     if reason is None and last is not None:
         try:

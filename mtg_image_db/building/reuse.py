@@ -1,4 +1,4 @@
-"""What a build takes over from the database that is in force: vectors, the graph, the precision."""
+"""Reuse vectors, graph and precision of the database that is in force."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_GONE = 0.1
-"""Largest share of an index's entries that may be gone; if more are, it is built anew."""
+"""Largest share of removed entries in an index; beyond it, the index is rebuilt."""
 
 MOST_ADDED = 0.5
-"""Most entries an update may add, as a share of the index; for more, it is built anew."""
+"""Largest share of entries that an update adds; beyond it, the index is rebuilt."""
 
 _COPY_ROWS = 8192
 
@@ -35,7 +35,7 @@ _COPY_ROWS = 8192
 class Predecessor:
     """The database that a build replaces.
 
-    Its vectors are reused wherever image and encoder are unchanged, whatever else changed.
+    Its vectors are reused if image and encoder are unchanged, whatever else has changed.
     """
 
     def __init__(self, database: Database) -> None:
@@ -51,11 +51,11 @@ class Predecessor:
 
     @classmethod
     def open(cls, out: Path, progress: Progress) -> Predecessor | None:
-        """Open what is published in `out`; None, with a note if it is damaged, where nothing is."""
+        """Open the database published in `out`; None if there is none, or it is damaged (noted)."""
         try:
             database = Database.open(out)
             for name, (_, digest) in database.manifest.outputs.items():
-                # A damaged vector that is copied gets a digest that says it is whole.
+                # If a damaged vector were copied, the new digest would certify it.
                 if sha256_file(database.folder / name) != digest:
                     progress.note(f"The database in {out} is not reused: {name} was changed.")
                     return None
@@ -64,8 +64,8 @@ class Predecessor:
         except MissingInput as error:
             if generations(out):
                 progress.note(
-                    f"{error.message}: the vectors of what lies there are not reused, and it is "
-                    f"removed when the new one is complete. {error.suggestion}"
+                    f"{error.message}: the databases there are not reused, and are removed when "
+                    f"the new one is complete. {error.suggestion}"
                 )
             return None
         except (MtgDbError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -73,23 +73,23 @@ class Predecessor:
             return None
 
     def fits(self, fingerprint: Fingerprint) -> bool:
-        """Whether its vectors are of this encoder."""
+        """Whether its vectors come from this encoder."""
         return self.database.manifest.fingerprint.digest == fingerprint.digest
 
     @property
     def precision(self) -> str | None:
-        """What its vectors were made with."""
+        """The precision with which its vectors were made."""
         value = self.database.manifest.precision
         return value if value in PRECISIONS else None
 
     @property
     def has_features(self) -> bool:
-        """Whether it has local features that compare with this version's."""
+        """Whether it has local features that can be compared with this version's."""
         made = self.database.manifest.raw["parameters"].get("local_features")
         return self.parts.local_features is not None and made == FEATURES_MADE_BY
 
     def copy(self, rows_of: dict[str, list[int]], source: NDArray[Any], target: ArrayFile) -> None:
-        """Copy the row of each known image in one of its arrays to the rows of this image."""
+        """Copy each known image's row in one of its arrays to the new rows of that image."""
         import numpy as np
 
         pairs = [(old, new) for key, old in self.keys.items() for new in rows_of.get(key, ())]
@@ -99,7 +99,7 @@ class Predecessor:
             target.put(new, source[old])
 
     def changes(self, plan: Plan, faces: Sequence[PlannedFace]) -> Changes:
-        """Count what is new, changed and gone."""
+        """Count new, changed and removed faces."""
         new = changed = refreshed = 0
         for face in faces:
             before = self.lines.get(face.face_id)
@@ -115,7 +115,7 @@ class Predecessor:
 
 @dataclass(frozen=True)
 class Changes:
-    """How many faces differ from the database before; see `BuildSummary`."""
+    """How many faces differ from the previous database; see `BuildSummary`."""
 
     new: int = 0
     changed: int = 0
@@ -125,16 +125,15 @@ class Changes:
 
 @dataclass(frozen=True)
 class Work:
-    """What a build takes over, and what is left to compute.
+    """What a build reuses, and what it has to compute.
 
     Parameters
     ----------
     vectors_from, features_from
-        The database before, where it has vectors of the same encoder, and local features that
-        compare with this version's.
+        The previous database, if it has vectors of the same encoder, and local features that can be
+        compared with this version's.
     unencoded, undescribed
-        A face of each distinct image that lacks a vector, and that lacks local features where
-        these are wanted.
+        One face for each distinct image that lacks a vector, and that lacks wanted local features.
     reused
         Distinct images that have a vector.
     """
@@ -153,12 +152,12 @@ def divide_work(
     vectors: Checkpoint,
     features: Checkpoint | None,
 ) -> Work:
-    """Decide what of each distinct image is taken over and what is computed.
+    """Decide for each distinct image what is reused and what is computed.
 
     Parameters
     ----------
     features
-        None where local features are not wanted.
+        None if local features are not wanted.
     """
     vectors_from = before if before is not None and before.fits(fingerprint) else None
     features_from = before if before is not None and before.has_features else None

@@ -40,7 +40,7 @@ FEATURE_ROWS = Rows("local features", MADE_BY, (POINTS, POINT_BYTES), "uint8")
 
 
 def vector_rows(fingerprint: Fingerprint) -> Rows:
-    """What a checkpoint of an encoder's vectors holds."""
+    """The kind of rows in a checkpoint of an encoder's vectors."""
     shape = (fingerprint.dimension,)
     return Rows("vectors", fingerprint.to_json(), shape, "float32", unit=True)
 
@@ -48,7 +48,7 @@ def vector_rows(fingerprint: Fingerprint) -> Rows:
 def build_database(
     options: BuildOptions, progress: Progress | None = None, *, encoder: Encoder | None = None
 ) -> BuildSummary:
-    """Build a database of every valid image in the cache, without a network.
+    """Build a database from every valid image in the cache, without a network.
 
     Parameters
     ----------
@@ -58,11 +58,11 @@ def build_database(
     Raises
     ------
     MissingInput
-        There is no cache.
+        The cache does not exist.
     NothingUsable
-        No image of the cache is wanted and valid.
+        No image in the cache is wanted and valid.
     EncoderError, StorageError
-        See there.
+        The encoder cannot be used, or the disk cannot be written.
     """
     progress = Silent() if progress is None else progress
 
@@ -93,18 +93,18 @@ def build_database(
 
 @contextmanager
 def _spool(folder: Path) -> Iterator[IO[bytes]]:
-    """A temporary file in a folder: the system's own may be too small, or not be there."""
+    """A temporary file in a folder: the system's own folder may be too small or missing."""
     with storage_errors(folder):
         spool = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed below
     try:
         yield spool
     finally:
-        with suppress(OSError):  # what a full disk did not take was told when it was written
+        with suppress(OSError):  # a full disk was already reported by a write
             spool.close()
 
 
 def _export(encoder: Encoder, progress: Progress) -> None:
-    """Export an encoder that torch runs, unless that was done before."""
+    """Export an encoder that torch runs, unless this was done before."""
     from mtg_image_db.encoders.exported import export, load_exported
     from mtg_image_db.encoders.openclip import OpenClipEncoder
 
@@ -133,7 +133,7 @@ def _build(options: BuildOptions, plan: Plan, encoder: Encoder, progress: Progre
     try:
         encoding = encode_missing(options, work, encoder, tuning, vectors, features, progress)
     finally:
-        # Also when interrupted: what is done is kept.
+        # Also after an interruption: finished work is kept.
         for checkpoint in checkpoints:
             checkpoint.flush()
     faces = [face for face in plan.faces if face.key not in encoding.bad]
@@ -179,7 +179,7 @@ def _build(options: BuildOptions, plan: Plan, encoder: Encoder, progress: Progre
 
 
 def _made_with(work: Work, vectors: Checkpoint) -> str | None:
-    """The precision of the vectors that are reused, if they shall decide on that of the others."""
+    """The precision of the reused vectors, if the new ones are to have the same."""
     if len(work.unencoded) > work.reused:
         return None  # a small first build must not decide for a large one
     return vectors.precision or (work.vectors_from.precision if work.vectors_from else None)
@@ -188,7 +188,7 @@ def _made_with(work: Work, vectors: Checkpoint) -> str | None:
 def _checkpoints(
     options: BuildOptions, encoder: Encoder, progress: Progress
 ) -> tuple[Checkpoint, Checkpoint | None]:
-    """What an interrupted build left of vectors and, where they are wanted, of local features."""
+    """The checkpoints of an interrupted build: vectors and, if wanted, local features."""
 
     def opened(name: str, rows: Rows) -> Checkpoint:
         return Checkpoint(
@@ -208,7 +208,7 @@ def _nothing_usable(options: BuildOptions, left_out: Mapping[str, int]) -> Nothi
     if not left_out and options.kind:
         return NothingUsable(
             f"There is no {options.kind} snapshot in {options.cache}",
-            details="--kind names what was downloaded",
+            details="--kind must name a downloaded snapshot",
             suggestion=f"Run `mtg-db download --kind {options.kind}`, or leave --kind out.",
         )
     reasons = ", ".join(f"{count} {why}" for why, count in Counter(left_out).most_common())

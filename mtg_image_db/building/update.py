@@ -15,7 +15,7 @@ from mtg_image_db.system.progress import Progress
 
 @dataclass(frozen=True)
 class UpdateSummary:
-    """What came of an update; `built` is None where the download left nothing to build from."""
+    """The result of an update; `built` is None if the download left nothing to build from."""
 
     downloaded: DownloadSummary
     built: BuildSummary | None
@@ -33,9 +33,9 @@ def update_database(
     Parameters
     ----------
     build
-        What chose the downloads does not narrow it: its kind, filter and limit are left out.
+        The build covers the whole cache, so its kind, filter and limit are ignored.
     on_downloaded
-        Told what came of the download, before the build begins.
+        Called with the download's summary, before the build begins.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def update_database(
     if not build.encoder.by_onnx:
         from mtg_image_db.encoders.openclip import resolve_weights
 
-        # Before gigabytes are fetched, not after.
+        # Check this before gigabytes are fetched, not after.
         resolve_weights(build.encoder)
     downloaded = download_images(download, progress)
     if on_downloaded is not None:

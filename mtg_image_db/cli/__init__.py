@@ -29,16 +29,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     argv = sys.argv[1:] if argv is None else list(argv)
     _occupy_closed_descriptors()
-    # Threads of torch and FAISS spin for a while after each operation, and take the cores from
-    # those that decode: a build reached 0.84 of the rate its parts allow, without this. Read when
-    # torch is imported, so it is the program's to set and not the library's.
+    # Threads of torch and FAISS spin for a while after each operation, and take the cores from the
+    # decoding threads: without this, a build reached 0.84 of the rate its parts allow. The variable
+    # is read when torch is imported, so the program must set it, not the library.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # NumPy's BLAS does the same to the small products of a photo's local features, which took
-    # nearly twice the time with two threads. Read when NumPy is imported.
+    # NumPy's BLAS does the same: with two threads, the small products of a photo's local features
+    # took nearly twice the time. The variable is read when NumPy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     debug = "--debug" in argv or os.environ.get("MTG_DB_DEBUG") == "1"
     interruption = _catch_signals()
-    # Third parties' warnings are for developers; ours are printed as messages.
+    # Warnings of other packages are for developers; ours are printed as messages.
     if not debug:
         warnings.simplefilter("ignore")
     warnings.simplefilter("always", StorageWarning)
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         say("Interrupted.")
         code = 0
     except BrokenPipeError:
-        # Whoever read our output has enough (`| head`).
+        # The reader of our output has enough (`| head`).
         _drop_unwritable_output()
         code = 0
     except Exception as error:
@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _drop_unwritable_output() -> None:
-    """Let go what standard output does not take: Python would try again when it ends."""
+    """Drop output that standard output does not accept; Python would retry it at exit."""
     if sys.stdout is not None:
         try:
             sys.stdout.flush()
@@ -109,9 +109,9 @@ def _defect(error: Exception) -> InternalError:
 
 
 def _occupy_closed_descriptors() -> None:
-    """Open nothing where input, output and errors are closed.
+    """Open the null device in place of closed standard streams.
 
-    Else the next file that is opened would be the standard output of all native libraries.
+    Otherwise the next opened file would be the standard output of all native libraries.
     """
     while None in (sys.stdin, sys.stdout, sys.stderr):
         descriptor = os.open(os.devnull, os.O_RDWR)
@@ -121,7 +121,7 @@ def _occupy_closed_descriptors() -> None:
 
 
 def _leave(code: int) -> NoReturn:
-    """End the process now: all is recorded, and a thread may still wait for a silent server."""
+    """End the process now: all is recorded, but a thread may still wait for a silent server."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             with suppress(OSError):
@@ -130,7 +130,7 @@ def _leave(code: int) -> NoReturn:
 
 
 def _catch_signals() -> list[int]:
-    """Make SIGTERM end work as Ctrl-C does; return a list that tells which signal came."""
+    """Make SIGTERM end work like Ctrl-C; return a list that will hold the received signal."""
     caught: list[int] = []
 
     def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
@@ -141,8 +141,8 @@ def _catch_signals() -> list[int]:
         if not isinstance(problem.exc_value, KeyboardInterrupt):
             sys.__unraisablehook__(problem)
             return
-        # It came while an object was being destroyed, where no exception can leave. So it comes
-        # again, a moment later.
+        # The signal came while an object was being destroyed, where an exception is lost. So send
+        # it again a moment later.
         again = threading.Timer(0.05, interrupt_main, caught[-1:])
         again.daemon = True
         again.start()
@@ -151,6 +151,6 @@ def _catch_signals() -> list[int]:
     for number in (signal.SIGINT, signal.SIGTERM):
         try:
             signal.signal(number, handle)
-        except ValueError:  # not the main thread: the program around us decides
+        except ValueError:  # not the main thread: the host program decides
             break
     return caught

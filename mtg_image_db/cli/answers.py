@@ -1,4 +1,4 @@
-"""Answers as people and programs read them: a table, JSON Lines, CSV."""
+"""Print answers for people and programs: as a table, JSON Lines or CSV."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mtg_image_db.pictures.inputs import LeftOut
 
 VERSION = 1
-"""Of the JSON (docs/json.md): a key may be added within it, none goes or changes its meaning."""
+"""Version of the JSON (docs/json.md). Within it, keys may be added, but none goes or changes."""
 COLUMNS = (
     *("query", "card", "verdict", "name", "set", "collector_number", "lang"),
     *("score", "points", "scryfall_id", "url", "quad", "error"),
@@ -28,10 +28,10 @@ _STYLES: dict[str, Style] = {"confident": "good", "likely": "unsure", "none": "b
 
 @dataclass(frozen=True)
 class Asked:
-    """A picture that was asked about; `error` says why it could not be read.
+    """A query picture, or a text; `error` says why the picture could not be read.
 
-    Or a text: it has `matches`, and no cards. `narrowed`: only some of the database's faces could
-    be the answer. `note`: something else to know about the picture.
+    A text has `matches` and no cards. `narrowed`: a filter left only some of the database's faces.
+    `note`: something else to know about the picture.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Asked:
 
 
 def say_left_out(rest: LeftOut) -> None:
-    """Tell what of a folder is not looked at."""
+    """Say what was skipped in a folder."""
     say(f"Left out of {rest.where}: {rest}.")
 
 
@@ -67,7 +67,7 @@ def print_table(asked: Asked, k: int) -> None:
 
 
 def print_json(asked: Asked, k: int) -> None:  # noqa: ARG001
-    """For programs: one object a line."""
+    """For programs: one object per line."""
     about: dict[str, object] = {"version": VERSION, "query": asked.name}
     if asked.error:
         about["error"] = asked.error
@@ -75,14 +75,14 @@ def print_json(asked: Asked, k: int) -> None:  # noqa: ARG001
         about["matches"] = [match.to_json() for match in asked.matches]
     else:
         about["cards"] = [card.to_json() for card in asked.cards]
-    # A file name may hold bytes that are no text: ASCII output can carry them.
+    # A file name may contain bytes that are not text; ASCII output can hold them.
     answer(json.dumps(about).replace("\x7f", r"\u007f"))
 
 
 def print_csv(asked: Asked, k: int) -> None:  # noqa: ARG001
-    """For spreadsheets: one line a card; a card that was not recognised has no name.
+    """For spreadsheets: one line per card; an unrecognised card has no name.
 
-    Of a text, one line a match.
+    For a text, one line per match.
     """
     name = _text(asked.name)
     if asked.error:
@@ -130,14 +130,14 @@ def _print_row(row: Iterable[object]) -> None:
 
 def _heading(card: CardAnswer, *, narrowed: bool) -> str:
     if card.verdict == "none":
-        where = "among the cards that the filter leaves" if narrowed else "in the database"
+        where = "among the cards that pass the filter" if narrowed else "in the database"
         return f"none: not {where}, or no card." + (" The nearest:" if card.matches else "")
     best = card.matches[0]
     return f"{card.verdict}: {best.face.name}, {best.face.label}, score {best.score:.3f}"
 
 
 def _matches(matches: Sequence[Match], k: int) -> list[str]:
-    # There are k distinct images, and any of them may be that of many faces.
+    # There are k distinct images, and each may belong to many faces.
     alike = Counter[int]()
     shown = []
     for match in matches:
@@ -167,7 +167,7 @@ def _matches(matches: Sequence[Match], k: int) -> list[str]:
 
 
 def _shared_artwork(match: Match) -> list[str]:
-    """The other printings of the best match's artwork, in a line, if there are any."""
+    """The other printings of the best match's artwork, in one line, if there are any."""
     others = [p for p in match.printings if p.scryfall_id != match.face.scryfall_id]
     if not others:
         return []

@@ -1,4 +1,4 @@
-"""Values of arguments: converted, or replaced by what is wrong with them."""
+"""Convert the values of arguments, or replace them by a description of what is wrong."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mtg_image_db.system.outputs import folder_refusal, refusal
 
 
 class Problem:
-    """Stands in the place of a value that is wrong, until all are known."""
+    """Takes the place of a wrong value until all problems are known."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -28,11 +28,11 @@ _ENDINGS = frozenset(
         *(".png", ".jpg", ".jpeg", ".zip", ".gz", ".parquet", ".sqlite", ".cod"),
     ]
 )
-"""Of formats that people know: a file of another would not open as its name promises."""
+"""File endings of common formats: a file of another format would not open under such a name."""
 
 
 def integer(name: str, low: int, high: int | None = None) -> Value:
-    """A whole number within bounds; without an upper one, at most ten million."""
+    """A whole number within bounds; without an upper bound, at most ten million."""
 
     def convert(text: str) -> int | str | Problem:
         try:
@@ -154,7 +154,7 @@ def output_folder(name: str) -> Value:
 
 
 def file(name: str, *endings: str) -> Value:
-    """A file, a pipe or a device to write; its name has one of the endings, if there are."""
+    """A file, pipe or device to write; its name must have one of the endings, if any."""
 
     def convert(text: str) -> Path | Problem:
         path = Path(text)
@@ -173,7 +173,7 @@ def file(name: str, *endings: str) -> Value:
 
 
 def json_file(name: str) -> Value:
-    """Like `file`, for what is written as JSON."""
+    """Like `file`, for a JSON file."""
     any_file = file(name)
 
     def convert(text: str) -> Path | Problem:
@@ -185,11 +185,11 @@ def json_file(name: str) -> Value:
 
 
 def promises_another(path: Path, form: str, *endings: str) -> str:
-    """What is wrong with a name whose ending is that of another format; empty where nothing is."""
+    """What is wrong with a name that has the ending of another format; empty if nothing."""
     ending = path.suffix.lower()
     if ending in endings or ending not in _ENDINGS:
         return ""
-    return f"{path}: {form} is written, not {ending}; name it {path.with_suffix(endings[0])}"
+    return f"{path}: the format is {form}, not {ending}; name it {path.with_suffix(endings[0])}"
 
 
 def environment(variable: str, default: str) -> str:

@@ -1,4 +1,4 @@
-"""Progress as a person sees it: bars, or a line a minute where there is no terminal."""
+"""Progress for people: bars, or without a terminal one line per minute."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _A_MINUTE = 60.0
 
 
 class Bars:
-    """Progress on standard error: as tqdm bars, or without a terminal a line a minute.
+    """Progress on standard error: tqdm bars, or without a terminal one line per minute.
 
     Parameters
     ----------
     clock
-        Tells the seconds.
+        Returns the time in seconds.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -87,7 +87,7 @@ class Bars:
         say(message)
 
     def _tell(self) -> None:
-        """Say how far the work is, where that was not said for a minute."""
+        """Print the state of the work, if the last line is a minute old."""
         now = self._clock()
         if self._stage and self._told_at is not None and now - self._told_at >= _A_MINUTE:
             self._told_at = now
@@ -96,7 +96,7 @@ class Bars:
 
 @dataclass
 class _Stage:
-    """Where work stands that is told in lines."""
+    """The state of work that is reported in lines."""
 
     name: str
     total: int | None
@@ -124,7 +124,7 @@ def _draw(stage: str, total: int | None, unit: str) -> tqdm[Any]:
     from tqdm import tqdm
 
     class Bar(tqdm):  # type: ignore[type-arg]
-        """A bar whose rate and time left read as people say them."""
+        """A bar whose rate and remaining time are easy to read."""
 
         @property
         def format_dict(self) -> Any:

@@ -1,7 +1,7 @@
 """Build the database from the cached images, without a network.
 
-An interrupted build continues where it stopped. The old database stays in force until the new one
-is complete.
+An interrupted build continues where it stopped. The old database stays in use until the new one is
+complete.
 """
 
 from __future__ import annotations
@@ -76,22 +76,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--fit",
         type=Choice("--fit", FITS),
         metavar="pad|squash",
-        help="keep the card's shape and fill up, or fill the input (the encoder's own)",
+        help="pad keeps the card's shape, squash stretches it (the encoder's own)",
     )
     add_device(parser)
     add(
         "--batch",
         type=auto_or(integer("--batch", *BATCH)),
         metavar="N|auto",
-        help="images encoded at once (auto: try what is fastest)",
+        help="images encoded at once (auto: find the fastest)",
     )
     add(
         "--precision",
         type=Choice("--precision", ("auto", *PRECISIONS)),
         default="auto",
         metavar="auto|fp32|bf16|fp16",
-        help="how the encoder computes (auto: try what is fastest, if its vectors agree with "
-        "fp32; keep what earlier vectors were made with)",
+        help="precision of the encoder (auto: that of reused vectors, or else the fastest whose "
+        "vectors agree with fp32)",
     )
     add(
         "--hnsw-m",
@@ -105,7 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=integer("--hnsw-ef-construction", HNSW_M[0], MOST_EF_CONSTRUCTION),
         default=200,
         metavar="N",
-        help="candidates looked at for each link, M to 2000 (%(default)s)",
+        help="candidates examined for each link, M to 2000 (%(default)s)",
     )
     add(
         "--checkpoint-frequency",
@@ -117,26 +117,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--no-local-features",
         action="store_true",
-        help="keep no local features: 12 KB less a face, and verdicts by score alone",
+        help="store no local features: saves 12 KB per face, but verdicts use the score alone",
     )
     add(
         "--no-inverted-index",
         action="store_true",
-        help="do not index the local features: 5 KB less a face, and cards without an outline "
-        "(half covered, in a hand) are missed",
+        help="do not index the local features: saves 5 KB per face, but misses cards without an "
+        "outline (half covered, in a hand)",
     )
     add(
         "--no-onnx",
         action="store_true",
-        help="do not export an open_clip encoder to ONNX; queries then import torch, for seconds",
+        help="do not export an open_clip encoder to ONNX; queries then import torch, which takes "
+        "seconds",
     )
-    add("--no-resume", action="store_true", help="do not use what an interrupted build left")
+    add("--no-resume", action="store_true", help="ignore the results of an interrupted build")
     add_strict(parser, "some images were invalid")
     add_no_wait(parser)
 
 
 def check(arguments: argparse.Namespace) -> list[str]:
-    """Check what depends on two arguments."""
+    """Check rules that involve two arguments."""
     problems: list[str | None] = []
     m, ef_construction = arguments.hnsw_m, arguments.hnsw_ef_construction
     if isinstance(m, int) and isinstance(ef_construction, int):
@@ -160,7 +161,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def options_of(arguments: argparse.Namespace) -> BuildOptions:
-    """The options that arguments give."""
+    """The build options from the arguments."""
     return BuildOptions(
         cache=arguments.cache,
         out=arguments.out,
@@ -188,12 +189,12 @@ def options_of(arguments: argparse.Namespace) -> BuildOptions:
 
 
 def exit_code(summary: BuildSummary, *, strict: bool) -> int:
-    """What a build comes to."""
+    """The exit code of a build."""
     return 4 if strict and summary.invalid else 0
 
 
 def print_quality(quality: Quality) -> None:
-    """Print what a search finds, and warn where that is too little."""
+    """Print the recall of the index, and warn if it is too low."""
     chosen = quality.chosen
     say(
         f"Index: recall@1 {chosen.recall_at_1:.4f}, recall@10 {chosen.recall_at_10:.4f} on "
@@ -208,13 +209,13 @@ def print_quality(quality: Quality) -> None:
 
 
 def print_summary(summary: BuildSummary, cache: Path) -> None:
-    """Print what the database covers, what it leaves out and why, and what to do next."""
+    """Print how many faces are in the database, how many are left out and why, and what to do."""
     rows = summary.rows
     if rows.broken or rows.blank:
         say(f"Snapshots: {rows.broken} broken and {rows.blank} blank lines left out.")
     left_out = summary.known - summary.faces
     say(
-        f"The snapshots know {counted(summary.known, 'face')}: {summary.faces:,} in the database, "
+        f"The snapshots have {counted(summary.known, 'face')}: {summary.faces:,} in the database, "
         f"{left_out:,} left out."
     )
     for why, count in Counter(summary.left_out).most_common():
@@ -227,7 +228,7 @@ def print_summary(summary: BuildSummary, cache: Path) -> None:
         say(f"Invalid images are fetched again by `{command('download --verify', cache=cache)}`.")
     if summary.replaced:
         say(
-            f"Compared with the database before: {summary.new:,} new, {summary.changed:,} with "
+            f"Compared with the previous database: {summary.new:,} new, {summary.changed:,} with "
             f"another image, {summary.refreshed:,} with other data, {summary.gone:,} gone."
         )
     if summary.encoded:

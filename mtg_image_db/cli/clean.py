@@ -1,7 +1,7 @@
-"""Remove cached files that nothing needs any more.
+"""Remove cached files that are no longer needed.
 
-These are images of cards gone from Scryfall, images without a record, and what killed runs left
-half-written. They are listed first. Files of yours in the cache are left alone.
+These are images of cards that are gone from Scryfall, images without a record, and half-written
+files of killed runs. They are listed first. Your own files in the cache are kept.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _agreed(question: str) -> bool:
-    """Ask on a terminal; whoever cannot answer is told how to say yes."""
+    """Ask on a terminal; without one, say how to agree."""
     if sys.stdin is None or not sys.stdin.isatty():
         say(f"{question} Nothing is removed without --yes.")
         return False

@@ -11,7 +11,7 @@ from mtg_image_db.cli.console import answer
 
 SHELLS = ("bash", "zsh", "fish")
 _FILE = re.compile(r"FILE|IMAGE|PHOTO|\.csv")
-"""In the name of a value that is a file."""
+"""Matches the name of a value that is a file."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
-    """All arguments, also those of the commands."""
+    """All arguments, including those of the commands."""
     for action in parser._actions:  # noqa: SLF001
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
             for command in action.choices.values():

@@ -1,4 +1,4 @@
-"""What a person sees: errors, notes and tables. Answers alone go to standard output."""
+"""Output for people: errors, notes and tables. Only answers go to standard output."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _CODES: dict[Style, str] = {"good": "32", "unsure": "33", "bad": "31", "faint": 
 
 
 _JOINERS_AND_MARKS = "\u200c\u200d\u200e\u200f\u061c"
-"""Invisible characters that names in Persian, Arabic and Hebrew need, and emoji; they do no harm,
+"""Invisible characters that emoji and Persian, Arabic and Hebrew names need. They are harmless,
 unlike those that reverse whole lines (U+202A to 202E, U+2066 to 2069)."""
 
 
 def say(line: str = "") -> None:
-    """Tell a person something in a line, on standard error."""
+    """Print a line for a person, on standard error."""
     _write((line,), sys.stderr)
 
 
 def answer(*lines: str, style: Style = "plain") -> None:
-    """Give an answer, on standard output; its style shows where colours do."""
+    """Print an answer, on standard output; its style shows if colours do."""
     _write(lines, sys.stdout, style)
 
 
 def answer_bytes(data: bytes) -> None:
-    """Give an answer in a format that is UTF-8 and has its own line ends, on standard output."""
+    """Write an answer to standard output in a format that is UTF-8 with its own line ends."""
     if sys.stdout is not None:
         lines = re.split(r"(\r?\n)", data.decode())
         lines[::2] = map(one_line, lines[::2])
@@ -46,7 +46,7 @@ def answer_bytes(data: bytes) -> None:
 
 
 def print_error(error: MtgDbError) -> None:
-    """Say what happened, what was seen, and what to do."""
+    """Print what happened, the details, and what to do."""
     if isinstance(error, InvalidArguments):
         say("ERROR: Invalid arguments:")
         for problem in error.problems:
@@ -66,16 +66,16 @@ def table(
     *,
     last_if_room: bool = False,
 ) -> list[str]:
-    """Lay out rows in columns, a line each; the last column is not padded.
+    """Lay out rows in columns, one line each; the last column is not padded.
 
-    The widest of the other columns is cut where the terminal is too narrow.
+    If the terminal is too narrow, the widest of the other columns is cut.
 
     Parameters
     ----------
     right
         Columns aligned to the right.
     last_if_room
-        Leave the last column out rather than cut another (half a URL is of no use).
+        Drop the last column rather than cut another one (half a URL is useless).
     """
     cells = [[one_line(cell) for cell in row] for row in [header, *rows]]
     aligned_right = frozenset(right)
@@ -103,7 +103,7 @@ def table(
 
 
 def command(text: str, **folders: Path) -> str:
-    """A command to run next, with the folders that are not those it takes by itself."""
+    """A command to run next, with those folders that differ from its defaults."""
     usual = {"cache": "image_cache", "db": "index_out", "out": "index_out"}
     options = (
         f"--{name} {shlex.quote(str(path))}"
@@ -114,9 +114,9 @@ def command(text: str, **folders: Path) -> str:
 
 
 def one_line(text: str) -> str:
-    """A name, or anything else that strangers wrote, as one line that shows all that it does.
+    """A name, or any other text from strangers, as one line without hidden effects.
 
-    Control characters, line breaks and what reverses the text that follows become U+FFFD.
+    Control characters, line breaks and characters that reverse text become U+FFFD.
     """
     return "".join(c if _is_harmless(c) else "\N{REPLACEMENT CHARACTER}" for c in text)
 
@@ -127,7 +127,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def size_text(count: float) -> str:
-    """A number of bytes, as people read it."""
+    """A number of bytes in a readable unit."""
     for unit in ("bytes", "kB", "MB"):
         if count < 1000:
             return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
@@ -150,11 +150,11 @@ def _width(text: str) -> int:
 
 
 def _write(lines: Sequence[str], stream: TextIO | None, style: Style = "plain") -> None:
-    if stream is None:  # closed by whoever started us
+    if stream is None:  # closed by the program that started us
         return
-    # A tab only moves on; cells of tables have none.
+    # Tabs are harmless; cells of tables have none.
     plain = ("\t".join(map(one_line, line.split("\t"))) for line in lines)
-    # What the encoding lacks becomes a question mark.
+    # Characters that the encoding lacks become question marks.
     encoding = stream.encoding or "utf-8"
     text = "\n".join(plain).encode(encoding, "replace").decode(encoding)
     if style != "plain" and _shows_colours(stream):
@@ -165,22 +165,22 @@ def _write(lines: Sequence[str], stream: TextIO | None, style: Style = "plain") 
 
 
 def _shows_colours(stream: TextIO) -> bool:
-    """Whether to colour, by https://no-color.org and https://force-color.org."""
+    """Whether to use colours, by https://no-color.org and https://force-color.org."""
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR"):
         return True
-    # The old console of Windows prints the codes.
+    # The old console of Windows prints the codes as text.
     able = os.name != "nt" or "WT_SESSION" in os.environ
     return able and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _joined(text: str) -> str:
-    """What may have several lines (another program's words), in one."""
+    """Text that may have several lines (from another program), as one line."""
     return " ".join(line.strip() for line in text.splitlines())
 
 
 def _is_harmless(character: str) -> bool:
-    # Spaces other than the plain one count as not printable, and macOS puts them into names.
+    # Python calls other spaces than the plain one not printable, but macOS puts them into names.
     printable = character.isprintable() or unicodedata.category(character) == "Zs"
     return printable or character in _JOINERS_AND_MARKS

@@ -1,7 +1,7 @@
-"""Show the whole way offline: draw cards, download, build, query.
+"""Try all steps offline: draw cards, download, build, query.
 
 The cards are invented and drawn on the spot. A stand-in for Scryfall serves them on this machine,
-and misbehaves on purpose. The folder stays for you to look at.
+and makes typical errors on purpose. The folder is kept, so that you can look at it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=output_folder("--folder"),
         default="mtg-db-demo",
         metavar="FOLDER",
-        help="where the demo's files go (%(default)s)",
+        help="folder for the demo's files (%(default)s)",
     )
 
 
@@ -58,6 +58,6 @@ def run(arguments: argparse.Namespace) -> int:
     say()
     say(f"Look at {result.sheet}")
     photos, index = arguments.folder / "photos", arguments.folder / "index_out"
-    say(f"Ask yourself: mtg-db query {photos}/*.jpg --db {index}")
+    say(f"Try it yourself: mtg-db query {photos}/*.jpg --db {index}")
     say(f"The demo took {time.monotonic() - began:.0f} s.")
     return 0 if result.right >= 0.9 * result.asked else 1

@@ -1,6 +1,6 @@
 """Download card images and Scryfall's data about them.
 
-Run it again to continue, or to fetch what is new: what is there and valid is not fetched again.
+Run it again to continue, or to fetch new images: valid images are not fetched again.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Choice("--kind", KINDS),
         default="unique_artwork",
         metavar="KIND",
-        help="which bulk snapshot chooses the images: " + ", ".join(KINDS) + " (%(default)s)",
+        help="fetch the images of this bulk snapshot: " + ", ".join(KINDS) + " (%(default)s)",
     )
     add_cache(parser)
     add_limit(parser)
@@ -69,21 +69,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=integer("--timeout-connect", LEAST_TIMEOUT_CONNECT),
         default=5,
         metavar="SECONDS",
-        help="to reach a server, at least 1 (%(default)s)",
+        help="longest wait to reach a server, at least 1 (%(default)s)",
     )
     add(
         "--timeout-read",
         type=integer("--timeout-read", LEAST_TIMEOUT_READ),
         default=30,
         metavar="SECONDS",
-        help="between two pieces of an answer, at least 5 (%(default)s)",
+        help="longest wait between two pieces of an answer, at least 5 (%(default)s)",
     )
     add(
         "--max-retries",
         type=integer("--max-retries", 0),
         default=5,
         metavar="N",
-        help="further tries of each image, whatever went wrong (%(default)s)",
+        help="retries of each image, whatever went wrong (%(default)s)",
     )
     add(
         "--refresh",
@@ -93,12 +93,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--dry-run",
         action="store_true",
-        help="fetch no image: only the snapshot that chooses them; count, and estimate the bytes",
+        help="fetch only the snapshot, no images; count them and estimate their size",
     )
     add(
         "--verify",
         action="store_true",
-        help="first decode all cached images again, and fetch what is invalid",
+        help="first decode all cached images again, and replace invalid ones",
     )
     add_report(parser, "every outcome")
     add_strict(parser, "some images failed")
@@ -124,7 +124,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def options_of(arguments: argparse.Namespace) -> DownloadOptions:
-    """The options that arguments give."""
+    """The download options from the arguments."""
     return DownloadOptions(
         cache=arguments.cache,
         kind=arguments.kind,
@@ -146,7 +146,7 @@ def options_of(arguments: argparse.Namespace) -> DownloadOptions:
 def write_report(
     summary: DownloadSummary, options: DownloadOptions, arguments: argparse.Namespace
 ) -> None:
-    """Write the report that was asked for."""
+    """Write the report, if the user asked for one."""
     if arguments.report:
         from mtg_image_db.download.report import write_report as write
 
@@ -155,7 +155,7 @@ def write_report(
 
 
 def exit_code(summary: DownloadSummary, *, strict: bool) -> int:
-    """What a download comes to; says why it was stopped."""
+    """The exit code of a download; prints why it was stopped."""
     if summary.interrupted:
         raise KeyboardInterrupt
     if summary.stopped is not None:
@@ -174,7 +174,7 @@ def print_summary(
     Parameters
     ----------
     build_follows
-        The caller builds next, so nobody need be told to.
+        The caller builds next, so the summary need not suggest it.
     """
     if (verified := summary.verified) is not None:
         images = counted(verified.total, "image")
@@ -210,7 +210,7 @@ def print_summary(
         say(f"  - and {summary.failed - 10:,} more")
     step = _next_step(summary, options)
     if step is None:
-        again = "Failed images are tried again by the same command." if summary.failed else ""
+        again = "Run the same command again to retry failed images." if summary.failed else ""
         following = "" if build_follows else f"Next: {command('build', cache=options.cache)}"
         step = f"{again} {following}".strip()
     if step:
@@ -218,7 +218,7 @@ def print_summary(
 
 
 def _next_step(summary: DownloadSummary, options: DownloadOptions) -> str | None:
-    """Why the images are not all there is, and what to do; None where a build is what follows."""
+    """Why images are missing, and what to do; None if a build can follow."""
     if options.dry_run:
         return f"Dry run: about {size_text(summary.estimated_bytes)} would be fetched."
     if summary.stopped is not None:
@@ -226,10 +226,10 @@ def _next_step(summary: DownloadSummary, options: DownloadOptions) -> str | None
     if summary.interrupted:
         return "Interrupted. Everything fetched is kept: run the same command to continue."
     if summary.requested == sum(summary.skipped.values()):
-        return "Nothing was asked for (--limit 0)."
+        return "Nothing was requested (--limit 0)."
     if summary.cached + summary.downloaded == 0:
         return (
-            "No image could be had. Check the connection and run the same command again; "
-            "what failed is tried again."
+            "No image could be fetched. Check the connection and run the same command again; "
+            "it retries failed images."
         )
     return None

@@ -25,13 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     text = "a CSV file that says which cards each photo shows (docs/evaluation.md)"
     add("labels", type=Path, metavar="LABELS.csv", help=text)
-    text = "a CSV file that says of some cards whether their artwork is in the database"
+    text = "a CSV file that says for some cards whether their artwork is in the database"
     add("--truth", type=Path, metavar="FILE.csv", help=text)
     text = "write all figures and answers to a file"
     add("--json", type=json_file("--json"), metavar="FILE.json", help=text)
-    text = "write a page of what went wrong, with its pictures, to a folder"
+    text = "write a page of all errors, with pictures, to a folder"
     add("--report", type=output_folder("--report"), metavar="FOLDER", help=text)
-    text = "also show the evidence of right and wrong answers, and the thresholds it would choose"
+    text = "also show the evidence of right and wrong answers, and thresholds fitted to it"
     add("--fit", action="store_true", help=text)
     add_db(parser)
     add_device(parser)
@@ -50,14 +50,14 @@ def run(arguments: argparse.Namespace) -> int:
     database = Database.open(arguments.db, device=arguments.device)
     known = {plain_name(face.name) for face in database.faces()}
     photos = read_labels(arguments.labels, arguments.truth, known)
-    _ = database.encoder  # whether it can be loaded shows before any photo is looked at
+    _ = database.encoder  # if it cannot be loaded, fail before any photo is opened
     outcomes = evaluate(database, photos, Bars())
     broken = sum(bool(outcome.error) for outcome in outcomes)
     if broken == len(outcomes):
         raise NothingUsable(
             "No photo could be read",
             details=f"{counted(broken, 'photo')} in {arguments.labels}",
-            suggestion="Files are looked for beside the labels; give photos as JPEG or PNG.",
+            suggestion="Put the photos beside the labels, as JPEG or PNG.",
         )
     _print_figures(outcomes)
     if arguments.fit:
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"All figures and answers: {arguments.json}")
     if arguments.report:
         failed = write_report(outcomes, arguments.report)
-        say(f"{counted(failed, 'photo')} with something wrong: {arguments.report / PAGE}")
+        say(f"{counted(failed, 'photo')} with errors: {arguments.report / PAGE}")
     return 0
 
 
@@ -93,10 +93,10 @@ def _print_fit(fitted: Fit) -> None:
     above = (str(sum(some[n] for n in some if n >= most)) for some in counts)
     rows.append((f"{most} or more", *above))
     answer("", *table(("points", "right answers", "wrong"), rows, right=(1,)))
-    answer(f"left out, refused for another reason than their points: {fitted.refused}", "")
+    answer(f"not counted, refused for another reason than their points: {fitted.refused}", "")
     rows = [
         (f"{level.points} (margin {level.margin})", str(level.wrong), str(level.kept))
         for level in fitted.levels
     ]
-    answer("Chosen on one half of the photos, tried on the other; then the other way round:")
+    answer("Fitted on one half of the photos, tried on the other; then the other way round:")
     answer(*table(("points", "answers that are wrong", "right answers kept"), rows))

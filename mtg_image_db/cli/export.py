@@ -27,14 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=output_folder("--to"),
         default="export",
         metavar="FOLDER",
-        help="where the files go (%(default)s)",
+        help="folder for the files (%(default)s)",
     )
     parser.add_argument(
         "--dtype",
         type=Choice("--dtype", DTYPES),
         default="int8",
         metavar="int8|float32",
-        help="of the vectors for browsers (%(default)s)",
+        help="type of the vectors for browsers (%(default)s)",
     )
 
 

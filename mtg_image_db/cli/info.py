@@ -1,4 +1,4 @@
-"""Say what a database holds."""
+"""Show what is in a database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mtg_image_db.cli.options import add_db
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_db(parser)
-    parser.add_argument("--json", action="store_true", help="as one JSON object, for programs")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, for programs")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""The whole command line: all arguments are checked before any work, and all problems told."""
+"""The whole command line: all arguments are checked before any work, and all problems reported."""
 
 from __future__ import annotations
 
@@ -19,23 +19,24 @@ COMMANDS = {
     "update": "Download what is new and build the database from it: download and build in one",
     "query": "Name the cards in pictures",
     "scan": "Turn photos of cards into a file that collection sites import",
-    "info": "Say what a database holds",
+    "info": "Show what is in a database",
     "eval": "Measure how well labelled photos are recognised",
     "export": "Write a database's vectors and metadata for other programs",
     "verify": "Check a database thoroughly: every digest, every vector, every face",
     "verify-cache": "Read and decode every cached image again",
-    "clean": "Remove cached files that nothing needs any more",
+    "clean": "Remove cached files that are no longer needed",
     "completion": "Print a script that completes commands and options in a shell",
-    "demo": "Show the whole way offline: draw cards, download, build, query",
+    "demo": "Try all steps offline: draw cards, download, build, query",
 }
-"""What each does. Here, since importing all of them takes longer than starting Python."""
+"""What each command does. It stands here because importing all of them takes longer than Python's
+start."""
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that reports problems our way: together, with exit code 1."""
+    """An argument parser that reports all problems together, with exit code 1."""
 
     def error(self, message: str) -> NoReturn:
-        """Report what argparse itself finds."""
+        """Report problems that argparse itself finds."""
         if wrong := re.search(r"COMMAND: invalid choice: '(.*?)'", message):
             from difflib import get_close_matches
 
@@ -47,7 +48,7 @@ class Parser(argparse.ArgumentParser):
         raise InvalidArguments([message])
 
     def _print_message(self, message: str, file: object = None) -> None:  # noqa: ARG002
-        """Print the help; argparse itself is silent where it cannot."""
+        """Print the help; argparse itself says nothing if that fails."""
         answer(*message.rstrip("\n").split("\n"))
 
 
@@ -65,7 +66,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     arguments, unknown = parser.parse_known_args(argv)
     pictures = getattr(arguments, "images", None)
     if pictures:
-        # argparse takes one run of them only: `query a.jpg --json b.jpg` has two.
+        # argparse takes only one group of them: `query a.jpg --json b.jpg` has two.
         pictures += [text for text in unknown if not text.startswith("-")]
         unknown = [text for text in unknown if text.startswith("-")]
     problems = [f"unrecognised argument: {text}" for text in unknown]
@@ -85,7 +86,7 @@ def make_parser(wanted: Collection[str] = COMMANDS) -> Parser:
     Parameters
     ----------
     wanted
-        Commands to declare with their arguments; of the others it knows only what they do.
+        Commands to declare with their arguments; for the others, it has only the description.
     """
     parser = Parser(
         prog="mtg-db",

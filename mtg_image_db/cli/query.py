@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mtg_image_db.database.database import Database
     from mtg_image_db.pages.sheet import SheetEntry
 
-_ONE_ONLY = "--find-report draws on one picture: name one only"
+_ONE_ONLY = "--find-report draws on one picture: name only one"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,11 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a picture, a folder of pictures, a pattern (*.jpg) or a URL; - reads a picture from "
         "standard input",
     )
-    add("--recursive", action="store_true", help="also the folders below a folder")
+    add("--recursive", action="store_true", help="also read subfolders")
     add(
         "--paths-from",
         metavar="FILE",
-        help="a list of pictures or URLs, one a line, each answered at once; - is standard input",
+        help="a list of pictures or URLs, one per line, each answered at once; - is standard input",
     )
     add(
         "--watch",
@@ -48,10 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--text",
         metavar="WORDS",
-        help="instead of pictures: the faces that fit a description "
-        "best, where the database's encoder is a CLIP; in quotes",
+        help="find the faces that fit a description best (in quotes), "
+        "instead of pictures; the database's encoder must be a CLIP",
     )
-    text = "fetch URLs also from this machine and its network"
+    text = "also fetch URLs from this machine and its network"
     add("--allow-private", action="store_true", help=text)
     add_db(parser)
     add(
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=integer("-k", 1),
         default=5,
         metavar="K",
-        help="distinct images to answer with (%(default)s)",
+        help="distinct images per answer (%(default)s)",
     )
     add(
         "--min-score",
@@ -82,46 +82,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--ef-search",
         type=integer("--ef-search", 1, 65536),
         metavar="N",
-        help="candidates the index looks at (what its quality report chose)",
+        help="candidates the index examines (chosen by its quality report)",
     )
     add(
         "--no-find",
         action="store_true",
-        help="the whole picture is one upright card: look for none in it",
+        help="take the whole picture as one upright card; do not look for cards in it",
     )
     add(
         "--format",
         type=Choice("--format", tuple(FORMATS)),
         default="table",
         metavar="FORMAT",
-        help="table; json (one object a line); csv (one line a card) (%(default)s)",
+        help="table; json (one object per line); csv (one line per card) (%(default)s)",
     )
     add("--json", dest="format", action="store_const", const="json", help="--format json")
     add(
         "--find-report",
         type=file("--find-report", ".png"),
         metavar="FILE.png",
-        help="draw what was found on the picture, of which there may be one only",
+        help="draw the found cards on the picture (only one picture)",
     )
     add(
         "--contact-sheet",
         type=file("--contact-sheet", ".png", ".html"),
         metavar="FILE.png|.html",
-        help="show all cards that were found beside what they were taken for, as one picture or "
-        "one page",
+        help="show all found cards beside their best matches, as one picture or page",
     )
     add(
         "--cache",
         type=folder("--cache"),
         default="image_cache",
         metavar="FOLDER",
-        help="the image cache that a contact sheet takes its images from (%(default)s)",
+        help="the image cache with the images for a contact sheet (%(default)s)",
     )
     add(
         "--pretrained",
         metavar="TAG|FILE",
-        help="the encoder's weights, where the database was built elsewhere or their file has "
-        "moved",
+        help="the encoder's weights, if the database was built elsewhere or their file has moved",
     )
     add_device(parser)
     add_strict(parser, "a picture could not be read")
@@ -135,16 +133,16 @@ def check(arguments: argparse.Namespace) -> list[str]:
     if given != 1:
         problems.append(
             "name pictures, or a list of them (--paths-from), or a folder (--watch), or give a "
-            "description (--text)" + (": one of these only" if given else "")
+            "description (--text)" + (": only one of these" if given else "")
         )
     if arguments.text is not None and not arguments.text.strip():
-        problems.append("--text must hold words")
+        problems.append("--text must contain words")
     if arguments.contact_sheet and arguments.text is not None:
-        problems.append("--contact-sheet shows cards in pictures, and --text has none")
+        problems.append("--contact-sheet shows cards in pictures, but --text has no pictures")
     if arguments.find_report and not arguments.images:
         problems.append(_ONE_ONLY)
     if arguments.contact_sheet and arguments.watch is not None:
-        problems.append("--contact-sheet is drawn at the end, and --watch has none")
+        problems.append("--contact-sheet is drawn at the end, but --watch has no end")
     return problems
 
 
@@ -181,11 +179,11 @@ def run(arguments: argparse.Namespace) -> int:
         show(about, arguments.k)
         asked += 1
     if arguments.find_report and asked > broken:
-        say(f"What was found, drawn on the picture: {arguments.find_report}")
+        say(f"Found cards, drawn on the picture: {arguments.find_report}")
     if arguments.contact_sheet and sheet:
         from mtg_image_db.pages.sheet import write_sheet
 
-        heading = f"{counted(len(sheet), 'card')} (left: found, right: taken for)"
+        heading = f"{counted(len(sheet), 'card')} (left: found, right: best match)"
         write_sheet(sheet, heading, arguments.contact_sheet)
         say(f"Contact sheet of {counted(len(sheet), 'card')}: {arguments.contact_sheet}")
         missing = sum(entry.face is not None and not entry.match for entry in sheet)
@@ -202,7 +200,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _names(arguments: argparse.Namespace) -> tuple[Iterable[str], bool]:
-    """The pictures to ask about, and whether they may be several."""
+    """The pictures to query, and whether there may be several."""
     from mtg_image_db.pictures.inputs import expand, listed
 
     if arguments.watch is not None:
@@ -232,7 +230,7 @@ def _open_list(name: str) -> IO[bytes]:
         raise MissingInput(
             f"There is no list of pictures in {name}",
             details=getattr(error, "strerror", None) or str(error),
-            suggestion="Name a text file with a path a line, or - for standard input.",
+            suggestion="Name a text file with one path per line, or - for standard input.",
         ) from error
 
 
@@ -246,7 +244,7 @@ def _open(arguments: argparse.Namespace) -> Database:
         device=arguments.device,
         weights=arguments.pretrained,
     )
-    # Whether it can be loaded shows before anything is looked at.
+    # If it cannot be loaded, fail before any picture is opened.
     _ = database.encoder if arguments.text is None else database.text_encoder
     wanted = FaceFilter(
         sets=arguments.set,
@@ -259,7 +257,7 @@ def _open(arguments: argparse.Namespace) -> Database:
 
 
 def _drawn(name: str, found: Recognition, arguments: argparse.Namespace) -> list[SheetEntry]:
-    """Draw what is to be drawn of a picture; give what it has for the contact sheet."""
+    """Draw the requested report of a picture; return its entries for the contact sheet."""
     if arguments.find_report:
         from mtg_image_db.pages.overlay import find_report
 

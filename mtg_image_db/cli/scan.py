@@ -35,7 +35,7 @@ _WRITTEN = {
     "mtga": ("a deck as text", (".txt",)),
     "cockatrice": ("a Cockatrice deck", (".cod", ".xml")),
 }
-"""What the formats that are no CSV are, and their endings."""
+"""The formats that are not CSV, and their file endings."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,23 +48,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     text = "a photo, a folder of photos, a pattern (*.jpg) or a URL"
     add("images", nargs="+", metavar="PHOTO", help=text)
-    add("--recursive", action="store_true", help="also the folders below a folder")
+    add("--recursive", action="store_true", help="also read subfolders")
     one_of("--to", FORMATS, "format of the collection (csv)", "csv")
     add("-o", "--out", type=file("--out"), metavar="FILE", help="the collection (standard output)")
     text = (
-        "where review.html and review.csv go (FILE-review; scan-review without --out, or where "
+        "folder for review.html and review.csv (FILE-review; scan-review without --out, or if "
         "that is a pipe or a device)"
     )
     add("--review", type=output_folder("--review"), metavar="FOLDER", help=text)
     add("--corrections", type=Path, metavar="FILE", help="a review.csv that you filled in")
-    text = "where several printings share an artwork, it is the one in these sets"
+    text = "if several printings share an artwork, it is the one in these sets"
     add("--set", type=codes("--set"), default=frozenset(), metavar="CODE,CODE", help=text)
     one_of("--finish", FINISHES, "finish of the cards (nonfoil)", "nonfoil")
     one_of("--condition", CONDITIONS, "condition of the cards (near_mint)", "near_mint")
     one_of("--lang", LANGUAGES, "language of the cards (each printing's own)", None)
     text = "the database (index_out)"
     add("--db", type=folder("--db"), default="index_out", metavar="FOLDER", help=text)
-    text = "the image cache from which the review shows printings (image_cache)"
+    text = "the image cache with the images for the review (image_cache)"
     add("--cache", type=folder("--cache"), default="image_cache", metavar="FOLDER", help=text)
     add_device(parser)
     add_strict(parser, "a photo could not be read")
@@ -100,17 +100,17 @@ def run(arguments: argparse.Namespace) -> int:
     named = expand(arguments.images, recursive=arguments.recursive)
     for rest in named.left_out:
         say_left_out(rest)
-    # Each once: a card that is listed twice would count twice.
+    # Each only once: a photo listed twice would count its cards twice.
     photos = once(named.names)
     if repeated := len(named.names) - len(photos):
-        say(f"Left out: {counted(repeated, 'name')} of photos named before. A photo counts once.")
+        say(f"Left out: {counted(repeated, 'name')} of photos already named. A photo counts once.")
     database = Database.open(arguments.db, device=arguments.device)
     if problems := database.unknown(FaceFilter(sets=arguments.set)):
         raise InvalidArguments(problems)
     given = (arguments.finish, arguments.condition, arguments.lang or "", arguments.set)
     assumed, answers = Assumptions(*given), arguments.corrections
     said = read_corrections(answers, database, photos, assumed) if answers else {}
-    _ = database.encoder  # whether it can be loaded shows before any photo is looked at
+    _ = database.encoder  # if it cannot be loaded, fail before any photo is opened
     broken: list[str] = []
     scan = collect(_sightings(database, photos, broken, Bars()), assumed, said)
     if len(broken) == len(photos):
@@ -131,7 +131,7 @@ def _review_of(arguments: argparse.Namespace) -> Path:
 def _sightings(
     database: Database, photos: Sequence[str], broken: list[str], progress: Progress
 ) -> Iterator[Sighting]:
-    """Every card in the photos, one photo after the other; those that cannot be read are told."""
+    """Every card in the photos, one photo after the other; unreadable photos are reported."""
     from mtg_image_db.collection.scan import sightings_of
     from mtg_image_db.database.asking import recognise_named
 

@@ -14,7 +14,7 @@ from mtg_image_db.download.options import DownloadSummary
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments: those of download, and those of build that it has not."""
+    """Declare the arguments of download, and those of build that download does not have."""
     download.add_arguments(parser)
     already = {name for action in parser._actions for name in action.option_strings}  # noqa: SLF001
     other = argparse.ArgumentParser(add_help=False)
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def check(arguments: argparse.Namespace) -> list[str]:
-    """Check what depends on two arguments."""
+    """Check rules that involve two arguments."""
     return build.check(arguments)
 
 

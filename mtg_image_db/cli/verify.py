@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"{counted(len(problems), 'problem')}. Next: {command('build', out=arguments.db)}")
         return 1
     say(
-        f"{counted(len(database), 'face')} verified: digests, vectors and metadata are whole, and "
+        f"{counted(len(database), 'face')} verified: digests, vectors and metadata are intact, and "
         "every face is found by its own vector."
     )
     return 0

@@ -1,1 +1,1 @@
-"""Collections: from the answers about photos to files that collection sites import."""
+"""Collections: turn the answers about photos into files that collection sites import."""

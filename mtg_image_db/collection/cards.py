@@ -1,4 +1,4 @@
-"""Cards as one owns them: a printing, how many, and what no picture shows."""
+"""Cards in a collection: a printing, a quantity, and properties that no picture shows."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ FINISHES: tuple[Finish, ...] = get_args(Finish)
 
 Condition = Literal["mint", "near_mint", "excellent", "good", "played", "heavily_played", "damaged"]
 CONDITIONS: tuple[Condition, ...] = get_args(Condition)
-"""Best first. No site has more grades; one that has fewer gets the next worse, so that nobody is
-told that a card is better than it is."""
+"""Best first. No site has more grades. A site with fewer grades gets the next worse one, so that no
+card looks better than it is."""
 
 LANGUAGES = tuple("en es fr de it pt ja ko ru zhs zht he la grc ar sa ph qya".split())  # noqa: SIM905
 """Scryfall's codes. Sites have words for the first eleven."""
@@ -25,19 +25,19 @@ _TWO_SIDED = ("transform", "modal_dfc", "reversible_card", "double_faced_token",
 
 @dataclass(frozen=True)
 class Assumptions:
-    """What no picture shows, and so has to be said.
+    """Properties that no picture shows, so the user has to give them.
 
     Parameters
     ----------
     lang
         A code of `LANGUAGES`; empty for the language of each printing.
     sets
-        Codes: where several printings or cards share an artwork, it is one of these.
+        Set codes: if several printings or cards share an artwork, it is one of these sets.
 
     Raises
     ------
     InvalidArguments
-        A word is none of those there are; all such words are listed.
+        A value is not one of the allowed words; all such values are listed.
     """
 
     finish: Finish = "nonfoil"
@@ -60,11 +60,11 @@ class CollectionCard:
     Parameters
     ----------
     printing
-        One of its faces: name ("A // B"), set, collector number, ids and more. Names are English
-        in every language.
+        One of its faces: name ("A // B"), set, collector number, ids and more. The name is English
+        for every language.
     lang
-        The language it is printed in, which need not be that of `printing`: Scryfall's default
-        snapshot has one record for a printing in all its languages.
+        The card's language. It may differ from that of `printing`: Scryfall's default snapshot has
+        one record for a printing in all its languages.
     """
 
     printing: Printing
@@ -80,12 +80,12 @@ class CollectionCard:
 
     @property
     def two_sided(self) -> bool:
-        """Whether its second name stands on the back: a split card has both on its front."""
+        """Whether its second name is on the back; a split card has both on its front."""
         return self.printing.layout in _TWO_SIDED
 
 
 def add_up(cards: Iterable[CollectionCard]) -> tuple[CollectionCard, ...]:
-    """Add up the quantities of equal cards, each where it was first seen."""
+    """Add up the quantities of equal cards, in the order of first appearance."""
     total: dict[tuple[str, ...], CollectionCard] = {}
     for card in cards:
         # Not the whole printing: any of its faces may have been photographed.

@@ -1,4 +1,4 @@
-"""Corrections: what a person answered in the review's CSV file."""
+"""Corrections: a person's answers in the review's CSV file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mtg_image_db.scryfall.printing import Printing
 from mtg_image_db.system.texts import read_table, text_of
 
 ANSWER_COLUMNS = ("answer", "quantity", "finish", "condition", "lang")
-"""The columns a person fills in."""
+"""The columns that a person fills in."""
 
 Reference = str | tuple[str, str]
 """How an answer names a printing: by Scryfall id, or by set and collector number."""
@@ -25,10 +25,10 @@ Reference = str | tuple[str, str]
 
 @dataclass(frozen=True)
 class Correction:
-    """What one line says about one card.
+    """One line of corrections, for one card.
 
-    `cells` are what was filled in, by column; `printing` is the one that the answer names; `place`
-    is where in the photo the card lies, see `Sighting`.
+    `cells` are the filled-in cells by column, `printing` is the one that the answer names, and
+    `place` is the card's place in the photo (see `Sighting`).
     """
 
     line: int
@@ -38,7 +38,7 @@ class Correction:
 
     @property
     def skip(self) -> bool:
-        """Whether the card shall stay out of the collection."""
+        """Whether the card stays out of the collection."""
         return self.cells["answer"].lower() == "skip"
 
     @property
@@ -47,7 +47,7 @@ class Correction:
         return int(self.cells["quantity"] or 1)
 
     def over(self, assumed: Assumptions) -> Assumptions:
-        """What is assumed of this card, where it differs from the others."""
+        """The assumptions for this card: those given here, and the common ones."""
         said: dict[str, Any] = {
             name: self.cells[name] for name in ("finish", "condition", "lang") if self.cells[name]
         }
@@ -57,21 +57,21 @@ class Correction:
 def read_corrections(
     path: Path, database: Database, photos: Collection[str], assumed: Assumptions
 ) -> dict[str, Correction]:
-    """Read a review's CSV file as a person filled it in.
+    """Read a review's CSV file that a person filled in.
 
-    `photos` are those of this run, as the ids of cards will name them; which of a photo's names the
-    file has does not matter.
+    `photos` are the photos of this run, by the names in the ids of cards. The file may use another
+    name of the same photo.
 
     Returns
     -------
-    By the id of the card. Lines in which nothing was filled in are left out.
+    Corrections by the id of the card, without lines in which nothing was filled in.
 
     Raises
     ------
     InvalidArguments
-        Some lines make no sense: all of them are told, each with its number.
+        Some lines make no sense; all are listed with their numbers.
     MissingInput
-        There is no such file.
+        The file does not exist.
     """
     problems: list[tuple[int, str]] = []
     found: dict[str, Correction] = {}
@@ -85,9 +85,9 @@ def read_corrections(
         given = named.get(photo) or named.get(identity(photo))
         card = f"{given or photo}#{number}"
         if given is None:
-            problems.append((line, f"{written!r} is no card of the photos given"))
+            problems.append((line, f"{written!r} is not a card of the given photos"))
         elif card in found:
-            said = f"{written} has an answer on line {found[card].line} already"
+            said = f"{written} already has an answer on line {found[card].line}"
             problems.append((line, said))
             continue
         found[card] = Correction(line, cells, place=place)
@@ -108,9 +108,9 @@ def read_corrections(
 def find_printings(
     database: Database, wanted: Collection[Reference], lang: str = ""
 ) -> dict[Reference, Printing]:
-    """Look printings up, in one pass over all that the database knows.
+    """Look up printings, in one pass over all printings of the database.
 
-    Of a printing that is there in several languages, `lang` is preferred, then English.
+    If a printing exists in several languages, `lang` is preferred, then English.
     """
     found: dict[Reference, list[Printing]] = {one: [] for one in wanted}
 
@@ -138,14 +138,14 @@ def find_printings(
 def filled_lines(
     path: Path,
 ) -> Iterator[tuple[int, str, dict[str, str], tuple[float, float] | None]]:
-    """The lines in which something was filled in: number, id, cells, place.
+    """Yield the lines in which something was filled in: number, id, cells, place.
 
     Raises
     ------
     InvalidArguments
-        The file is no review.
+        The file is not a review.
     MissingInput
-        It cannot be read.
+        The file cannot be read.
     """
     try:
         columns, rows = read_table(path)
@@ -153,7 +153,7 @@ def filled_lines(
         raise MissingInput(
             f"The corrections cannot be read: {error.strerror}",
             details=str(path),
-            suggestion="Name the review.csv of an earlier scan, filled in.",
+            suggestion="Name the filled-in review.csv of an earlier scan.",
         ) from error
     if not {"id", "answer"} <= set(columns):
         raise InvalidArguments([f"{path}, line 1: it has no columns id and answer"])
@@ -165,12 +165,12 @@ def filled_lines(
 
 
 def spelled(name: str) -> str:
-    """A photo's name as the review has it: names of files may hold bytes that are no text."""
+    """A photo's name in the review; file names may contain bytes that are not text."""
     return name.encode("utf-8", "backslashreplace").decode()
 
 
 def place_text(x: float, y: float) -> str:
-    """A place as the review's column has it, in thousandths: no spreadsheet takes it for a number.
+    """A place for the review's column, in thousandths; no spreadsheet takes it for a number.
 
     Examples
     --------
@@ -193,10 +193,10 @@ def _reference(answer: str) -> Reference | None:
 
 
 def _problems(cells: Mapping[str, str]) -> Iterator[str]:
-    """What is wrong with a line, whatever the database holds."""
+    """Yield what is wrong with a line, whatever is in the database."""
     answer, quantity = cells["answer"], cells["quantity"]
     if answer and answer.lower() != "skip" and _reference(answer) is None:
-        yield f"{answer!r} is no answer: give a Scryfall id, set and number (LEA 161), or skip"
+        yield f"{answer!r} is not an answer: give a Scryfall id, set and number (LEA 161), or skip"
     if not re.fullmatch(r"([1-9][0-9]{0,5})?", quantity):
         yield f"quantity must be a whole number of at least 1, not {quantity!r}"
     for name, words in (("finish", FINISHES), ("condition", CONDITIONS), ("lang", LANGUAGES)):
@@ -207,11 +207,11 @@ def _problems(cells: Mapping[str, str]) -> Iterator[str]:
 def _complete(
     correction: Correction, printing: Printing | None, assumed: Assumptions
 ) -> Correction | str:
-    """Add the printing that the answer names, or say why that cannot be."""
+    """Add the printing that the answer names, or say why that is impossible."""
     answer, finish = correction.cells["answer"], correction.cells["finish"]
     if printing is None:
         return (
-            f"the database knows no printing {answer}: give set and number (LEA 161) or a Scryfall "
+            f"the database has no printing {answer}: give set and number (LEA 161) or a Scryfall "
             "id; if it is new, run mtg-db update first"
         )
     if printing.digital:
@@ -221,5 +221,5 @@ def _complete(
         return replace(correction, printing=printing)
     if finish or len(exist) > 1:
         return f"the finish of {answer} must be {' or '.join(exist)}"
-    # Who names a printing that exists as foil only has named the finish.
+    # If a printing exists only as foil, its name implies the finish.
     return replace(correction, printing=printing, cells={**correction.cells, "finish": exist[0]})

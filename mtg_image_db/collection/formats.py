@@ -1,6 +1,6 @@
-"""Collections as files: for each format its columns, words and codes.
+"""Write collections as files: the columns, words and codes of each format.
 
-What each site accepts, and how far that was checked, is in docs/collections.md.
+docs/collections.md says what each site accepts, and how far that was checked.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ def render(cards: Iterable[CollectionCard], form: str) -> bytes:
     Raises
     ------
     InvalidArguments
-        There is no such format.
+        The format does not exist.
     """
     check(wrong_word("form", form, FORMATS))
-    # A lone surrogate (a broken escape in a card's data) cannot be UTF-8.
+    # A lone surrogate (a broken escape in a card's data) cannot be written as UTF-8.
     return _WRITERS[form](tuple(map(_in_one_line, cards))).encode("utf-8", "replace")
 
 
 def _in_one_line(card: CollectionCard) -> CollectionCard:
-    """Without line breaks and control characters: a name with one would be two lines of a deck."""
+    """Remove line breaks and control characters; in a deck, such a name would become two lines."""
     texts: dict[str, Any] = {
         name: _CONTROLS.sub(" ", value)
         for name, value in asdict(card.printing).items()
@@ -53,11 +53,11 @@ class _Table:
     Parameters
     ----------
     header, row
-        The columns' names, and what they hold: templates over the values of `_values`.
+        The columns' names and contents: templates over the values of `_values`.
     grades, languages, finishes
         The site's words for `CONDITIONS`, for the first of `LANGUAGES`, for `FINISHES`.
     other
-        What stands for a language that the site has no word for.
+        The word for languages that the site does not have.
     """
 
     header: str
@@ -87,7 +87,7 @@ class _Table:
 
 
 def _values(card: CollectionCard) -> Mapping[str, object]:
-    """All that is known of a card, and what sites make of its names."""
+    """All values of a card, including the sites' forms of its names."""
     one = card.printing
     short = card.face_name if card.two_sided else one.name
     return {
@@ -113,17 +113,17 @@ def _deckbox_set(printing: Printing) -> str:
     code, name = printing.set, printing.set_name
     if code in _DECKBOX_SETS:
         return _DECKBOX_SETS[code]
-    # Scryfall's codes of these are those of their sets with a letter before: tm14, pneo.
+    # Scryfall's codes for these are the set's code with a letter before it: tm14, pneo.
     if code.startswith("t") and name.endswith(" Tokens"):
         return "Extras: " + _DECKBOX_SETS.get(code[1:], name.removesuffix(" Tokens"))
     if code.startswith("p") and "promopack" in printing.promo_types:
-        # The first two sets with promo packs are named otherwise than the later ones.
+        # The first two sets with promo packs have another kind of name than the later ones.
         kind = "Promos: " if code in ("pm20", "peld") else "Promo Pack: "
         return kind + _DECKBOX_SETS.get(code[1:], name.removesuffix(" Promos"))
     return name
 
 
-# Where Deckbox has another name for a set than Scryfall, or Scryfall a shorter one for its tokens.
+# Sets for which Deckbox has another name than Scryfall, or Scryfall a shorter one for the tokens.
 _DECKBOX_SETS = {
     "30a": "30th Anniversary Edition",
     "40k": "Warhammer 40,000",
@@ -189,7 +189,7 @@ def _mtga(cards: Sequence[CollectionCard]) -> str:
     lines: Counter[str] = Counter()
     for card in cards:
         one = card.printing
-        # Arena wants both names of a card with two halves, and else the first.
+        # Arena wants both names of a card with two halves; otherwise only the first.
         name = one.name if one.layout in ("split", "") else card.face_name
         code = {"dom": "DAR", "con": "CONF"}.get(one.set, one.set.upper())
         lines[f"{name} ({code}) {one.collector_number}"] += card.quantity
@@ -262,7 +262,7 @@ _WRITERS: Mapping[str, Callable[[Sequence[CollectionCard]], str]] = {
         grades="Mint|NearMint|Excellent|Good|LightPlayed|Played|Poor",
         languages=f"{_NAMES}|Simplified Chinese|Traditional Chinese",
         finishes="Normal|Foil|Foil",
-        # What it does not know it files under English; it refuses a file of an odd shape.
+        # It treats unknown languages as English; it refuses files with unexpected columns.
         other="English",
         end="\r\n",
     ),

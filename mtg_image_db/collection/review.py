@@ -46,21 +46,21 @@ code { white-space: nowrap; }
 """
 
 _HOW = """\
-<p>For each of them write into the column <b>answer</b> of review.csv which printing it is, as
-it stands in the first column here (<code>LEA 161</code>) or by its Scryfall id, or
-<code>skip</code>. Then run the same command again with <code>--corrections</code> and that file.
-Quantity, finish, condition and lang may be filled in as well, for any card.</p>
+<p>For each card, write its printing into the column <b>answer</b> of review.csv: as in the first
+column here (<code>LEA 161</code>), or as a Scryfall id. Write <code>skip</code> to leave the card
+out. Then run the same command again with <code>--corrections</code> and that file. You can also
+fill in quantity, finish, condition and lang, for any card.</p>
 """
 
 
 def refuse_to_lose_answers(folder: Path, corrections: Path | None) -> None:
-    """Raise `InvalidArguments` where a review in `folder` has answers that would not be read."""
+    """Raise `InvalidArguments` if a review in `folder` has answers that would be lost."""
     path = folder / ANSWERS
     if not path.exists() or (corrections and corrections.exists() and corrections.samefile(path)):
         return
     try:
         answered = any(filled_lines(path))
-    except InvalidArguments:  # whatever it is, it is somebody's
+    except InvalidArguments:  # not a review, but it may be somebody's work
         answered = True
     if answered:
         remedy = f"give --corrections {path}, or choose another folder with --review"
@@ -73,7 +73,7 @@ def write_review(scan: Scan, folder: Path, cache: Path | None = None) -> None:
     Parameters
     ----------
     cache
-        An image cache, from which the page shows what a card may be.
+        An image cache with the images of the printings that a card may be.
     """
     make_folder(folder)
     for name, data in ((PAGE, render_page(scan, cache)), (ANSWERS, render_answers(scan))):
@@ -82,7 +82,7 @@ def write_review(scan: Scan, folder: Path, cache: Path | None = None) -> None:
 
 
 def render_answers(scan: Scan) -> bytes:
-    """The CSV file: a line a card seen, those to review first, answers given so far kept."""
+    """The CSV file: one line per card, those to review first; earlier answers are kept."""
     stream = io.StringIO(newline="")
     writer = csv.writer(stream)
     writer.writerow(_COLUMNS)
@@ -98,12 +98,12 @@ def render_answers(scan: Scan) -> bytes:
             place_text(*one.place) if one.place else "",
         )
         writer.writerow(map(cell, cells))
-    # Without a byte order mark spreadsheets take it for Latin-1, and break names.
+    # Without a byte order mark, spreadsheets read it as Latin-1 and break names.
     return stream.getvalue().encode("utf-8-sig", "replace")
 
 
 def render_page(scan: Scan, cache: Path | None = None) -> bytes:
-    """The page: it needs no other file, and no script."""
+    """The page, which needs no other file and no script."""
     articles = [_article(seen, cache) for seen in scan.to_review]
     title = f"{len(articles)} of {len(scan.seen)} cards to review"
     return page(title, _STYLE, "".join([_HOW if articles else "", *articles]))

@@ -1,4 +1,4 @@
-"""From the answers about photos to a collection, and to what a person has to look at."""
+"""Sort the answers about photos into a collection and a list for a person to review."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 Status = Literal["collection", "review", "skipped"]
 Candidate = tuple[Printing, float]
-"""A printing that a card may be, and its image's score; the best match's where it has none."""
+"""A printing that a card may be, and its image's score, or else the best match's."""
 
 _SAME_PLACE = 0.05
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """A card in a photo, and what it was taken for.
+    """A card in a photo, and its matches.
 
-    `index` says which card of the photo, from 1; `matches` are best first; `crop` is the card, cut
-    out of the photo; `place` its centre, in shares of the photo's width and height.
+    `index` is the card's number in the photo, from 1; `matches` are best first; `crop` is the card,
+    cut out of the photo; `place` is its centre, in shares of the photo's width and height.
     """
 
     photo: str
@@ -45,7 +45,7 @@ class Sighting:
 
     @property
     def id(self) -> str:
-        """What corrections call it."""
+        """Its id in corrections."""
         return f"{self.photo}#{self.index}"
 
 
@@ -61,11 +61,11 @@ def sightings_of(photo: str, recognition: Recognition) -> Iterator[Sighting]:
 
 @dataclass(frozen=True)
 class SeenCard:
-    """What became of a sighting.
+    """The result of a sighting.
 
-    `sighting` has lost its crop and its matches, so that a large scan fits in memory; `reason` says
-    why it is in the review, `card` is what entered the collection, `crop` a small JPEG for the
-    review.
+    `sighting` is without its crop and matches, so that a large scan fits in memory. `reason` says
+    why it is in the review, `card` is its card in the collection, and `crop` is a small JPEG for
+    the review.
     """
 
     sighting: Sighting
@@ -86,7 +86,7 @@ class Scan:
 
     @property
     def to_review(self) -> tuple[SeenCard, ...]:
-        """Those a person has to look at."""
+        """The cards that a person has to check."""
         return tuple(seen for seen in self.seen if seen.status == "review")
 
 
@@ -98,14 +98,14 @@ def collect(
     """Sort sightings into a collection and a review.
 
     A confident answer enters the collection if its printing is settled: an image proves an
-    artwork, so only one printing of that artwork may be possible. Corrections, by the ids of
-    sightings, have the last word. Where they say in which place of the photo their card lies, that
-    counts and not its number: a database that has learned a card finds them in another order.
+    artwork, so only one printing of that artwork may be possible. Corrections (by the ids of
+    sightings) overrule all this. If a correction gives the card's place in the photo, the place
+    counts, not the number: a database with more cards may find them in another order.
 
     Parameters
     ----------
     sightings
-        Those of one photo follow each other.
+        The sightings of one photo follow each other.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def collect(
 
 
 def _assigned(cards: Sequence[Sighting], said: dict[str, Correction]) -> dict[str, Correction]:
-    """The corrections of a photo by the ids that its cards have now, taken out of `said`."""
+    """The corrections of a photo by the current ids of its cards; removed from `said`."""
     found: dict[str, Correction] = {}
     for identity, correction in list(said.items()):
         at = correction.place
@@ -174,7 +174,7 @@ def _decide(sighting: Sighting, assumed: Assumptions, said: Correction | None) -
 def _settle(
     sighting: Sighting, given: Assumptions
 ) -> tuple[Printing | None, str, tuple[Candidate, ...]]:
-    """The one printing a sighting can be; or None, with the reason; and what it may be."""
+    """The only possible printing, or None with the reason; and all candidates."""
     matches = sighting.matches
     if sighting.verdict != "confident" or not matches:
         found: dict[str, Candidate] = {}
@@ -184,7 +184,7 @@ def _settle(
         likely = sighting.verdict != "none" and matches
         reason = "it is not certain which card this is" if likely else "no card resembles it enough"
         return None, reason, tuple(found.values())
-    # Images that are the same tell nothing apart.
+    # Identical images cannot tell printings apart.
     tied = [match for match in matches if match.image == matches[0].image]
     known, reason = _of_one_card(_printings(tied, given), matches, given)
     if reason:
@@ -208,7 +208,7 @@ def _settle(
 def _of_one_card(
     printings: list[Printing], matches: Sequence[Match], given: Assumptions
 ) -> tuple[list[Printing], str]:
-    """The printings of the one card that a picture can show; or all, and why there are several.
+    """The printings of the only possible card; or all of them, with the reason.
 
     Tokens and art cards have the artworks of other cards, and a database may hold only one image of
     an artwork. Finish and language, which are assumed of all cards, do not tell them apart; the
@@ -234,7 +234,7 @@ def _of_one_card(
 
 
 def _could_be(printing: Printing, matches: Sequence[Match]) -> bool:
-    """Whether the best match may show a printing as well: it is that, or has the same frame."""
+    """Whether the best match may also show a printing: it is that one, or has the same frame."""
     best = matches[0].face
     return printing.label in {m.face.label for m in matches if m.image == matches[0].image} or (
         (printing.frame, printing.border_color, printing.full_art)
@@ -243,22 +243,22 @@ def _could_be(printing: Printing, matches: Sequence[Match]) -> bool:
 
 
 def _ranked(printings: Sequence[Printing], matches: Sequence[Match]) -> tuple[Candidate, ...]:
-    """Printings with the scores of their own images, the best first."""
+    """Printings with the scores of their own images, best first."""
     own = {match.face.label: match.score for match in reversed(matches)}
     scored = [(one, own.get(one.label, matches[0].score)) for one in printings]
     return tuple(sorted(scored, key=lambda one: (-one[1], one[0].label not in own)))
 
 
 def _card(printing: CardFace | Printing) -> str:
-    """Which card a printing is; one that does not say so is a card of its own."""
+    """The id of a printing's card; a printing without one is a card of its own."""
     return printing.oracle_id or printing.scryfall_id
 
 
 def _printings(matches: Sequence[Match], given: Assumptions) -> list[Printing]:
     """The printings that share the artwork of matches; only those on paper, if there are any.
 
-    Scryfall lists a printing in one language, nearly always English; where the matched image is
-    in the language asked for, its own record stands for the printing.
+    Scryfall lists a printing in one language, nearly always English. If the matched image is in the
+    wanted language, its own record stands for the printing.
     """
     pool: dict[str, Printing] = {}
     for match in matches:

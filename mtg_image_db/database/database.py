@@ -158,7 +158,7 @@ class Database:
     def face(self, row: int) -> CardFace:
         """The face of a row of the embeddings, from 0."""
         if not 0 <= row < self.manifest.faces:
-            last = self.manifest.faces - 1  # a view has rows of faces that it does not know
+            last = self.manifest.faces - 1  # a view accepts the rows of all faces
             raise InvalidArguments([f"there is no row {row}: they go from 0 to {last}"])
         return self.gallery.face(row)
 

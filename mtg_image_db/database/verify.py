@@ -89,7 +89,9 @@ def _vectors(database: Database, progress: Progress) -> list[str]:
         # Written so that NaN counts as wrong.
         wrong = ~(np.abs(lengths - 1) <= _LENGTH_TOLERANCE)
         for row in np.flatnonzero(wrong):
-            problems.append(f"{EMBEDDINGS}: row {start + row} is not a unit vector")  # noqa: PERF401
+            problems.append(  # noqa: PERF401
+                f"{EMBEDDINGS}: row {start + row} is not a unit vector"
+            )
         good = np.flatnonzero(~wrong)
         if len(good):
             try:

@@ -1,1 +1,1 @@
-"""The offline demonstration: a Scryfall on loopback and the cards it serves."""
+"""The offline demonstration: a Scryfall on loopback, and the cards that it serves."""

@@ -269,7 +269,7 @@ MOTIFS: dict[str, Callable[[Canvas], None]] = {each.__name__[1:]: each for each 
 
 @lru_cache(maxsize=8)
 def paint(motif: str, seed: str, identity: str, size: tuple[int, int]) -> Image.Image:
-    """Paint a motif; `identity` is the frame colour that the art shall go with."""
+    """Paint a motif; `identity` is the frame colour that the art must match."""
     canvas = Canvas(size, random.Random(seed), identity)
     MOTIFS[motif](canvas)
     return canvas.finish()

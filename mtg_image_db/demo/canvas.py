@@ -1,4 +1,4 @@
-"""What the sample cards' art is painted with: colours, brushes and scenery."""
+"""Tools to paint the sample cards' art: colours, brushes and scenery."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _MOODS = (
 
 
 def hsv(hue: float, saturation: float, value: float) -> RGB:
-    """Return a colour of a hue between 0 and 1, whatever its whole turns."""
+    """Return a colour; the hue is taken modulo 1."""
     red, green, blue = colorsys.hsv_to_rgb(hue % 1, saturation, value)
     return round(red * 255), round(green * 255), round(blue * 255)
 
@@ -90,19 +90,19 @@ def star(n: int, outer: float, inner: float, turn: float = -math.pi / 2) -> list
 
 
 class Brush:
-    """Draws about an origin, in units of its own, mirrored where `side` is -1."""
+    """Draws around an origin, in its own units, mirrored if `side` is -1."""
 
     def __init__(self, image: Image.Image, x: float, y: float, unit: float, side: int = 1) -> None:
         self.image, self.x, self.y, self.unit, self.side = image, x, y, unit, side
         self.draw = ImageDraw.Draw(image, "RGBA")
 
     def at(self, x: float, y: float, size: float = 1, side: int = 1) -> Brush:
-        """Return a brush whose origin is here and whose unit is `size` of this one's."""
+        """Return a brush with this origin, and with `size` times this brush's unit."""
         [(px, py)] = self._pixels([(x, y)])
         return Brush(self.image, px, py, self.unit * size, self.side * side)
 
     def pair(self) -> tuple[Brush, Brush]:
-        """Return this brush and its mirror image, for whatever comes in twos."""
+        """Return this brush and its mirror image, for pairs."""
         return self, self.at(0, 0, side=-1)
 
     def _pixels(self, points: Sequence[Point]) -> list[Point]:
@@ -117,7 +117,7 @@ class Brush:
         self.draw.line(self._pixels(points), colour, max(1, round(width * self.unit)), "curve")
 
     def oval(self, colour: RGB, x: float, y: float, rx: float, ry: float = 0, a: int = 255) -> None:
-        """Fill an ellipse, or a circle where there is no `ry`."""
+        """Fill an ellipse, or a circle without `ry`."""
         [(px, py)], wide, high = self._pixels([(x, y)]), rx * self.unit, (ry or rx) * self.unit
         self.draw.ellipse((px - wide, py - high, px + wide, py + high), fill=(*colour, a))
 
@@ -136,7 +136,7 @@ class Brush:
         self.shape(colour, [(x * cos - y * sin, x * sin + y * cos) for x, y in outline], alpha)
 
     def taper(self, colour: RGB, widths: tuple[float, float], *controls: Point) -> None:
-        """Draw along a cubic curve with a half-width that goes from one value to another."""
+        """Draw along a cubic curve; its half-width changes from one value to the other."""
         (ax, ay), (bx, by), (cx, cy), (dx, dy) = controls
         for i in range(81):
             t = i / 80
@@ -187,7 +187,7 @@ class Canvas(Brush):
         self.clouds(mix(p.light, p.low, 0.25), self.rng.randint(110, 150), 3)
 
     def clouds(self, colour: RGB, floor: int, slope: int = 1) -> None:
-        """Drift clouds across: the lower `floor`, the more there are of them."""
+        """Draw clouds: the lower `floor`, the more clouds."""
         mask = noise(self.rng, self.image.size, (4, 7))
         mask = mask.point([min(200, max(0, (v - floor) * slope)) for v in range(256)])
         self.image.paste(colour, (0, 0), mask)

@@ -1,7 +1,7 @@
-"""Invented sample cards: Scryfall-like card objects with the pictures that belong to them.
+"""Invented sample cards: Scryfall-like card objects and their pictures.
 
-Nothing here comes from a real game: names, rules, sets, artists and art are made up, so that
-the whole package can be tried without a network and without anybody's artwork.
+Nothing here comes from a real game: names, rules, sets, artists and art are made up. So the whole
+package can be tried without a network and without other people's artwork.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mtg_image_db.demo import words
 from mtg_image_db.demo.frames import Face, paint_card
 
 _CYCLE = 64
-"""After so many cards the mixture of layouts and reprints starts again."""
+"""After so many cards, the mixture of layouts and reprints repeats."""
 
 _LAYOUTS = {
     **dict.fromkeys((5, 25, 47), "transform"),
@@ -27,7 +27,7 @@ _LAYOUTS = {
     **dict.fromkeys((8, 23, 35, 58), "token"),
     30: "planar",
 }
-# Slot of a reprint: slot of the original, and the frame it is printed in this time.
+# Slot of a reprint: slot of the original, and the frame of the reprint.
 _REPRINTS = {27: (3, "modern"), 41: (12, "old"), 52: (6, "borderless"), 61: (20, "modern")}
 _FIXED_STYLES = {**dict.fromkeys((3, 6, 12, 17, 45), "modern"), 20: "old"}
 _DIGITAL = (17, 45)
@@ -46,7 +46,7 @@ class SampleCard:
 
 
 class _Design(NamedTuple):
-    """A card as its author wrote it, before it is printed in some set."""
+    """A card as its author wrote it, before it is printed in a set."""
 
     layout: str
     style: str
@@ -62,12 +62,12 @@ def _uuid(*parts: object) -> str:
 
 
 class _Author:
-    """Writes one card; what it becomes depends on its number and the names already taken."""
+    """Writes one card, depending on its number and the names already taken."""
 
     def __init__(self, seed: int, index: int, taken: set[str]) -> None:
         self.rng = random.Random(f"{seed}|design|{index}")
         self.key, self.slot, self.taken = f"{seed}|{index}", index % _CYCLE, taken
-        # Colours come in turn; motifs are dealt like shuffled decks: all of them come up.
+        # Colours take turns; motifs are dealt like shuffled decks, so all of them occur.
         self.colour = "WUBRG"[(index * 2 + index // 5) % 5]
         deck, first = sorted(words.SUBJECTS), index % len(words.SUBJECTS)
         random.Random(f"{seed}|motifs|{index // len(deck)}").shuffle(deck)
@@ -87,7 +87,7 @@ class _Author:
         return text.replace("<n>", self.rng.choice(("two", "three", "five")))
 
     def _face(self, kinds: str = "Artifact Creature Enchantment Instant Land Sorcery") -> Face:
-        """Write a face about the next motif that suits one of some card types."""
+        """Write a face about the next motif that suits one of these card types."""
         rng, fitting = self.rng, list[tuple[str, str]]()
         while not fitting:
             motif = self.motifs.pop(0)
@@ -112,7 +112,7 @@ class _Author:
         )
 
     def _single(self, layout: str) -> Face:
-        """Write the face of a card that has one."""
+        """Write the face of a card with only one face."""
         if layout == "token":
             face = self._face("Creature")
             return replace(face, cost="", type_line=f"Token {face.type_line}", flavour="")
@@ -143,7 +143,7 @@ class _Author:
         layout = style = _LAYOUTS.get(self.slot, "normal")
         if layout == "normal":
             style = _FIXED_STYLES.get(self.slot) or self.rng.choice(_STYLES)
-        # Art that a reprint without borders shows is large from the start.
+        # If a borderless reprint will show the art, it is large from the start.
         tall = style in _LARGE_ART or (self.slot, "borderless") in _REPRINTS.values()
         faces = tuple(replace(face, tall=tall) for face in self._faces(layout))
         artist, rarity = self.rng.choice(words.ARTISTS), self.rng.choice(_RARITIES)
@@ -179,7 +179,7 @@ def _face_keys(card_id: str, design: _Design) -> dict[str, Any]:
 def _card_object(design: _Design, index: int, seed: int) -> dict[str, Any]:
     """Choose the set a design is printed in and return the card object."""
     slot, faces, style = index % _CYCLE, design.faces, design.style
-    # A reprint has to come from another set than its original.
+    # A reprint must be in another set than its original.
     home = "reprint" if slot in _REPRINTS and style == "modern" else style
     code, name, released = words.SETS.get(home, words.SETS["modern"])
     digital, card_id = slot in _DIGITAL, _uuid(seed, index, "card")
@@ -218,7 +218,7 @@ def _card_object(design: _Design, index: int, seed: int) -> dict[str, Any]:
 
 
 def _issue(design: _Design, index: int, seed: int) -> SampleCard:
-    """Print a design: describe it and paint it."""
+    """Print a design: make its card object and paint it."""
     card, faces = _card_object(design, index, seed), design.faces
     if "printed_name" in card:
         name, line, text = (card[f"printed_{key}"] for key in ("name", "type_line", "text"))

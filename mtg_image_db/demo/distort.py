@@ -1,4 +1,4 @@
-"""Distorted copies of a card image, as a phone and a lamp would make them."""
+"""Distorted copies of a card image, like photos by phone and lamplight."""
 
 from __future__ import annotations
 

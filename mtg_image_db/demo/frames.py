@@ -1,4 +1,4 @@
-"""The frames of the sample cards: where art, name and text go, and how they are printed."""
+"""The frames of the sample cards: the places of art, name and text, and how they are drawn."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FLAT, _TALL = (848, 624), (976, 1360)
 
 @dataclass(frozen=True)
 class Face:
-    """What is printed on one face (or half) of a card, whatever the frame."""
+    """The content of one face (or half) of a card, independent of its frame."""
 
     name: str
     cost: str
@@ -87,7 +87,7 @@ def _font(pixels: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def _runs(text: str) -> list[str]:
-    """Cut text into mana symbols and what is between them; the font has no long dash."""
+    """Split text into mana symbols and the text between them; the font has no long dash."""
     return re.findall(r"\{\w+\}|[^{]+", text.replace("—", "-"))
 
 
@@ -121,7 +121,7 @@ def _stock(colours: str) -> Image.Image:
 
 
 class _Sheet(Brush):
-    """A card being laid out; all measures are those of the finished picture."""
+    """A card being laid out; all measures refer to the finished picture."""
 
     def __init__(self, width: int, height: int, border: RGB) -> None:
         super().__init__(Image.new("RGB", (width * _SCALE, height * _SCALE), border), 0, 0, _SCALE)
@@ -159,7 +159,7 @@ class _Sheet(Brush):
             self.text(x - size * 0.24, y, code, size * 0.8, _INK)
 
     def text(self, x: float, y: float, text: str, size: float, ink: RGB, room: float = 0) -> None:
-        """Write a line centred on a height: bold, and smaller where it needs more than `room`."""
+        """Write a bold line centred on a height; smaller if it needs more than `room`."""
         pixels, bold = round(size * _SCALE), int(room > 0)
         while bold and _length(text, pixels) > room * _SCALE:
             pixels -= 1
@@ -173,7 +173,7 @@ class _Sheet(Brush):
             x += _length(run, pixels) / _SCALE
 
     def rules(self, box: Box, face: Face, ink: RGB, largest: float = 18) -> None:
-        """Set rules, then fainter the flavour, in the largest size that fits the box."""
+        """Write the rules, then the fainter flavour text, in the largest size that fits the box."""
         left, top, right, bottom = box
         for pixels in range(round(largest * _SCALE), 15, -1):
             lines = _wrap(face.text, (right - left) * _SCALE, pixels)
@@ -212,7 +212,7 @@ class _Sheet(Brush):
         self.oval(_PAPER, right - 20, middle, high * 0.08)
 
     def face(self, face: Face, card: Mapping[str, str], plan: str, back: bool) -> None:
-        """Print a face where a plan says, in the colours of its frame."""
+        """Draw a face by a plan, in the colours of its frame."""
         *edges, opaque = _PLANS[plan]
         art, title, kind, text = (edges[i : i + 4] for i in (0, 4, 8, 12))
         (frame, bar, paper), ink, told = _COLOURS[face.identity], _INK, _INK
@@ -229,7 +229,7 @@ class _Sheet(Brush):
         for box in () if old else (title, kind):
             self.panel(box, bar, 14, opaque)
         self.title(title, face, ink)
-        # Every set has a star of its own: its points come from the last letter of its code.
+        # Every set has its own star; the last letter of its code gives the number of points.
         self.type_bar(kind, face.type_line, card["rarity"], 3 + ord(card["set"][-1]) % 7, ink)
         left, top, right, bottom = text
         if card["layout"] not in ("saga", "adventure"):
@@ -267,7 +267,7 @@ def paint_card(
 ) -> Image.Image:
     """Paint one side of a card in a style of frame: RGB, 488 x 680 pixels.
 
-    `faces` are those on that side: one, or the two of a split card or an adventure.
+    `faces` are the faces on that side: one, or two for a split card or an adventure.
     """
     white, turned = card["border_color"] == "white", style in ("split", "planar")
     width, height = (HEIGHT, WIDTH) if turned else (WIDTH, HEIGHT)

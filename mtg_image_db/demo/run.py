@@ -34,7 +34,7 @@ class Stage:
     double: ScryfallDouble
 
     def download_options(self) -> DownloadOptions:
-        """A real download, from the double. Its waits are short: it is not Scryfall."""
+        """A real download from the double, with short waits, since it is not Scryfall."""
         return DownloadOptions(
             cache=self.folder / "image_cache",
             kind="default_cards",
@@ -52,7 +52,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Questions:
-    """What came of asking about a distorted copy of each card."""
+    """The results of the queries with a distorted copy of each card."""
 
     asked: int
     right: int
@@ -66,11 +66,11 @@ def demo_stage(folder: Path, count: int = 64) -> Iterator[Stage]:
     Raises
     ------
     StorageError
-        The folder holds something that is not a demo.
+        The folder has files that are not from a demo.
     """
     if folder.exists() and any(folder.iterdir()) and not (folder / _MARK).exists():
         raise StorageError(
-            f"{folder} is not empty, and no demo made it",
+            f"{folder} is not empty, and was not made by a demo",
             suggestion="Name another folder with --folder.",
         )
     make_folder(folder)
@@ -89,7 +89,7 @@ def demo_stage(folder: Path, count: int = 64) -> Iterator[Stage]:
 
 
 def ask(stage: Stage, database: Database) -> Questions:
-    """Query a distorted copy of every card the database knows, and draw the contact sheet."""
+    """Query a distorted copy of every card in the database, and draw the contact sheet."""
     photos = make_folder(stage.folder / "photos")
     entries: list[SheetEntry] = []
     for number, face in enumerate(database.faces()):
@@ -105,12 +105,12 @@ def ask(stage: Stage, database: Database) -> Questions:
                 answer,
                 query=small_jpeg(photo),
                 match=small_jpeg(stage.pictures[picture_key(best.face_id)]),
-                # The same artwork in two sets is one card: a picture cannot always tell which.
+                # The same artwork in two sets counts as one card: a picture cannot always tell.
                 right=answer.verdict != "none" and best.illustration_id == face.illustration_id,
             )
         )
     right = sum(entry.right for entry in entries)
-    heading = f"mtg-db demo: {right} of {len(entries)} distorted copies named (left: asked)"
+    heading = f"mtg-db demo: {right} of {len(entries)} distorted copies named (left: query)"
     sheet = stage.folder / "contact_sheet.png"
     with atomic_write(sheet) as stream:
         contact_sheet(entries, heading).save(stream, "PNG")

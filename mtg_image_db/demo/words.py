@@ -1,4 +1,4 @@
-"""The words of the sample cards, within what Pillow's own font can draw."""
+"""The words of the sample cards; Pillow's own font can draw all of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ BEGINNINGS = (
 )
 ENDINGS = "bell bloom brook call crest drift fall glass gleam hush light loom song veil wake wick"
 ARTISTS = ("Ada Quillfeather", "Bram Oystercloud", "Farid Moonraker", "Greta Saltmarsh")
-# Set of each style of frame: code, name and day of release.
+# The set for each style of frame: code, name and day of release.
 SETS = {
     "modern": ("qtg", "Demo: Tides of Glass", "2024-05-17"),
     "reprint": ("qnc", "Demo: Nine Comets", "2025-07-23"),
@@ -49,7 +49,7 @@ FLAVOURS = (
     "Even the quiet has a favourite colour.",
     "What the fog borrows, the morning returns.",
 )
-# Slot of a card in another language: the language, then name, type and text in it.
+# Slot of a card in another language: the language, then its name, type and text.
 FOREIGN = {
     14: ("it", "Terra dei Lampioni", "Terra", "Quando piove, racconta una storia.\n{T}: Canta."),
     22: ("de", "Bernsteinufer", "Land", "{T}: Frage freundlich nach dem Weg."),

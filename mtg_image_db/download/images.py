@@ -92,7 +92,7 @@ def download_images(options: DownloadOptions, progress: Progress | None = None) 
 
 
 def _verified(options: DownloadOptions, progress: Progress) -> CacheReport | None:
-    """Remove invalid images from a cache; None where a first download makes it."""
+    """Remove invalid images from a cache; None if there is no cache yet."""
     try:
         return verify_cache(options.cache, fix=True, wait=options.wait, progress=progress)
     except MissingInput:

@@ -66,7 +66,7 @@ class DownloadOptions:
     patience
         After so many seconds of nothing but errors from a host, the run is given up.
     verify
-        First read and decode all cached images again, and fetch those that are invalid.
+        First read and decode all cached images again, and replace invalid ones.
     wait
         Wait for another process that holds the cache; otherwise raise an error.
 
@@ -147,7 +147,7 @@ class DownloadSummary:
 
     @property
     def usable(self) -> bool:
-        """Whether a build can follow: the run was not ended early, and there are images."""
+        """Whether a build can follow: the run did not end early, and there are images."""
         ended = self.interrupted or self.stopped is not None
         return not ended and (not self.failed or self.cached + self.downloaded > 0)
 

@@ -1,4 +1,4 @@
-"""One run of a download: the plan, the workers that fetch, and the record of the outcomes."""
+"""One run of a download: plan it, fetch with workers, and record the outcomes."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How well photos are recognised, measured on labelled ones."""
+"""Measure on labelled photos how well cards are recognised."""

@@ -1,4 +1,4 @@
-"""Which thresholds would photos choose? Fitted on one half of them, tried on the other."""
+"""Fit thresholds on one half of the photos, and try them on the other half."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _CHANCE = 0.05
 
 @dataclass(frozen=True)
 class FittedThreshold:
-    """A threshold that one half of the photos chooses, and what it gives on the other half.
+    """A threshold fitted on one half of the photos, and its results on the other half.
 
     Parameters
     ----------
     points
-        The smallest number that no wrong answer of the first half has, and a margin.
+        The smallest number of points that no wrong answer of the first half reaches, plus a margin.
     margin
-        A half as large, whose wrong answers grow rarer at the same rate beyond what was seen, has
-        one beyond it in one of twenty cases.
+        Chosen so that a half of the same size has a wrong answer beyond it in one of twenty cases,
+        if wrong answers keep getting rarer at the same rate.
     wrong, kept
-        Of the other half's answers with so many points, the wrong ones; of its right answers,
-        those with so many points.
+        On the other half: the share of wrong answers among those with so many points, and the share
+        of right answers that have so many points.
     """
 
     points: int
@@ -43,12 +43,12 @@ class Fit:
     Parameters
     ----------
     right, wrong
-        Right is the name of a card in the photo.
+        An answer is right if it names a card in the photo.
     refused
-        Answers left out: they had points enough, but another artwork had nearly as many, or no
-        outline was found. No threshold decides about them.
+        Answers not counted: they had enough points, but another artwork had nearly as many, or no
+        outline was found. A threshold does not decide about them.
     levels
-        For each half, without and with the margin.
+        The thresholds for each half, without and with the margin.
     """
 
     right: Counter[int]
@@ -58,7 +58,7 @@ class Fit:
 
 
 def fit(outcomes: Sequence[PhotoResult]) -> Fit:
-    """Fit thresholds for `CardAnswer.points`; a hash of the file name says which half it is in."""
+    """Fit thresholds for `CardAnswer.points`; a hash of the file name decides the half."""
     halves: tuple[list[tuple[int, bool]], list[tuple[int, bool]]] = ([], [])
     refused = 0
     for outcome in outcomes:
@@ -82,10 +82,11 @@ def fit(outcomes: Sequence[PhotoResult]) -> Fit:
 
 
 def _margin(wrong: Sequence[int]) -> int:
-    """Of as many new wrong answers one is expected beyond the highest.
+    """The margin beyond the highest wrong answer.
 
-    Where those above the median fall off exponentially, it is a twentieth of one beyond
-    ``-ln(1/20)`` times their mean excess more.
+    Of as many new wrong answers, one is expected beyond the highest. This margin makes it a
+    twentieth of one: ``-ln(1/20)`` times the mean excess of the answers above the median, if those
+    fall off exponentially.
     """
     middle = sorted(wrong)[len(wrong) // 2] if wrong else 0
     excess = [points - middle for points in wrong if points > middle]

@@ -1,4 +1,4 @@
-"""Labelled photos: which cards each shows, and which of those the database could know."""
+"""Labelled photos: the cards in each, and which of them are in the database."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class LabelledCard:
     Parameters
     ----------
     name
-        As it was written.
+        The name as written in the labels.
     known
-        Whether the database has a card of that name, with whatever artwork.
+        Whether the database has a card of that name, with any artwork.
     present
-        Whether it has this card's artwork; None where nobody can tell.
+        Whether it has this card's artwork; None if unknown.
     """
 
     name: str
@@ -36,7 +36,7 @@ class LabelledCard:
 
 @dataclass(frozen=True)
 class LabelledPhoto:
-    """A photo, and all cards in it. `file` is what the labels call it."""
+    """A photo and all cards in it. `file` is its name in the labels."""
 
     file: str
     path: Path
@@ -46,7 +46,7 @@ class LabelledPhoto:
 
 
 def plain_name(name: str) -> str:
-    """What names are compared by: the first face's, without capitals and accents.
+    """The form in which names are compared: the first face's, without capitals and accents.
 
     Examples
     --------
@@ -67,16 +67,16 @@ def read_labels(
     Parameters
     ----------
     truth
-        A file that says of some cards whether their artwork is in the database.
+        A file that says for some cards whether their artwork is in the database.
     known
-        The names that the database has, by `plain_name`.
+        The names in the database, in the form of `plain_name`.
 
     Raises
     ------
     InvalidArguments
-        Some lines make no sense: all of them are told, each with its number.
+        Some lines make no sense; all are listed with their numbers.
     MissingInput
-        A file is not there.
+        A file does not exist.
     """
     path, truth = Path(path), None if truth is None else Path(truth)
     problems: list[str] = []
@@ -97,7 +97,7 @@ def read_labels(
         place = path.parent / row["file"]
         before = seen.setdefault(identity(str(place.absolute())), line)
         if before != line:
-            text = f"{row['file']} is the photo of line {before} already: name all its cards there"
+            text = f"{row['file']} is already in line {before}: name all its cards there"
             problems.append(f"{path}, line {line}: {text}")
             continue
         cards = []
@@ -115,14 +115,14 @@ def read_labels(
 
 
 def _lines(path: Path, columns: tuple[str, ...]) -> list[Row]:
-    """The rows of a CSV file, each with the number of its line."""
+    """The rows of a CSV file, with their line numbers."""
     try:
         there, rows = read_table(path)
     except OSError as error:
         raise MissingInput(
             f"The labels cannot be read: {error.strerror}",
             details=str(path),
-            suggestion="Name a CSV file; docs/evaluation.md says what stands in it.",
+            suggestion="Name a CSV file; docs/evaluation.md describes its columns.",
         ) from error
     if missing := [name for name in columns if name not in there]:
         raise InvalidArguments([f"{path}: there is no column {', '.join(missing)}"])

@@ -1,4 +1,4 @@
-"""A page of what went wrong: photos with a card missed or taken for another, beside the truth."""
+"""A page of errors: photos with missed cards or wrong answers, beside the true cards."""
 
 from __future__ import annotations
 
@@ -33,21 +33,20 @@ article p { margin: 0; } .right { border-color: #2d9d4e; } .wrong { border-color
 @media (max-width: 45rem) { section { grid-template-columns: 1fr; } }
 """
 _HOW = """\
-<p>Shown are photos in which a card was missed whose artwork is in the database, or an answer was
-wrong. Beside each photo stand the cards it shows; then what was cut out of it, and what that was
-taken for: framed green where a card in the photo has the name, red where none has, grey where the
-verdict is <i>none</i>.</p>
+<p>These are the photos with a missed card (whose artwork is in the database) or a wrong answer.
+Beside each photo are the cards that it shows; then each cut-out and its answer: with a green frame
+if a card in the photo has that name, red if none has, grey if the verdict is <i>none</i>.</p>
 """
 
 
 def refuse_other_files(folder: Path) -> None:
-    """Raise `InvalidArguments` where a folder holds what is no report: it could be replaced."""
+    """Raise `InvalidArguments` if a folder has other files than a report: they could be lost."""
     if not folder.is_dir() or not any(folder.iterdir()):
         return
     path = folder / PAGE
     if not path.is_file() or _TITLE.encode() not in path.read_bytes()[:1000]:
         raise InvalidArguments(
-            [f"--report {folder} holds other files, which could be replaced: name another folder"]
+            [f"--report {folder} has other files, which could be replaced: name another folder"]
         )
 
 

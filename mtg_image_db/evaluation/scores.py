@@ -1,4 +1,4 @@
-"""Asking about labelled photos, and counting what is right; docs/evaluation.md says how."""
+"""Query labelled photos, and count the right answers; docs/evaluation.md says how."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _VERDICTS = ("confident", "likely", "none")
 
 @dataclass(frozen=True)
 class Share:
-    """How many of how many."""
+    """A share: `hits` out of `of`."""
 
     hits: int
     of: int
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Where the share lies with a probability of 95 % (Wilson, 1927)."""
+        """The 95 % confidence interval of the share (Wilson, 1927)."""
         if not self.of:
             return 0.0, 1.0
         z, n, p = 1.96, self.of, self.hits / self.of
@@ -45,21 +45,21 @@ class Share:
 
 @dataclass(frozen=True)
 class PhotoResult:
-    """What became of a photo.
+    """The result for one photo.
 
     Parameters
     ----------
     answers
-        What the database said.
+        The database's answers.
     right
         For each answer, whether its first match has the name of a card in the photo.
     places
-        For each card of the photo, the answer counted for it, and which of its matches has the
-        name (1 is the first); None where there is none. An answer counts for one card at most.
+        For each card of the photo, the answer that counts for it, and the rank of the match with
+        its name (from 1); None if there is none. An answer counts for one card at most.
     seconds
-        By stage.
+        Time by stage.
     error
-        Why the photo could not be read; empty where it could.
+        Why the photo could not be read; empty if it could.
     """
 
     photo: LabelledPhoto
@@ -76,7 +76,7 @@ class PhotoResult:
         return sum(answer.verdict != "none" and not right for answer, right in both)
 
     def verdict_on(self, card: int) -> str:
-        """The verdict of the answer that names a card first; ``none`` also without an answer."""
+        """The verdict of the answer whose first match names a card; ``none`` if there is none."""
         place = self.places[card]
         return self.answers[place[0]].verdict if place and place[1] == 1 else "none"
 
@@ -86,7 +86,7 @@ class PhotoResult:
 
     @property
     def missed(self) -> list[int]:
-        """Cards that were not found, though their artwork is in the database."""
+        """Cards that were not found although their artwork is in the database."""
         cards = enumerate(() if self.error else self.photo.cards)
         return [i for i, card in cards if card.present and not self.found(i)]
 
@@ -94,7 +94,7 @@ class PhotoResult:
 def evaluate(
     database: Database, photos: Sequence[LabelledPhoto], progress: Progress
 ) -> list[PhotoResult]:
-    """Ask about each photo; one that cannot be read is told, and becomes a `PhotoResult.error`."""
+    """Query each photo; an unreadable one is reported, and gets a `PhotoResult.error`."""
     progress.start("asking", len(photos), "photos")
     outcomes = []
     for photo in photos:
@@ -115,7 +115,7 @@ def evaluate(
 def judge(
     photo: LabelledPhoto, answers: tuple[CardAnswer, ...], seconds: Mapping[str, float]
 ) -> PhotoResult:
-    """Compare answers with what is in the photo; the surest have the first choice of a card."""
+    """Compare answers with the cards in the photo; the surest answers choose a card first."""
     names = [plain_name(card.name) for card in photo.cards]
     said = [[plain_name(m.face.name) for m in answer.matches[:_BEST]] for answer in answers]
     surest = sorted(range(len(answers)), key=lambda a: _VERDICTS.index(answers[a].verdict))
@@ -139,7 +139,7 @@ def figures(outcomes: Sequence[PhotoResult]) -> dict[str, Share]:
     present = [(o, i) for o, i, card in cards if card.present]
     verdicts = [o.verdict_on(i) for o, i in present]
     absent = [[i for i, c in enumerate(o.photo.cards) if c.present is False] for o in read]
-    # Each wrong answer is laid to an absent card.
+    # Each wrong answer is attributed to an absent card.
     refused = [
         max(0, sum(not o.found(i) for i in some) - o.wrong)
         for o, some in zip(read, absent, strict=True)
@@ -172,7 +172,7 @@ def figures(outcomes: Sequence[PhotoResult]) -> dict[str, Share]:
 
 
 def by_kind(outcomes: Sequence[PhotoResult]) -> dict[str, list[PhotoResult]]:
-    """All outcomes, then those of each kind of photo, in the order of the labels."""
+    """All results, then those of each kind of photo, in the order of the labels."""
     groups: dict[str, list[PhotoResult]] = {"all": list(outcomes)}
     for outcome in outcomes:
         if outcome.photo.kind:

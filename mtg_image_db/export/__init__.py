@@ -1,4 +1,4 @@
-"""Vectors and metadata for other programs."""
+"""Export vectors and metadata for other programs."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def export_database(
 
     Returns
     -------
-    The files.
+    The written files.
 
     Raises
     ------
     InvalidArguments
-        There is no such form or type.
+        The form or type does not exist.
     StorageError
         The folder cannot be written.
     ExportError

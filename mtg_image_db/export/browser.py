@@ -1,4 +1,4 @@
-"""Vectors small enough for a web page to search."""
+"""Vectors small enough to be searched in a web page."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _SCALE = 127
 
 
 def export(database: Database, folder: Path, dtype: str, progress: Progress) -> list[Path]:
-    """Write the vectors row by row, and ``meta.json`` that says how to read them.
+    """Write the vectors row by row, and a ``meta.json`` that says how to read them.
 
-    ``embeddings.i8bin`` holds clip(round(x * 127)), a byte each; ``embeddings.f32bin`` holds
-    little-endian floats. The inner product of two int8 vectors over 127 squared is about their
-    cosine similarity.
+    ``embeddings.i8bin`` holds clip(round(x * 127)), one byte each; ``embeddings.f32bin`` holds
+    little-endian floats. The inner product of two int8 vectors, divided by 127 squared, is about
+    their cosine similarity.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""Vectors as one NumPy array, metadata as JSON Lines."""
+"""Export vectors as one NumPy array, and metadata as JSON Lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One Parquet table: what vector databases and analytics engines load directly."""
+"""Export one Parquet table, which vector databases and analytics engines load directly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ROWS = 4096
 
 
 def require_pyarrow() -> None:
-    """Raise an `ExportError` where the package is not installed."""
+    """Raise an `ExportError` if the package is not installed."""
     try:
         import pyarrow.parquet  # noqa: F401
     except ImportError as error:

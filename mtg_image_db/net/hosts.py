@@ -161,7 +161,7 @@ class HostGate:
                 )
             self._closed_until[host] = now + seconds
             self._failing.pop(host, None)
-        _log.warning("%s answers HTTP 429: nothing is fetched from it for %.0f s", host, seconds)
+        _log.warning("%s answers HTTP 429: no requests to it for %.0f s", host, seconds)
         if self._on_pause is not None:
             self._on_pause(host, seconds)
 

@@ -1,4 +1,4 @@
-"""A photo with what was found in it drawn on top."""
+"""Draw the found cards on a photo."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ _LONG_SIDE = 1600
 
 
 def find_report(recognition: Recognition) -> Image.Image:
-    """Draw the outline, the name and the verdict of each card; no larger than is looked at.
+    """Draw the outline, name and verdict of each card, at the size used for recognition.
 
-    Several are numbered as answers are. A dot marks the top left corner of a card that is known.
+    If there are several, they have the numbers of the answers. A dot marks the top left corner of a
+    named card.
     """
     from PIL import Image, ImageDraw, ImageFont
 

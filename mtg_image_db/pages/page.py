@@ -1,4 +1,4 @@
-"""Pages to look at: HTML without a script, for phones and desktops, light and dark."""
+"""HTML pages without scripts, for phones and desktops, light and dark."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ img { display: block; max-width: 100%; border-radius: .5rem;
 
 
 def page(title: str, style: str, body: str) -> bytes:
-    """A page of HTML; its title is its heading as well.
+    """An HTML page; its title is also its heading.
 
     Parameters
     ----------
     style
-        CSS, besides what all pages have.
+        CSS in addition to that of all pages.
     body
-        HTML, in which everything that is not of our own making is escaped.
+        HTML; everything that does not come from this program must be escaped.
     """
     text = f"""\
 <!doctype html>
@@ -45,33 +45,33 @@ def page(title: str, style: str, body: str) -> bytes:
 {_STYLE}{style}</style>
 <h1>{escape(title)}</h1>
 {body}"""
-    # Names of files may hold bytes that are no text.
+    # File names may contain bytes that are not text.
     return text.encode("utf-8", "replace")
 
 
 def embedded(jpeg: bytes, description: str = "") -> str:
-    """A picture inside the page itself."""
+    """HTML for a picture inside the page itself."""
     data = base64.b64encode(jpeg).decode()
     return f'<img src="data:image/jpeg;base64,{data}" alt="{escape(description)}">'
 
 
 def link(url: str, text: str) -> str:
-    """A text that leads to a URL of Scryfall's; any other URL, whoever gave it, leads nowhere."""
+    """A text that links to a Scryfall URL; for any other URL, the text without a link."""
     shown = escape(text)
     return shown if _SCRYFALL.refusal(url) else f'<a href="{escape(url)}">{shown}</a>'
 
 
 def small_jpeg(picture: Image.Image, longest: int = 336) -> bytes:
-    """A picture as small as a page shows cards, its sides at most `longest` pixels."""
+    """A JPEG as small as pages show cards: its sides have at most `longest` pixels."""
     small = picture.convert("RGB")
     small.thumbnail((longest, longest))
     return jpeg(small)
 
 
 def jpeg(picture: Image.Image, quality: int = 80) -> bytes:
-    """A picture as the bytes of a file.
+    """A picture as the bytes of a JPEG file.
 
-    Made in memory: Pillow writes a JPEG past Python's files, and cannot say that a disk is full.
+    It is made in memory: Pillow writes JPEGs past Python's files and does not report a full disk.
     """
     stream = io.BytesIO()
     picture.save(stream, "JPEG", quality=quality)

@@ -1,4 +1,4 @@
-"""Contact sheets: each query beside what it was taken for."""
+"""Contact sheets: each query beside its best match."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ b { color: #fff; border-radius: .3rem; padding: .05rem .4rem; margin-right: .3re
 
 @dataclass(frozen=True)
 class SheetEntry:
-    """A card that was found in a picture, and what it was taken for.
+    """A card found in a picture, and its best match.
 
     Parameters
     ----------
     photo
-        Name of the picture, and which of several cards in it.
+        Name of the picture and, if it has several cards, the number of the card.
     query, match
-        The card as it was found, and the image of the best match, as small JPEGs: a thousand of
-        them are no burden. Without a match, its place is empty.
+        The cut-out card, and the image of the best match, as JPEGs so small that a sheet can hold a
+        thousand. Without a match, its place is empty.
     right
-        False where the answer is known to be wrong.
+        False if the answer is known to be wrong.
     """
 
     photo: str
@@ -62,7 +62,7 @@ class SheetEntry:
 
     @property
     def face(self) -> CardFace | None:
-        """What it was taken for."""
+        """The face of the best match."""
         return self.card.face
 
     @property
@@ -72,14 +72,14 @@ class SheetEntry:
 
     @property
     def printing(self) -> str:
-        """The set and the number, and how much it resembles that."""
+        """The set, the number and the score."""
         if self.face is None:
             return ""
         return f"{self.face.label}, score {self.card.matches[0].score:.3f}"
 
 
 def write_sheet(entries: Sequence[SheetEntry], heading: str, path: Path) -> None:
-    """Write a sheet, as a page where its name ends in .html and otherwise as a PNG."""
+    """Write a sheet: an HTML page if its name ends in .html, otherwise a PNG."""
     with write_output(path) as stream:
         if path.suffix.lower() == ".html":
             stream.write(html_sheet(entries, heading))
@@ -88,12 +88,12 @@ def write_sheet(entries: Sequence[SheetEntry], heading: str, path: Path) -> None
 
 
 def html_sheet(entries: Sequence[SheetEntry], heading: str) -> bytes:
-    """A page that needs no other file: each card as found on the left, its match on the right."""
+    """A self-contained page: each found card on the left, its match on the right."""
     return page(heading, _STYLE, f"<main>\n{''.join(map(_article, entries))}</main>\n")
 
 
 def contact_sheet(entries: Sequence[SheetEntry], heading: str, columns: int = 7) -> Image.Image:
-    """Draw a sheet: pairs of pictures, query on the left, best match on the right."""
+    """Draw a sheet of pairs: the query on the left, its best match on the right."""
     from PIL import Image, ImageDraw, ImageFont
 
     title, text = ImageFont.load_default(24), ImageFont.load_default(13)
@@ -122,16 +122,16 @@ def contact_sheet(entries: Sequence[SheetEntry], heading: str, columns: int = 7)
 
 
 def sheet_entries(name: str, recognition: Recognition, cache: Path) -> list[SheetEntry]:
-    """What was cut out of a photo, beside the images of what it was taken for.
+    """The cards cut out of a photo, each beside the image of its best match.
 
     Parameters
     ----------
     name
-        Of the photo.
+        Name of the photo.
     cache
-        An image cache; a database holds no images, and what is not in the cache is not shown.
+        An image cache. A database has no images; images that are not in the cache are not shown.
     """
-    # Bytes that are no text cannot be drawn.
+    # Bytes that are not text cannot be drawn.
     photo = " ".join(Path(name).name.encode("utf-8", "replace").decode().split())
     entries = []
     for number, card in enumerate(recognition.cards, start=1):
@@ -145,12 +145,12 @@ def sheet_entries(name: str, recognition: Recognition, cache: Path) -> list[Shee
 
 
 def cached_image(face_id: str, cache: Path, url: str = "", longest: int = 336) -> bytes:
-    """The image of a face as a small JPEG; empty where the image cache has none.
+    """The image of a face as a small JPEG; empty if the image cache does not have it.
 
     Parameters
     ----------
     url
-        Of the image; empty for any image of the face that is there.
+        URL of the image; empty for any cached image of the face.
     """
     from mtg_image_db.download.ledger import image_path, image_paths
     from mtg_image_db.pictures.opening import open_picture

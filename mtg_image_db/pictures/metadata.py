@@ -52,7 +52,7 @@ def upright(picture: Image.Image) -> Image.Image:
 
 
 def without_metadata(data: bytes) -> bytes | None:
-    """A copy of a picture file with only its pixels and orientation; None if nothing changes."""
+    """A copy of a picture file with only its pixels and orientation; None if that is the same."""
     bare: bytes | None = None
     try:
         for start, strip in _STRIPPERS.items():

@@ -47,8 +47,8 @@ LONG_SIDE = 1600
 _LEAST_SIDE = 16
 """In a photo narrower than this, in pixels, no card can be found. By hand."""
 _FILLS_SHARE = 0.6
-"""If a card fills more than this share of a picture, the picture is that card, and no other is
-searched. By hand."""
+"""If a confidently named card fills more than this share of a picture, the picture is that card,
+and no other is searched. By hand."""
 _GUESSES_A_ROUND = 4
 """Likely guesses that are encoded together, and how many misses end a round. By hand."""
 _MOST_DOUBTFUL = 4

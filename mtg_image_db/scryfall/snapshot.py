@@ -151,7 +151,7 @@ def refresh_snapshot(
     Raises
     ------
     NetworkError, SnapshotError, StorageError
-        The old snapshot, if any, stays in force.
+        The old snapshot, if any, stays in use.
     """
     old = load_snapshot(cache, kind)
     if old is not None and old.api_url != api_url:

@@ -1,9 +1,9 @@
 """An imitation of Scryfall on loopback, for the tests and the offline demonstration.
 
-One server plays the three hosts a client meets: api.scryfall.com (``/bulk-data``),
-data.scryfall.io (``/file/...``) and cards.scryfall.io (``/cards/...``). What it
-imitates is documented at https://scryfall.com/docs/api, .../docs/api/bulk-data,
-.../docs/api/images and .../docs/api/rate-limits.
+One server plays the three hosts that a client uses: api.scryfall.com (``/bulk-data``),
+data.scryfall.io (``/file/...``) and cards.scryfall.io (``/cards/...``). It follows the
+documentation at https://scryfall.com/docs/api, .../docs/api/bulk-data, .../docs/api/images and
+.../docs/api/rate-limits.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from mtg_image_db.scryfall_double.snapshots import (
     card_lines,
 )
 
-# Requests that were on their way when a 429 left are not held against the client.
+# Requests that were already on their way when a 429 was sent are not counted as violations.
 _IN_FLIGHT_S = 0.25
-# Ten requests a second, with a little tolerance for a busy machine's timers.
+# Ten requests per second, with a little tolerance for the timers of a busy machine.
 _RATE, _RATE_WINDOW_S = 10, 0.95
 
 # Size, side, the id (after its own first two letters), file extension.
@@ -69,10 +69,10 @@ _MIME = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 
 @dataclass(frozen=True)
 class RequestRecord:
-    """One request the double answered.
+    """One request that the double answered.
 
-    `time` is that of its arrival (monotonic), `path` includes the query string, `status`
-    is 0 where the connection was reset, and the names in `headers` are lower-case.
+    `time` is its arrival (monotonic), `path` includes the query string, `status` is 0 if the
+    connection was reset, and the names in `headers` are lower-case.
     """
 
     time: float
@@ -93,24 +93,24 @@ class ScryfallDouble:
     Parameters
     ----------
     cards
-        The card objects of the first snapshot. Their image URLs on cards.scryfall.io
-        are changed to this server's; all others are left as they are.
+        The card objects of the first snapshot. Their image URLs on cards.scryfall.io are changed
+        to this server's; all other URLs stay.
     images
         The pictures, as "normal" JPEGs of 488x680 pixels, by ``"<scryfall id>/front"`` or
         ``"<scryfall id>/back"``; the other sizes are derived on demand.
     retry_after
         Seconds the host stays locked after a 429 (30 at Scryfall).
     legacy
-        Whether bulk data has the form it had before 2026-07-20.
+        Whether bulk data has the form from before 2026-07-20.
     kinds
-        Cards for one kind of bulk data, where they should not follow from `cards`.
+        Cards for single kinds of bulk data, if they should not be derived from `cards`.
 
     Attributes
     ----------
     requests
         Every request answered, in the order of the answers.
     lockout_violations
-        Requests made although a 429 had said to wait; each lengthens the wait.
+        Requests sent although a 429 had asked to wait; each makes the wait longer.
     rate_violations
         API requests that came too fast. They are counted, not refused.
     """
@@ -145,7 +145,7 @@ class ScryfallDouble:
 
     @property
     def url(self) -> str:
-        """Base of the API once it is started, without a final slash."""
+        """Base URL of the API after the start, without a final slash."""
         return f"http://127.0.0.1:{self._port}"
 
     def __enter__(self) -> ScryfallDouble:
@@ -156,18 +156,18 @@ class ScryfallDouble:
         self.stop()
 
     def start(self) -> None:
-        """Listen on a free port, or on the one held before a `stop`."""
+        """Listen on a free port, or on the same port as before a `stop`."""
         self._server = LoopbackServer(self._port, self._respond)
         self._port = self._server.server_port
 
     def stop(self) -> None:
-        """Close every connection, stalled ones too, and wait for their threads.
+        """Close every connection, even stalled ones, and wait for their threads.
 
         Raises
         ------
         RuntimeError
-            If the double itself failed (a picture that cannot be read, for instance), which
-            the client could only see as a broken connection.
+            The double itself failed (because of an unreadable picture, for instance), which the
+            client could only see as a broken connection.
         """
         server, self._server = self._server, None
         if server is None:
@@ -183,15 +183,15 @@ class ScryfallDouble:
         images: Mapping[str, bytes] | None = None,
         kind: str | None = None,
     ) -> None:
-        """Put a new snapshot in the place of the present one, whose file is gone at once.
+        """Replace the present snapshot by a new one; the old file disappears at once.
 
         Parameters
         ----------
         cards
             The new card objects.
         images
-            Pictures that are new or replace older ones of the same key; the others
-            stay, as on the real image host.
+            Pictures that are new or replace older ones with the same key; the others stay, as on
+            the real image host.
         kind
             The only kind of bulk data to change; None for all four.
         """
@@ -200,23 +200,23 @@ class ScryfallDouble:
             self._take_over(cards, kind)
             if images is not None:
                 self._pictures = {**self._pictures, **images}
-                # A fresh dict, not clear(): a request still deriving an old picture
-                # then puts it where nobody will look.
+                # A new dict, not clear(): a request that is still deriving an old picture then
+                # stores it in the old dict, which nobody reads.
                 self._images = {}
 
     def inject(self, match: str, *faults: Fault) -> None:
         """Queue faults for the requests whose path (with its query) contains `match`.
 
-        Each such request takes the next fault until its `times` are used up; a fault
-        without end (``times=None``) keeps all after it waiting. Requests refused
-        for their headers or a lock-out take none.
+        Each such request gets the next fault until its `times` are used up. A fault without end
+        (``times=None``) blocks all faults after it. Requests that are refused because of their
+        headers or a lock-out do not use up a fault.
         """
         with self._lock:
             for fault in faults:
                 self._faults += [(match, fault)] * (1 if fault.times is None else fault.times)
 
     def clear_faults(self) -> None:
-        """Forget every fault still queued, and every lock-out."""
+        """Forget all queued faults and all lock-outs."""
         with self._lock:
             self._faults.clear()
             self._locked.clear()
@@ -283,7 +283,7 @@ class ScryfallDouble:
         return None
 
     def _answer(self, host: str, path: str, query: str) -> Reply:
-        """Return what Scryfall says when nothing goes wrong."""
+        """Return Scryfall's answer when nothing goes wrong."""
         if host == "cards":
             return self._image(path) or html_reply(404, "Not Found")
         snapshots = list(self._snapshots.values())

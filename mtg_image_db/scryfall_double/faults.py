@@ -1,4 +1,4 @@
-"""What can go wrong between a client and Scryfall: ``double.inject("/file/", truncated(0.5))``."""
+"""Faults between a client and Scryfall: ``double.inject("/file/", truncated(0.5))``."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from mtg_image_db.scryfall_double.replies import (
     rate_limited_reply,
 )
 
-# The first three bytes (the magic of JPEG and gzip) stay, so that a glance at the
-# start of the file is not enough to notice; every decoder fails on what follows.
+# The first three bytes (the magic of JPEG and gzip) stay, so the start of the file does not show
+# the damage; every decoder fails on the rest.
 _MAGIC = 3
 _INVERTED = bytes(255 - value for value in range(256))
 
@@ -27,9 +27,9 @@ class Fault:
     Parameters
     ----------
     change
-        Makes what is sent of the right answer and the server's usual Retry-After.
+        Turns the right answer and the server's usual Retry-After into the reply to send.
     times
-        How many requests it befalls; None for every one from now on.
+        How many requests it affects; None for all from now on.
     """
 
     change: Callable[[Reply, int], Reply]
@@ -70,7 +70,7 @@ def server_error(
 
 
 def html_page(*, times: int | None = 1) -> Fault:
-    """Answer 200 with an HTML page where something else was asked for."""
+    """Answer 200 with an HTML page instead of the requested file."""
     return _instead(html_reply(200, "Please sign in to this network"), times)
 
 
@@ -85,13 +85,13 @@ def empty(*, times: int | None = 1) -> Fault:
 
 
 def garbage(size: int = 4096, *, times: int | None = 1) -> Fault:
-    """Answer with the right headers around `size` bytes that mean nothing."""
+    """Answer with the right headers and `size` meaningless bytes."""
     noise = bytes((index * 131 + index // 7) % 256 for index in range(size))
     return _changed(lambda _: {"body": noise}, times)
 
 
 def shortened(amount: float = 0.5, *, times: int | None = 1) -> Fault:
-    """Answer, as if it were all, with a part of the body (a fraction, or an int of bytes)."""
+    """Answer with a part of the body (a fraction, or an int of bytes) as if it were all."""
     return _changed(lambda body: {"body": body[: _part(body, amount)]}, times)
 
 
@@ -101,7 +101,7 @@ def truncated(amount: float = 0.5, *, times: int | None = 1) -> Fault:
 
 
 def wrong_length(extra: int = 1000, *, times: int | None = 1) -> Fault:
-    """Announce `extra` bytes more (or fewer) than are sent, and hang up."""
+    """Announce `extra` more (or fewer) bytes than are sent, and hang up."""
     return _changed(lambda body: {"length": len(body) + extra, "then": "close"}, times)
 
 
@@ -134,7 +134,7 @@ def _instead(reply: Reply, times: int | None) -> Fault:
 
 
 def _changed(changes: Callable[[bytes], dict[str, Any]], times: int | None) -> Fault:
-    """Keep the right answer but for the fields that `changes` makes of its body."""
+    """Keep the right answer, except for the fields that `changes` derives from its body."""
     return Fault(lambda right, _usual: replace(right, **changes(right.body)), times)
 
 

@@ -16,7 +16,7 @@ from mtg_image_db.scryfall_double.replies import Reply
 
 
 class LoopbackServer(ThreadingHTTPServer):
-    """Sends what `respond` makes of each GET, from the moment it is made.
+    """Answers each GET with the reply of `respond`, from its construction on.
 
     Parameters
     ----------
@@ -28,14 +28,14 @@ class LoopbackServer(ThreadingHTTPServer):
     Attributes
     ----------
     stopping
-        Set when the server is about to stop; every wait ends with it.
+        Set when the server is about to stop; this ends every wait.
     crashes
-        What `respond` raised, which clients only see as a broken connection.
+        Exceptions of `respond`, which clients only see as broken connections.
     """
 
     daemon_threads = True
     request_queue_size = 512
-    # Some releases of Python set it, and then two servers could share one port.
+    # Some releases of Python set this, and then two servers could share one port.
     allow_reuse_port = False
 
     def __init__(self, port: int, respond: Callable[[str, Mapping[str, str]], Reply]) -> None:
@@ -62,7 +62,7 @@ class LoopbackServer(ThreadingHTTPServer):
         thread.start()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
-        """Remember what went wrong here; that a client hangs up is nothing wrong."""
+        """Remember errors of this server; a client that hangs up is not an error."""
         error = sys.exc_info()[1]
         if error is not None and not isinstance(error, ConnectionError):
             self.crashes.append(error)
@@ -74,7 +74,7 @@ class LoopbackServer(ThreadingHTTPServer):
         self._thread.join()
         self.server_close()
         for thread, connection in self._connections.items():
-            # An error means that its own thread has closed it already.
+            # An error means that its thread has already closed it.
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
             thread.join()
@@ -96,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(reply)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing: the double keeps its own record."""
+        """Log nothing: the double keeps its own record."""
 
     def _send(self, reply: Reply) -> None:
         lines = [
@@ -108,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
             length = len(reply.body) if reply.length is None else reply.length
             lines.append(f"Content-Length: {length}")
         head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
-        # One send for the head and the body: one packet, and one system call.
+        # Send head and body together: one packet and one system call.
         self.connection.sendall(head + reply.body[: reply.sent])
         if reply.then == "close":
             self.close_connection = True
@@ -119,8 +119,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.connection.sendall(reply.body[reply.sent :])
 
     def _reset(self) -> None:
-        # Closing a socket that lingers for zero seconds sends an RST. The socket is
-        # only closed once the file that reads from it is.
+        # Closing a socket that lingers for zero seconds sends an RST. The socket is only closed
+        # after the file that reads from it.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.rfile.close()
         self.connection.close()

@@ -1,6 +1,6 @@
-"""The answers Scryfall gives, as bytes, and what HTTP lets a client ask of them.
+"""Scryfall's answers as bytes, with HTTP's conditional and range requests.
 
-The error objects are those Scryfall was seen to send; see
+The error objects were observed at Scryfall; see
 https://scryfall.com/docs/api/errors and https://scryfall.com/docs/api/rate-limits.
 """
 
@@ -44,7 +44,7 @@ _RATE_LIMITED = (
     "constrain API usage to less than 10 requests per second. DO NOT IGNORE THIS WARNING, "
     "FAILURE TO ACT WILL RESULT IN A NETWORK BLOCK."
 )
-# What identifies an HTTP library rather than an application.
+# User agents of HTTP libraries instead of applications.
 _GENERIC_AGENT = re.compile(
     r"$|(python-(requests|urllib|urllib3|httpx)|curl|wget|go-http-client|okhttp|axios|node-fetch|"
     r"java|apache-httpclient)(/|$)|python/\S+ aiohttp/",
@@ -55,23 +55,23 @@ _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer, and how it goes over the wire.
+    """An answer, and how it is sent.
 
     Parameters
     ----------
     status, body, headers
-        Content-Length and Date are added when it is sent.
+        Content-Length and Date are added on sending.
     delay
         Seconds of silence before the first byte.
     length
-        What Content-Length says; None for the truth.
+        The value of Content-Length; None for the true length.
     sent
         How many bytes of the body are sent at first; None for all.
     then
         What follows them: the next request, the end of the connection, or `hold` seconds of
-        silence and then the rest. With ``"reset"`` nothing is sent but an RST.
+        silence and then the rest. With ``"reset"`` only an RST is sent.
     hold
-        None for as long as the server lives.
+        Seconds of silence; None for as long as the server runs.
     """
 
     status: int
@@ -85,7 +85,7 @@ class Reply:
 
 
 def json_reply(content: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Reply:
-    """Return an answer of the API, with the weak ETag it has; an error brings its own status."""
+    """Return an answer of the API with its weak ETag; an error object gives the status itself."""
     body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
     own = {"Content-Type": "application/json; charset=utf-8"}
     if content["object"] == "error":
@@ -94,7 +94,7 @@ def json_reply(content: Mapping[str, Any], headers: Mapping[str, str] | None = N
 
 
 def html_reply(status: int, title: str, headers: Mapping[str, str] | None = None) -> Reply:
-    """Return a page as the network in front of Scryfall would send it."""
+    """Return a page like those of the network in front of Scryfall."""
     page = f"<!DOCTYPE html><html><head><title>{title}</title></head><body>{title}</body></html>\n"
     return Reply(
         status, page.encode(), {"Content-Type": "text/html; charset=utf-8", **(headers or {})}
@@ -102,7 +102,7 @@ def html_reply(status: int, title: str, headers: Mapping[str, str] | None = None
 
 
 def file_reply(body: bytes, headers: Mapping[str, str]) -> Reply:
-    """Return a file or an image: it never changes under its URL, and parts of it may be asked."""
+    """Return a file or an image: it never changes under its URL, and supports ranges."""
     own = {
         "ETag": f'"{_digest(body)}"',
         "Accept-Ranges": "bytes",
@@ -112,7 +112,7 @@ def file_reply(body: bytes, headers: Mapping[str, str]) -> Reply:
 
 
 def improper_reply(headers: Mapping[str, str]) -> Reply | None:
-    """Return the 400 for a request without the headers the API asks for."""
+    """Return the 400 for a request without the headers that the API requires."""
     if "user-agent" not in headers or "accept" not in headers:
         return json_reply(_MISSING_HEADERS)
     if _GENERIC_AGENT.match(headers["user-agent"].strip()):
@@ -142,7 +142,7 @@ def conditional(reply: Reply, headers: Mapping[str, str]) -> Reply:
 
 
 def _part(reply: Reply, asked: str) -> Reply:
-    """Return the bytes `asked` for; suffixes and several ranges are ignored, as a server may."""
+    """Return the bytes `asked` for; suffixes and multiple ranges are ignored, which is allowed."""
     match = _RANGE.fullmatch(asked)
     size = len(reply.body)
     start, last = (int(match[1]), int(match[2] or size)) if match else (0, -1)

@@ -30,16 +30,16 @@ BULK_IDS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class ServedSnapshot:
-    """One kind of bulk data at one time; its file is made when first asked for.
+    """One kind of bulk data at one time; its file is made at the first request.
 
     Parameters
     ----------
     lines
         The card objects as JSON.
     url
-        Gives the double's base URL, which stands in every descriptor and every file.
+        Returns the double's base URL, which is in every descriptor and every file.
     legacy
-        Whether it has the form of before 2026-07-20: a JSON array the transfer compressed.
+        Whether it has the form from before 2026-07-20: a JSON array, compressed in transfer.
     """
 
     kind: str
@@ -50,7 +50,7 @@ class ServedSnapshot:
 
     @property
     def names(self) -> tuple[str, str, str]:
-        """What ``/bulk-data/...`` may call it."""
+        """Its names under ``/bulk-data/...``."""
         return BULK_IDS[self.kind], self.kind, self.kind.replace("_", "-")
 
     @property
@@ -67,7 +67,7 @@ class ServedSnapshot:
 
     @cached_property
     def text(self) -> bytes:
-        """Its file before compression, where the image URLs lead to the double."""
+        """Its file before compression, with image URLs of the double."""
         if self.legacy:
             text = "[\n" + ",\n".join(self.lines) + "\n]"
         else:
@@ -78,8 +78,8 @@ class ServedSnapshot:
 
     @cached_property
     def file(self) -> Reply:
-        """The answer that is its file."""
-        # The new file is a gzip file that the transfer leaves alone.
+        """The reply with its file."""
+        # The new form is a gzip file, without compression in transfer.
         headers = {"Content-Type": "application/gzip", "Content-Disposition": "attachment"}
         if self.legacy:
             headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
@@ -113,7 +113,7 @@ class ServedSnapshot:
 
 def card_lines(cards: Iterable[Card], kind: str | None) -> dict[str, list[str]]:
     """Return the lines of each kind: of `kind` alone, or of all four, chosen as Scryfall does."""
-    # Written out now, so that what the caller does to the cards later stays his.
+    # Serialise the cards now, so that later changes by the caller have no effect.
     pairs = [(card, json.dumps(card, ensure_ascii=False, separators=(",", ":"))) for card in cards]
     lines = [line for _, line in pairs]
     if kind is not None:
@@ -127,7 +127,7 @@ def card_lines(cards: Iterable[Card], kind: str | None) -> dict[str, list[str]]:
 
 
 def _first_of(pairs: Iterable[tuple[Card, str]], ids: Callable[[Card], set[str]]) -> list[str]:
-    """Keep the cards with an id that no card before them has."""
+    """Keep the cards with an id that no earlier card has."""
     seen: set[str] = set()
     chosen = []
     for card, line in pairs:

@@ -50,14 +50,14 @@ def wrong_word(name: str, value: object, words: Sequence[str]) -> str | None:
 
 
 def wrong_kind(name: str, value: object, kind: type) -> str | None:
-    """What is wrong with an object of a class."""
+    """What is wrong with a value that must be an object of a class."""
     if isinstance(value, kind):
         return None
     return f"{name} must be a {kind.__name__}, not {value!r}"
 
 
 def path_of(name: str, value: object) -> Path:
-    """A path that was given as `str` or `PathLike`; raises InvalidArguments for anything else."""
+    """Convert a `str` or `PathLike` to a `Path`; raises InvalidArguments for anything else."""
     if not isinstance(value, str | PathLike):
         raise InvalidArguments([f"{name} must be a path, not {value!r}"])
     return Path(value)

@@ -93,8 +93,8 @@ def test_loops_links_pipes_and_locked_folders_are_said_and_the_rest_goes_on(
     assert done.returncode == 0
     assert [answer["query"] for answer in json_lines(done.stdout)] == ["photos/below/card.jpg"]
     assert done.stderr == (
-        "Left out of photos: 2 names without files (broken links, pipes), 1 folder that is looked "
-        "into only when named, 1 folder that cannot be read (photos/locked).\n"
+        "Left out of photos: 2 names without files (broken links, pipes), 1 folder that is read "
+        "only when named, 1 folder that cannot be read (photos/locked).\n"
     )
 
 

@@ -42,6 +42,25 @@ needs_shared = pytest.mark.skipif(
 COUNT = 300
 """Cards in `cache`."""
 
+SLOW = frozenset(
+    (
+        *("bad_input", "build", "cache_commands", "cli", "closed_streams", "completion"),
+        *("database", "database_commands", "demo", "demo_cards", "disks", "download", "encoders"),
+        *("eval", "exported", "fuzz", "interruption", "left_out", "names", "outputs", "own_files"),
+        *("progress", "query", "recognise", "resume", "sample", "scan", "scan_command"),
+        *("strangers", "telemetry", "terminal", "text", "transport", "watch"),
+    )
+)
+"""Modules whose tests start many processes, build databases or load torch: all of them are marked
+slow. The others answer in under a minute (`pytest -m "not slow"`)."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of slow modules."""
+    for item in items:
+        if item.path.stem.removeprefix("test_") in SLOW:
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_of_exports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:

@@ -17,10 +17,12 @@ import pytest
 from conftest import fill_cache, make_card, make_images, mtg_db
 
 from mtg_image_db import BuildOptions, Database, build_database
+from mtg_image_db.database.gallery import FolderGallery
 from mtg_image_db.database.info import info_of
 from mtg_image_db.database.verify import verify_database
 from mtg_image_db.encoders import DEFAULT_MODEL
-from mtg_image_db.errors import DatabaseError
+from mtg_image_db.errors import DatabaseError, InvalidArguments
+from mtg_image_db.export import export_database
 from mtg_image_db.scryfall_double import faults
 from mtg_image_db.scryfall_double.double import ScryfallDouble
 
@@ -194,3 +196,25 @@ def test_an_interrupted_update_does_not_go_on_to_build(tmp_path: Path) -> None:
 def test_ef_search_can_be_overridden(home: Path) -> None:
     assert Database.open(home / "index_out", ef_search=300).gallery.parts.index.ef_search == 300
     assert mtg_db("query", "x.jpg", "--ef-search", "0", cwd=home).returncode == 1
+
+
+def test_a_view_exports_itself_and_is_not_verified(home: Path, tmp_path: Path) -> None:
+    database = Database.open(home / "index_out")
+    # Two views of a view: rows that do not begin at 0.
+    gallery = FolderGallery(database.gallery.parts, [3, 7, 8])
+    view = Database(gallery, database._encoders)
+    names = ["Card 3", "Card 7", "Card 8"]
+    assert [face.name for face in view.faces()] == names
+    export_database(view, tmp_path, "npy")
+    assert np.array_equal(np.load(tmp_path / "embeddings.npy"), database.embeddings[[3, 7, 8]])
+    lines = (tmp_path / "meta.jsonl").read_text().splitlines()
+    assert [json.loads(line)["name"] for line in lines] == names
+    export_database(view, tmp_path, "browser", dtype="float32")
+    meta = json.loads((tmp_path / "meta.json").read_text())
+    assert meta["shape"] == [3, database.embeddings.shape[1]]
+    assert [record["name"] for record in meta["records"]] == names
+    pq = pytest.importorskip("pyarrow.parquet")
+    export_database(view, tmp_path, "parquet")
+    assert pq.read_table(tmp_path / "cards.parquet")["name"].to_pylist() == names
+    with pytest.raises(InvalidArguments, match="a view cannot be verified"):
+        verify_database(view)

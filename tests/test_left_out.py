@@ -63,12 +63,12 @@ def test_what_of_a_folder_is_not_looked_at_is_said_in_a_line(home: Path, tmp_pat
     options = ("--json", "--db", home / "index_out")
     done = mtg_db("query", "photos", *options, cwd=tmp_path)
     assert done.stderr == (
-        "Left out of photos: 4 files that are not pictures (.mov, .txt, without an ending), 1 "
+        "Left out of photos: 4 files without a picture's ending (.mov, .txt, without an ending), 1 "
         "folder (--recursive looks into it).\n"
     )
     assert len(json_lines(done.stdout)) == 1
     done = mtg_db("scan", "photos", "--recursive", "--db", home / "index_out", cwd=tmp_path)
-    assert done.stderr.startswith("Left out of photos: 5 files that are not pictures (.mov, ")
+    assert done.stderr.startswith("Left out of photos: 5 files without a picture's ending (.mov, ")
     assert ".cr2" in done.stderr.splitlines()[0]
     assert "folder" not in done.stderr.splitlines()[0]
     (folder / "card.jpg").unlink()
@@ -110,7 +110,7 @@ def test_folders_that_fit_a_pattern_are_said(tmp_path: Path) -> None:
 def test_many_endings_are_cut_short() -> None:
     rest = LeftOut("x", tuple(f".{n:03}" for n in range(1000)))
     assert str(rest) == (
-        "1,000 files that are not pictures (.000, .001, .002, .003, .004, .005 and 994 more)"
+        "1,000 files without a picture's ending (.000, .001, .002, .003, .004, .005 and 994 more)"
     )
 
 

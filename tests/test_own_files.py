@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import stat
 from collections.abc import Generator, Iterator
@@ -18,6 +19,7 @@ from conftest import (
     download_options,
     fill_cache,
     make_card,
+    make_images,
     mtg_db,
 )
 
@@ -278,3 +280,18 @@ def test_a_report_replaces_no_photos(home: Path, tmp_path: Path) -> None:
     for _ in range(2):
         assert mtg_db(*command, cwd=home).returncode == 0
     assert (tmp_path / "report" / "index.html").is_file()
+
+
+@links
+def test_clean_removes_nothing_through_a_linked_folder(tmp_path: Path) -> None:
+    with ScryfallDouble(CARDS, make_images(12)) as double:
+        fill_cache(double, tmp_path / "image_cache")
+    shard = tmp_path / "image_cache" / "images" / "00"
+    shard.rename(tmp_path / "elsewhere")
+    shard.symlink_to(tmp_path / "elsewhere")
+    image = next((tmp_path / "elsewhere").iterdir())
+    left = image.with_name(image.name.replace("0000", "0001", 1))
+    shutil.copy(image, left)
+    done = mtg_db("clean", "--yes", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert left.exists()

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 
 _ROWS = 8192
-_LENGTH_TOLERANCE = 1e-4
 
 
 def write_rows(
@@ -100,7 +99,7 @@ def write_distinct(folder: Path) -> DistinctVectors:
     for start in range(0, len(vectors), _ROWS):
         lengths = np.linalg.norm(vectors[start : start + _ROWS], axis=1)
         # Written so that NaN counts as wrong.
-        if not (np.abs(lengths - 1) <= _LENGTH_TOLERANCE).all():
+        if not (np.abs(lengths - 1) <= parts.LENGTH_TOLERANCE).all():
             raise EncoderError(
                 "A vector's length is not 1: nothing is published",
                 details="a checkpoint may have been damaged while the build ran",

@@ -99,8 +99,12 @@ class BuildOptions:
             wrong_checkpoint_frequency("checkpoint_frequency", self.checkpoint_frequency),
             wrong_kind("wanted", self.wanted, FaceFilter),
             wrong_kind("encoder", self.encoder, EncoderChoice),
-            "out and cache must be two folders" if self.out == self.cache else None,
+            self._wrong_folders(),
         )
+
+    def _wrong_folders(self) -> str | None:
+        one = self.out.resolve() == self.cache.resolve()
+        return "out and cache must be two folders" if one else None
 
 
 def wrong_checkpoint_frequency(name: str, value: int) -> str | None:

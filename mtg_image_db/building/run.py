@@ -32,6 +32,7 @@ from mtg_image_db.encoders.local_features import MADE_BY, POINT_BYTES, POINTS
 from mtg_image_db.encoders.named import remember
 from mtg_image_db.errors import EncoderError, NothingUsable
 from mtg_image_db.scryfall.snapshot import snapshots
+from mtg_image_db.system.checks import check, wrong_kind
 from mtg_image_db.system.files import make_folder, storage_errors
 from mtg_image_db.system.locks import exclusive
 from mtg_image_db.system.progress import Progress, Silent
@@ -64,6 +65,7 @@ def build_database(
     EncoderError, StorageError
         The encoder cannot be used, or the disk cannot be written.
     """
+    check(wrong_kind("options", options, BuildOptions))
     progress = Silent() if progress is None else progress
 
     def waiting(holder: str) -> None:

@@ -9,7 +9,9 @@ from mtg_image_db.building.options import BuildOptions, BuildSummary
 from mtg_image_db.building.run import build_database
 from mtg_image_db.download.images import download_images
 from mtg_image_db.download.options import DownloadOptions, DownloadSummary
+from mtg_image_db.errors import InvalidArguments
 from mtg_image_db.scryfall.faces import FaceFilter
+from mtg_image_db.system.checks import check, wrong_kind
 from mtg_image_db.system.progress import Progress
 
 
@@ -42,6 +44,13 @@ def update_database(
     MtgDbError
         See `download_images` and `build_database`.
     """
+    check(
+        wrong_kind("download", download, DownloadOptions), wrong_kind("build", build, BuildOptions)
+    )
+    if download.cache.resolve() != build.cache.resolve():
+        raise InvalidArguments(
+            [f"download and build must have one cache, not {download.cache} and {build.cache}"]
+        )
     if not build.encoder.by_onnx:
         from mtg_image_db.encoders.openclip import resolve_weights
 

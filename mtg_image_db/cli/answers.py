@@ -31,7 +31,6 @@ class Asked:
     """A query picture, or a text; `error` says why the picture could not be read.
 
     A text has `matches` and no cards. `narrowed`: a filter left only some of the database's faces.
-    `note`: something else to know about the picture.
     """
 
     name: str
@@ -39,7 +38,6 @@ class Asked:
     error: str = ""
     matches: tuple[Match, ...] | None = None
     narrowed: bool = False
-    note: str = ""
 
     @property
     def title(self) -> str:

@@ -114,7 +114,7 @@ def run(arguments: argparse.Namespace) -> int:
     broken: list[str] = []
     scan = collect(_sightings(database, photos, broken, Bars()), assumed, said)
     if len(broken) == len(photos):
-        raise NothingUsable("No photo could be read", suggestion="Give photos as JPEG or PNG.")
+        raise NothingUsable("No photo could be read", suggestion="The lines above say why.")
     write_review(scan, review, arguments.cache)
     _write(render(scan.cards, arguments.to), out)
     _summarise(scan, photos, broken, review, out)

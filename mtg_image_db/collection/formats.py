@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -17,7 +16,7 @@ from xml.etree import ElementTree as ET
 from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, CollectionCard
 from mtg_image_db.scryfall.printing import Printing
 from mtg_image_db.system.checks import check, wrong_word
-from mtg_image_db.system.texts import cell
+from mtg_image_db.system.texts import cell, without_controls
 
 
 def render(cards: Iterable[CollectionCard], form: str) -> bytes:
@@ -36,14 +35,11 @@ def render(cards: Iterable[CollectionCard], form: str) -> bytes:
 def _in_one_line(card: CollectionCard) -> CollectionCard:
     """Remove line breaks and control characters; in a deck, such a name would become two lines."""
     texts: dict[str, Any] = {
-        name: _CONTROLS.sub(" ", value)
+        name: without_controls(value)
         for name, value in asdict(card.printing).items()
         if isinstance(value, str)
     }
     return replace(card, printing=replace(card.printing, **texts))
-
-
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from mtg_image_db.pages.page import embedded, link, page
 from mtg_image_db.pages.sheet import cached_image
 from mtg_image_db.scryfall.printing import Printing
 from mtg_image_db.system.files import atomic_write, make_folder
-from mtg_image_db.system.texts import cell
+from mtg_image_db.system.texts import cell, without_controls
 
 _SMALL = 160
 """Pixels of a candidate's longer side."""
@@ -93,8 +93,8 @@ def render_answers(scan: Scan) -> bytes:
         cells = (
             *(spelled(one.id), spelled(one.photo), seen.status, one.verdict, seen.reason),
             *(said.get(name, "") for name in ANSWER_COLUMNS),
-            *(_guess(*seen.candidates[0]) if seen.candidates else [""] * 5),
-            "; ".join(listed),
+            *map(without_controls, _guess(*seen.candidates[0]) if seen.candidates else [""] * 5),
+            without_controls("; ".join(listed)),
             place_text(*one.place) if one.place else "",
         )
         writer.writerow(map(cell, cells))

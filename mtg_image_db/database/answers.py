@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Match:
     """A face that is similar to a card.
 
@@ -41,6 +41,9 @@ class Match:
     printings: tuple[Printing, ...] = ()
     image: int = field(kw_only=True)
 
+    def __repr__(self) -> str:
+        return f"<Match {self.rank}: {self.face.name}, {self.face.label}, score {self.score:.3f}>"
+
     def to_json(self) -> dict[str, Any]:
         """The match as JSON types (docs/json.md)."""
         return {
@@ -51,7 +54,7 @@ class Match:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CardAnswer:
     """The answer for one card in a picture.
 
@@ -74,6 +77,10 @@ class CardAnswer:
     quad: tuple[tuple[float, float], ...]
     points: int = 0
 
+    def __repr__(self) -> str:
+        named = f": {self.face.name}, {self.face.label}" if self.face else ""
+        return f"<CardAnswer {self.verdict}{named}, {self.points} points>"
+
     @property
     def face(self) -> CardFace | None:
         """The face of the first match; None if the verdict is ``none``."""
@@ -89,7 +96,7 @@ class CardAnswer:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Recognition:
     """A picture, and the cards that were recognised in it.
 
@@ -106,6 +113,9 @@ class Recognition:
     photo: Photo
     cards: tuple[CardAnswer, ...]
     seconds: Mapping[str, float]
+
+    def __repr__(self) -> str:
+        return f"<Recognition: {', '.join(map(repr, self.cards))}>"
 
     def crop(self, card: CardAnswer) -> Image:
         """Cut one of the cards out of the picture, upright: 240 x 336 pixels."""

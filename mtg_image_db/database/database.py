@@ -15,7 +15,7 @@ from mtg_image_db.database.loading import Encoders
 from mtg_image_db.database.manifest import MOST_EF_SEARCH, Manifest
 from mtg_image_db.database.parts import open_parts
 from mtg_image_db.database.publication import open_current
-from mtg_image_db.encoders import DEVICES, Encoder
+from mtg_image_db.encoders import DEVICES, Encoder, Fingerprint
 from mtg_image_db.errors import DatabaseError, ImageError, InvalidArguments, StorageError
 from mtg_image_db.pictures.opening import is_card_shaped
 from mtg_image_db.recognise.photo import Photo
@@ -157,9 +157,7 @@ class Database:
 
     def face(self, row: int) -> CardFace:
         """The face of a row of the embeddings, from 0."""
-        if not 0 <= row < self.manifest.faces:
-            last = self.manifest.faces - 1  # a view accepts the rows of all faces
-            raise InvalidArguments([f"there is no row {row}: they go from 0 to {last}"])
+        check(wrong_integer("row", row, 0, self.manifest.faces - 1))
         return self.gallery.face(row)
 
     def faces(self) -> Iterator[CardFace]:
@@ -179,6 +177,7 @@ class Database:
         DatabaseError
             Its fingerprint differs from the database's, so the vectors cannot be compared.
         """
+        check(wrong_kind("fingerprint", getattr(encoder, "fingerprint", None), Fingerprint))
         self._encoders.use(encoder)
 
     @property

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+LENGTH_TOLERANCE = 1e-4
+"""How far from 1 the length of a stored vector may be; float32 rounds by less."""
+
 EMBEDDINGS = "mtg_embeddings.npy"
 METADATA = "mtg_meta.jsonl"
 INDEX = "mtg_cards.faiss"

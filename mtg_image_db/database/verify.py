@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from mtg_image_db.database.database import Database
-from mtg_image_db.database.parts import EMBEDDINGS, INDEX, METADATA
-from mtg_image_db.errors import DatabaseError
+from mtg_image_db.database.parts import EMBEDDINGS, INDEX, LENGTH_TOLERANCE, METADATA
+from mtg_image_db.errors import DatabaseError, InvalidArguments
 from mtg_image_db.scryfall.faces import is_card_id
 from mtg_image_db.system.files import parse_json, sha256_file
 from mtg_image_db.system.progress import Progress, Silent
 
 _ROWS = 1024
-_LENGTH_TOLERANCE = 1e-4
 
 
 def verify_database(database: Database, progress: Progress | None = None) -> list[str]:
@@ -22,9 +21,13 @@ def verify_database(database: Database, progress: Progress | None = None) -> lis
 
     Raises
     ------
+    InvalidArguments
+        It is a view of a database.
     DatabaseError
         A newer database has replaced it meanwhile.
     """
+    if database.gallery.narrowed:
+        raise InvalidArguments(["a view cannot be verified: give the whole database"])
     progress = Silent() if progress is None else progress
     return [
         *_digests(database, progress),
@@ -87,7 +90,7 @@ def _vectors(database: Database, progress: Progress) -> list[str]:
         vectors = np.asarray(database.embeddings[start : start + _ROWS])
         lengths = np.linalg.norm(vectors, axis=1)
         # Written so that NaN counts as wrong.
-        wrong = ~(np.abs(lengths - 1) <= _LENGTH_TOLERANCE)
+        wrong = ~(np.abs(lengths - 1) <= LENGTH_TOLERANCE)
         for row in np.flatnonzero(wrong):
             problems.append(  # noqa: PERF401
                 f"{EMBEDDINGS}: row {start + row} is not a unit vector"

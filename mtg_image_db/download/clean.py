@@ -50,6 +50,8 @@ def find_leftovers(cache: Path, progress: Progress | None = None) -> list[Leftov
     found = []
     parts = half_written_beside(cache)
     for path in sorted([*(cache / "images").glob("*/*"), *parts]):
+        if path.parent.is_symlink():
+            continue  # a folder of somebody else's
         name = path.relative_to(cache).as_posix()
         face_id = faces.get(name, "")
         if path in parts or is_image_path(part_of(name)):

@@ -15,6 +15,7 @@ from mtg_image_db.errors import MissingInput
 from mtg_image_db.net.hosts import HostGate
 from mtg_image_db.net.session import PoliteSession
 from mtg_image_db.scryfall.snapshot import Snapshot, refresh_snapshot
+from mtg_image_db.system.checks import check, wrong_kind
 from mtg_image_db.system.files import make_folder
 from mtg_image_db.system.locks import exclusive
 from mtg_image_db.system.progress import Progress, Silent
@@ -37,6 +38,7 @@ def download_images(options: DownloadOptions, progress: Progress | None = None) 
     StorageError
         The disk is too full, or cannot be written.
     """
+    check(wrong_kind("options", options, DownloadOptions))
     progress = Silent() if progress is None else progress
     cache = make_folder(options.cache)
     verified = _verified(options, progress) if options.verify and not options.dry_run else None

@@ -241,7 +241,7 @@ class Ledger:
         return StorageError(
             "The ledger of the image cache was made by a newer version of mtg-db",
             details=f"{self.path}: version {version}, this one reads {_VERSION}",
-            suggestion="Update the package: pip install --upgrade mtg-image-db",
+            suggestion="Update mtg-image-db, and run the same command again.",
         )
 
     def _outcome(self, row: tuple[Any, ...]) -> Outcome:

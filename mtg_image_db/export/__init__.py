@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtg_image_db.system.checks import check, wrong_word
+from mtg_image_db.system.checks import check, path_of, wrong_word
 from mtg_image_db.system.files import make_folder
 from mtg_image_db.system.progress import Progress, Silent
 
@@ -26,7 +26,7 @@ def export_database(
     dtype: str = "int8",
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Write a database's vectors and metadata to a folder.
+    """Write a database's vectors and metadata to a folder; of a view, those of the view.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def export_database(
     progress = Silent() if progress is None else progress
     if form == "parquet":
         parquet.require_pyarrow()
-    folder = make_folder(Path(folder))
+    folder = make_folder(path_of("folder", folder))
     progress.start("exporting", len(database), "faces")
     try:
         if form == "browser":

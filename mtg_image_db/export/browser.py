@@ -25,14 +25,15 @@ def export(database: Database, folder: Path, dtype: str, progress: Progress) -> 
 
     small = dtype == "int8"
     vectors = folder / ("embeddings.i8bin" if small else "embeddings.f32bin")
+    rows = np.fromiter(database.gallery.rows(), np.int64)
     with atomic_write(vectors) as stream:
-        for start in range(0, len(database), _ROWS):
-            rows = np.asarray(database.embeddings[start : start + _ROWS])
+        for start in range(0, len(rows), _ROWS):
+            some = database.embeddings[rows[start : start + _ROWS]]
             if small:
-                values = np.clip(np.round(rows * _SCALE), -_SCALE, _SCALE).astype(np.int8)
+                values = np.clip(np.round(some * _SCALE), -_SCALE, _SCALE).astype(np.int8)
                 stream.write(values.tobytes())
             else:
-                stream.write(rows.astype("<f4").tobytes())
+                stream.write(some.astype("<f4").tobytes())
     quantization = {
         "dtype": dtype,
         "scale_factor": _SCALE if small else 1,
@@ -43,13 +44,14 @@ def export(database: Database, folder: Path, dtype: str, progress: Progress) -> 
         "version": 1,
         "encoder": database.manifest.fingerprint.to_json(),
         "quantization": quantization,
-        "shape": list(database.embeddings.shape),
+        "shape": [len(rows), database.embeddings.shape[1]],
     }
     meta = folder / "meta.json"
     with atomic_write(meta) as stream:
         stream.write(json.dumps(head).encode()[:-1] + b', "records": [')
-        for row in range(len(database)):
-            stream.write((b",\n" if row else b"\n") + to_line(database.gallery.parts.records[row]))
+        for number, row in enumerate(rows.tolist()):
+            line = to_line(database.gallery.parts.records[row])
+            stream.write((b",\n" if number else b"\n") + line)
             progress.advance()
         stream.write(b"\n]}\n")
     return [vectors, meta]

@@ -14,9 +14,11 @@ def export(database: Database, folder: Path, progress: Progress) -> list[Path]:
     """Write ``embeddings.npy`` (float32 [N, D]) and ``meta.jsonl`` (line i describes row i)."""
     vectors, records = folder / "embeddings.npy", folder / "meta.jsonl"
     with atomic_write(vectors) as stream:
-        write_array(stream, database.embeddings)
+        rows = list(database.gallery.rows())
+        everything = len(rows) == len(database.embeddings)
+        write_array(stream, database.embeddings if everything else database.embeddings[rows])
     with atomic_write(records) as stream:
-        for row in range(len(database)):
+        for row in rows:
             stream.write(database.gallery.parts.records.line(row))
             progress.advance()
     return [vectors, records]

@@ -49,13 +49,15 @@ def export(database: Database, folder: Path, progress: Progress) -> list[Path]:
         ]
     )
     path = folder / "cards.parquet"
+    every = np.fromiter(database.gallery.rows(), np.int64)
     with atomic_write(path) as stream, pq.ParquetWriter(stream, schema) as writer:
-        for start in range(0, len(database), _ROWS):
-            rows = np.asarray(database.embeddings[start : start + _ROWS])
-            some = [database.face(start + i).record() for i in range(len(rows))]
+        for start in range(0, len(every), _ROWS):
+            rows = every[start : start + _ROWS]
+            vectors = database.embeddings[rows].ravel()
+            some = [database.face(row).record() for row in rows.tolist()]
             columns = {
-                "id": range(start, start + len(rows)),
-                "vector": pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), dimension),
+                "id": rows.tolist(),
+                "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors), dimension),
                 **{key: [record[key] for record in some] for key in (*keys, *lists)},
                 **{key: [record[key] for record in some] for key in ("full_art", "digital")},
             }

@@ -82,7 +82,9 @@ class _Reader:
         found = self._data[self.place : self.place + 4].tobytes()
         if found not in wanted:
             names = " or ".join(each.decode() for each in wanted)
-            raise Unexpected(f"it holds {found!r} where mtg-db writes {names}")
+            raise Unexpected(
+                f"it holds {found.decode('ascii', 'replace')!r} where mtg-db writes {names}"
+            )
         self.place += 4
         return found
 

@@ -66,7 +66,12 @@ class LeftOut:
         more = f" and {len(endings) - 6:,} more" if len(endings) > 6 else ""
         named = f" ({', '.join(endings[:6])}{more})"
         counts = (
-            (len(self.files), "file that is not a picture", "files that are not pictures", named),
+            (
+                len(self.files),
+                "file without a picture's ending",
+                "files without a picture's ending",
+                named,
+            ),
             (self.odd, "name without a file", "names without files", " (broken links, pipes)"),
             (
                 self.folders,

@@ -119,7 +119,21 @@ def _source_of(image: Picture) -> Path | bytes | Image:
             )
         return Image.fromarray(np.ascontiguousarray(image))
     if callable(getattr(image, "read", None)):
-        data = image.read()
-        if isinstance(data, bytes):
-            return data
-    raise ImageError(f"a picture cannot be made of {type(image).__name__}")
+        return _bytes_of(image)
+    raise ImageError(
+        f"a picture must be a path, bytes, an open file, an image of Pillow's or an array, not "
+        f"{type(image).__name__}"
+    )
+
+
+def _bytes_of(file: BinaryIO) -> bytes:
+    """All bytes of an open file, wherever it stands."""
+    try:
+        if file.seekable():
+            file.seek(0)
+        data: object = file.read()
+    except (OSError, ValueError) as error:  # closed, text that is none, open for writing only
+        raise ImageError(f"the open file cannot be read: {error}") from error
+    if not isinstance(data, bytes):
+        raise ImageError("the file must be opened in binary mode")
+    return data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from numbers import Integral, Real
@@ -58,9 +59,9 @@ def wrong_kind(name: str, value: object, kind: type) -> str | None:
 
 def path_of(name: str, value: object) -> Path:
     """Convert a `str` or `PathLike` to a `Path`; raises InvalidArguments for anything else."""
-    if not isinstance(value, str | PathLike):
-        raise InvalidArguments([f"{name} must be a path, not {value!r}"])
-    return Path(value)
+    if not isinstance(value, str | PathLike) or "\0" in (path := os.fspath(value)):
+        raise InvalidArguments([f"{name} must be a str or PathLike, not {value!r}"])
+    return Path(path)
 
 
 def wrong_url(name: str, value: object) -> str | None:

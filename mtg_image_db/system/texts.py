@@ -165,3 +165,11 @@ def text_of(written: str) -> str:
     ('=1+1.jpg', '=1+1.jpg', "'tis")
     """
     return re.sub(f"({_BEGINS_A_CELL})'{_ACTS}", r"\1", written)
+
+
+def without_controls(text: str) -> str:
+    """Replace line breaks and control characters by spaces."""
+    return _CONTROLS.sub(" ", text)
+
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")

@@ -74,7 +74,7 @@ def test_what_of_a_folder_is_not_looked_at_is_said_in_a_line(home: Path, tmp_pat
     (folder / "card.jpg").unlink()
     done = mtg_db("query", "photos", *options, cwd=tmp_path)
     assert done.returncode == 1
-    assert "  - there are no pictures in the folder photos, only 4 files that are" in done.stderr
+    assert "  - there are no pictures in the folder photos, only 4 files without" in done.stderr
 
 
 @posix
@@ -142,7 +142,7 @@ def test_a_watched_folder_says_each_kind_that_it_leaves_out_once(tmp_path: Path)
     with pytest.raises(Enough):
         next(folder.arrivals())
     assert sorted(said, key=len) == [
-        "1 file that is not a picture (.mov)",
+        "1 file without a picture's ending (.mov)",
         "1 file that is not a picture (.txt), 1 folder that is read only when named",
     ]
 

@@ -143,7 +143,7 @@ def test_a_watched_folder_says_each_kind_that_it_leaves_out_once(tmp_path: Path)
         next(folder.arrivals())
     assert sorted(said, key=len) == [
         "1 file without a picture's ending (.mov)",
-        "1 file that is not a picture (.txt), 1 folder that is read only when named",
+        "1 file without a picture's ending (.txt), 1 folder that is read only when named",
     ]
 
 

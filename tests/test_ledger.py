@@ -55,7 +55,7 @@ def test_a_newer_ledger_is_refused_and_left_as_it_is(tmp_path: Path, create: boo
     with pytest.raises(StorageError, match="was made by a newer version of mtg-db") as caught:
         Ledger(tmp_path, create=create)
     assert caught.value.details.endswith("version 2, this one reads 1")
-    assert "Update the package" in caught.value.suggestion
+    assert "Update mtg-image-db" in caught.value.suggestion
     assert (tmp_path / "ledger.sqlite").read_bytes() == before
 
 
@@ -75,4 +75,4 @@ def test_a_command_says_that_a_newer_ledger_needs_a_newer_package(tmp_path: Path
     done = mtg_db("verify-cache", cwd=tmp_path)
     assert done.returncode == 1
     assert "made by a newer version of mtg-db" in done.stderr
-    assert "Suggestion: Update the package" in done.stderr
+    assert "Suggestion: Update mtg-image-db" in done.stderr

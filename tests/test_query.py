@@ -296,7 +296,7 @@ def test_rows_of_a_view_are_those_of_the_database(mixed: Database) -> None:
     view = mixed.where(FaceFilter(sets={"aaa"}))
     assert len(view) < 59
     assert view.face(59) == mixed.face(59)
-    with pytest.raises(InvalidArguments, match="they go from 0 to 59"):
+    with pytest.raises(InvalidArguments, match="row must be between 0 and 59"):
         view.face(60)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -366,6 +367,19 @@ def test_help_and_version_import_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = [line for line in done.stdout.splitlines() if line.startswith("[")]
     assert loaded == ["[]"] * len(everything)
+
+
+@pytest.mark.parametrize("argument", ["--help", "--version"])
+def test_help_and_version_import_only_the_command_line(argument: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "mtg_image_db", argument],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    folders = set(re.findall(r"\| +mtg_image_db\.(\w+)", done.stderr))
+    assert folders == {"cli", "errors", "system"}
 
 
 def test_the_version_stands_in_one_place(tmp_path: Path) -> None:

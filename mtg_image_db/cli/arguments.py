@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mtg_image_db.encoders import INPUT_SIDE
 from mtg_image_db.system.checks import wrong_integer, wrong_number, wrong_url, wrong_word
 from mtg_image_db.system.outputs import folder_refusal, refusal
 
@@ -104,8 +103,8 @@ def url(name: str) -> Value:
     return convert
 
 
-def image_size(name: str) -> Value:
-    """``224`` or ``224x160``: height and width."""
+def image_size(name: str, low: int, high: int) -> Value:
+    """``224`` or ``224x160``: height and width, each within bounds."""
 
     def convert(text: str) -> tuple[int, int] | Problem:
         match = re.fullmatch(r"(\d{1,5})(?:x(\d{1,5}))?", text)
@@ -113,11 +112,10 @@ def image_size(name: str) -> Value:
             return Problem(f"{name} must be a number of pixels, or HEIGHTxWIDTH")
         height = int(match[1])
         width = int(match[2] or match[1])
-        least, most = INPUT_SIDE
-        if min(height, width) < least:
-            return Problem(f"{name} must be at least {least}")
-        if max(height, width) > most:
-            return Problem(f"{name} must be at most {most}")
+        if min(height, width) < low:
+            return Problem(f"{name} must be at least {low}")
+        if max(height, width) > high:
+            return Problem(f"{name} must be at most {high}")
         return height, width
 
     return convert

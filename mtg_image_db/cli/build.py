@@ -31,7 +31,13 @@ from mtg_image_db.cli.options import (
     add_out,
     add_strict,
 )
-from mtg_image_db.encoders import DEFAULT_MODEL, DEFAULT_PRETRAINED, PRECISIONS, EncoderChoice
+from mtg_image_db.encoders import (
+    DEFAULT_MODEL,
+    DEFAULT_PRETRAINED,
+    INPUT_SIDE,
+    PRECISIONS,
+    EncoderChoice,
+)
 from mtg_image_db.encoders.preprocessing import FITS
 from mtg_image_db.scryfall.faces import FaceFilter
 from mtg_image_db.scryfall.kinds import KINDS
@@ -68,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--size",
-        type=image_size("--size"),
+        type=image_size("--size", *INPUT_SIDE),
         metavar="N|HxW",
         help="input size in pixels, at least 64 (the encoder's own)",
     )

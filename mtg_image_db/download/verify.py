@@ -18,7 +18,7 @@ from mtg_image_db.pictures.opening import check_bytes
 from mtg_image_db.system.cores import usable_cores
 from mtg_image_db.system.files import storage_errors, too_many_open
 from mtg_image_db.system.locks import exclusive
-from mtg_image_db.system.progress import Progress, Silent
+from mtg_image_db.system.progress import Progress, listener
 
 _BATCH = 64
 
@@ -83,7 +83,7 @@ def verify_cache(
     MissingInput
         The cache does not exist.
     """
-    progress = Silent() if progress is None else progress
+    progress = listener(progress)
     report = CacheReport(cache, fixed=fix)
 
     def waiting(holder: str) -> None:

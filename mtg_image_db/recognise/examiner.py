@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from mtg_image_db.encoders import encode
 from mtg_image_db.encoders.local_features import Features, describe
 from mtg_image_db.encoders.preprocessing import prepare
 from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
@@ -148,7 +149,7 @@ class Examiner:
         """The vectors [B, D] of pictures of cards."""
         how = self._encoder.fingerprint.preprocessing
         with self.timed("encode"):
-            return self._encoder.encode(np.stack([prepare(p, how) for p in pictures]))
+            return encode(self._encoder, np.stack([prepare(p, how) for p in pictures]))
 
     def describe(self, card: Card) -> Features:
         """The local features of a card."""

@@ -64,7 +64,7 @@ def test_what_of_a_folder_is_not_looked_at_is_said_in_a_line(home: Path, tmp_pat
     done = mtg_db("query", "photos", *options, cwd=tmp_path)
     assert done.stderr == (
         "Left out of photos: 4 files without a picture's ending (.mov, .txt, without an ending), 1 "
-        "folder (--recursive looks into it).\n"
+        "folder (read only if recursive).\n"
     )
     assert len(json_lines(done.stdout)) == 1
     done = mtg_db("scan", "photos", "--recursive", "--db", home / "index_out", cwd=tmp_path)

@@ -103,7 +103,7 @@ def write_distinct(folder: Path) -> DistinctVectors:
             raise EncoderError(
                 "A vector's length is not 1: nothing is published",
                 details="a checkpoint may have been damaged while the build ran",
-                suggestion="Run `mtg-db build --no-resume`.",
+                suggestion="Build again without resuming: `mtg-db build --no-resume`.",
             )
     distinct = DistinctVectors(vectors)
     save_array(folder / parts.SAME, distinct.same)

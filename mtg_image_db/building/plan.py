@@ -130,7 +130,7 @@ class _Draft:
         """The plan, with at most `limit` faces."""
         self.faces.sort(key=lambda face: face.face_id)
         if limit is not None and len(self.faces) > limit:
-            self.left_out["over --limit"] += len(self.faces) - limit
+            self.left_out["over the limit"] += len(self.faces) - limit
         return Plan(
             faces=tuple(self.faces[:limit]),
             printings=MappingProxyType(self.printings),

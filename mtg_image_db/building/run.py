@@ -213,12 +213,12 @@ def _nothing_usable(options: BuildOptions, left_out: Mapping[str, int]) -> Nothi
     if not left_out and options.kind:
         return NothingUsable(
             f"There is no {options.kind} snapshot in {options.cache}",
-            details="--kind must name a downloaded snapshot",
-            suggestion=f"Run `mtg-db download --kind {options.kind}`, or leave --kind out.",
+            details="kind must name a downloaded snapshot",
+            suggestion=f"Run `mtg-db download --kind {options.kind}`, or give no kind.",
         )
     reasons = ", ".join(f"{count} {why}" for why, count in Counter(left_out).most_common())
     return NothingUsable(
         f"There is no valid image to embed in {options.cache}",
         details=reasons or "the snapshots have no faces",
-        suggestion="Run `mtg-db download`; check --kind, --set, --lang and --limit.",
+        suggestion="Run `mtg-db download`; check the kind, sets, languages and limit.",
     )

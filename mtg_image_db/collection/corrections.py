@@ -14,7 +14,7 @@ from mtg_image_db.errors import InvalidArguments, MissingInput
 from mtg_image_db.pictures.inputs import identity
 from mtg_image_db.scryfall.faces import is_card_id
 from mtg_image_db.scryfall.printing import Printing
-from mtg_image_db.system.texts import read_table, text_of
+from mtg_image_db.system.texts import read_table, uncelled
 
 ANSWER_COLUMNS = ("answer", "quantity", "finish", "condition", "lang")
 """The columns that a person fills in."""
@@ -158,10 +158,10 @@ def filled_lines(
     if not {"id", "answer"} <= set(columns):
         raise InvalidArguments([f"{path}, line 1: it has no columns id and answer"])
     for line, row in rows:
-        cells = {name: text_of(row.get(name, "").strip()) for name in ANSWER_COLUMNS}
+        cells = {name: uncelled(row.get(name, "").strip()) for name in ANSWER_COLUMNS}
         cells |= {name: cells[name].lower() for name in ("finish", "condition", "lang")}
         if any(cells.values()):
-            yield line, text_of(row["id"]), cells, _place(row.get("place", ""))
+            yield line, uncelled(row["id"]), cells, _place(row.get("place", ""))
 
 
 def spelled(name: str) -> str:

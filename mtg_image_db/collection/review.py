@@ -63,7 +63,7 @@ def refuse_to_lose_answers(folder: Path, corrections: Path | None) -> None:
     except InvalidArguments:  # not a review, but it may be somebody's work
         answered = True
     if answered:
-        remedy = f"give --corrections {path}, or choose another folder with --review"
+        remedy = "give it as corrections, or choose another folder for the review"
         raise InvalidArguments([f"{path} was filled in, and would be lost: {remedy}"])
 
 

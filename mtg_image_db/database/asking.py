@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -13,6 +14,7 @@ from mtg_image_db.errors import ImageError
 from mtg_image_db.pictures.inputs import source_of
 from mtg_image_db.pictures.opening import is_card_shaped
 from mtg_image_db.recognise.photo import Photo
+from mtg_image_db.system.checks import wrong_integer, wrong_kind, wrong_number
 from mtg_image_db.system.cores import in_order, usable_cores
 
 if TYPE_CHECKING:
@@ -110,3 +112,23 @@ def recognise_named(
         return database.recognise(source, k, find=find, min_score=min_score)
 
     return ask_each(ask, names, 2 * usable_cores() if isinstance(names, Sequence) else 0)
+
+
+def wrong_question(
+    k: object, min_score: object, find: object = False
+) -> tuple[str | None, str | None, str | None]:
+    """What is wrong with the arguments that all questions have."""
+    return (
+        wrong_integer("k", k, 1),
+        wrong_number("min_score", min_score, -1, 1),
+        wrong_kind("find", find, bool),
+    )
+
+
+def wrong_pictures(images: object) -> str | None:
+    """What is wrong with several pictures; one picture may be something to go through as well."""
+    one = isinstance(images, str | bytes | os.PathLike) or hasattr(images, "read")
+    # An array of two or three dimensions is one picture.
+    if one or getattr(images, "ndim", 4) < 4 or not isinstance(images, Iterable):
+        return "images must be several pictures: give a list, or use query for one picture"
+    return None

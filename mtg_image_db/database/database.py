@@ -24,7 +24,6 @@ from mtg_image_db.system.checks import (
     path_of,
     wrong_integer,
     wrong_kind,
-    wrong_number,
     wrong_word,
 )
 from mtg_image_db.system.cores import usable_cores
@@ -214,7 +213,7 @@ class Database:
         InvalidArguments
             `images` is one picture, or nothing to go through; or `k` or `min_score` is wrong.
         """
-        check(_wrong_pictures(images), *_wrong_question(k, min_score, find))
+        check(asking.wrong_pictures(images), *asking.wrong_question(k, min_score, find))
         ask = partial(self.recognise, k=k, find=find, min_score=min_score)
         asked = asking.ask_each(ask, images, 2 * usable_cores())
         return (answer for _, answer in asked)
@@ -247,7 +246,7 @@ class Database:
         EncoderError, DatabaseError
             The encoder cannot be loaded, or does not fit the database.
         """
-        check(*_wrong_question(k, min_score, find))
+        check(*asking.wrong_question(k, min_score, find))
         return asking.recognise(
             image, self.gallery, self.encoder, k, find=find, min_score=min_score
         )
@@ -262,7 +261,7 @@ class Database:
         Raises
         ------
         InvalidArguments
-            No face or printing has one of the wanted sets or languages.
+            No face or printing has one of the wanted sets, languages, rarities or layouts.
         DatabaseError
             The database has none of the wanted faces.
         """
@@ -273,16 +272,15 @@ class Database:
             raise DatabaseError(
                 "The database has none of the wanted faces",
                 details=f"none of {len(self):,} faces in {self.folder} passes the filter",
-                suggestion="See its sets and languages with `mtg-db info`; rarities and layouts "
-                "are Scryfall's words, like mythic and transform.",
+                suggestion="Give fewer conditions: no face fits all of them.",
             )
         return Database(gallery, self._encoders)
 
     def unknown(self, wanted: FaceFilter) -> list[str]:
-        """A sentence for each wanted set and language that no face and no printing has."""
+        """A sentence for each wanted set, language, rarity and layout that no card here has."""
         records, printings = self.gallery.parts.records, self.gallery.parts.printings
         return wanted.unknown(
-            {key: records.values(key) | printings.values(key) for key in wanted.listed_codes}
+            {key: records.values(key) | printings.values(key) for key in wanted.codes}
         )
 
     def search(
@@ -304,7 +302,7 @@ class Database:
         """
         import numpy as np
 
-        check(*_wrong_question(k, min_score))
+        check(*asking.wrong_question(k, min_score))
         try:
             vectors = np.ascontiguousarray(vectors, dtype=np.float32)
         except (TypeError, ValueError) as error:
@@ -330,27 +328,8 @@ class Database:
         InvalidArguments
             `text` is not a text; or `k` or `min_score` is wrong.
         """
-        check(wrong_kind("text", text, str), *_wrong_question(k, min_score))
+        check(wrong_kind("text", text, str), *asking.wrong_question(k, min_score))
         # The graph is made for vectors of pictures; those of texts lie elsewhere.
         gallery = self.gallery.exact()
         [hits] = gallery.search_rows(self.text_encoder.encode([text]), k, min_score=min_score)
         return self.gallery.matches(hits)
-
-
-def _wrong_question(
-    k: object, min_score: object, find: object = False
-) -> tuple[str | None, str | None, str | None]:
-    return (
-        wrong_integer("k", k, 1),
-        wrong_number("min_score", min_score, -1, 1),
-        wrong_kind("find", find, bool),
-    )
-
-
-def _wrong_pictures(images: object) -> str | None:
-    """What is wrong with several pictures; one picture may be something to go through as well."""
-    one = isinstance(images, str | bytes | os.PathLike) or hasattr(images, "read")
-    # An array of two or three dimensions is one picture.
-    if one or getattr(images, "ndim", 4) < 4 or not isinstance(images, Iterable):
-        return "images must be several pictures: give a list, or use query for one picture"
-    return None

@@ -6,7 +6,8 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from mtg_image_db.download.ledger import PLAN, Ledger, is_image_path
+from mtg_image_db.download.ledger import PLAN, Ledger
+from mtg_image_db.download.paths import is_image_path
 from mtg_image_db.download.pauses import PAUSES
 from mtg_image_db.scryfall.faces import faces_of
 from mtg_image_db.scryfall.rows import read_rows

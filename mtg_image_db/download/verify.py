@@ -12,7 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from mtg_image_db.download.ledger import Ledger, is_image_path
+from mtg_image_db.download.ledger import Ledger
+from mtg_image_db.download.paths import is_image_path
 from mtg_image_db.errors import ImageError
 from mtg_image_db.pictures.opening import check_bytes
 from mtg_image_db.system.cores import usable_cores

@@ -32,6 +32,9 @@ DEFAULT_PRETRAINED = "builtin"
 WEIGHTS = Path(__file__).parent / "weights"
 """The folder of those weights, and of the network that ONNX Runtime runs with them."""
 
+NAME_WEIGHTS = "with --pretrained, or in Python with pretrained or weights"
+"""How a user names weights: `EncoderChoice` and `Database.open` call them by different names."""
+
 _LENGTH_ERROR = 1e-5
 """The largest allowed difference of a vector's length from 1; float32 rounding is smaller."""
 _FOREIGN_LENGTH_ERROR = 1e-3
@@ -248,7 +251,7 @@ def normalised(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         raise EncoderError(
             "The encoder returned a vector that cannot be used",
             details="a value is not finite, or all are zero",
-            suggestion="The weights may be damaged: check the file given with --pretrained.",
+            suggestion="The weights may be damaged: check the file that you named.",
         )
     vectors = vectors / lengths
     worst = float(np.abs(np.linalg.norm(vectors, axis=1) - 1.0).max(initial=0.0))

@@ -157,7 +157,7 @@ class HostGate:
                 raise HostDownError(
                     f"{host} keeps refusing: too many requests (HTTP 429)",
                     details=f"{_MOST_RATE_LIMITS} pauses in this run did not help",
-                    suggestion="Wait an hour, then run again with fewer --workers.",
+                    suggestion="Wait an hour, then run again with fewer workers.",
                 )
             self._closed_until[host] = now + seconds
             self._failing.pop(host, None)

@@ -58,10 +58,12 @@ _REFUSED = (
 _SUGGESTIONS = {
     "HTTP 401": _REFUSED,
     "HTTP 403": _REFUSED,
-    "answer too slow": "The line or the server is slow: use fewer --workers or a longer "
-    "--timeout-read (an answer may take four times as long), and run the same command again.",
+    "answer too slow": "The line or the server is slow: use fewer workers or a longer "
+    "read timeout (an answer may take four times as long), and run the same command again.",
     "bad certificate": "A company's network may replace certificates: name its own in a PEM file "
     "with REQUESTS_CA_BUNDLE. Check this machine's clock as well.",
+    BAD_URL: "A try again does not help. If you named another server than Scryfall's, check its "
+    "address; otherwise its data name an address that makes no sense.",
     "proxy gives no connection": "Check that the proxy named by HTTPS_PROXY, HTTP_PROXY or "
     "ALL_PROXY runs, and its address; then run the same command again.",
 }

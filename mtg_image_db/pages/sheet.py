@@ -152,7 +152,7 @@ def cached_image(face_id: str, cache: Path, url: str = "", longest: int = 336) -
     url
         URL of the image; empty for any cached image of the face.
     """
-    from mtg_image_db.download.ledger import image_path, image_paths
+    from mtg_image_db.download.paths import image_path, image_paths
     from mtg_image_db.pictures.opening import open_picture
 
     named = [cache / image_path(face_id, url)] if url else image_paths(cache, face_id)

@@ -94,7 +94,7 @@ def _refuse(url: str) -> None:
 
 def _check_address(address: str) -> None:
     if not is_public(address):
-        raise ImageError("refused: not a public address", suggestion="--allow-private")
+        raise ImageError("refused: not a public address", suggestion="allow private addresses")
 
 
 def _explained(error: Exception) -> Exception:

@@ -41,7 +41,7 @@ with those of each. By hand."""
 _NEAR_SCORE = 0.15
 """The second-best way up is checked too if its cosine is at most this much below the best. In 269
 checks it named one card (docs/recognition.md). By hand."""
-_SHRINKING_GAP = 2.0
+_DESCRIBED_GAP = 2.0
 """If a picture is more than this many times larger than the upright card (240 x 336), Pillow
 shrinks it in two steps. By hand."""
 
@@ -154,7 +154,7 @@ class Examiner:
     def describe(self, card: Card) -> Features:
         """The local features of a card."""
         with self.timed("describe"):
-            small = card.picture.resize((CARD_WIDTH, CARD_HEIGHT), reducing_gap=_SHRINKING_GAP)
+            small = card.picture.resize((CARD_WIDTH, CARD_HEIGHT), reducing_gap=_DESCRIBED_GAP)
             return describe(np.asarray(small))
 
     def check(self, card: Card, features: Features | None = None) -> Finding:

@@ -136,5 +136,5 @@ def _not_an_array(why: str) -> SnapshotError:
     return SnapshotError(
         "The server's bulk file is not a JSON array of cards",
         details=why,
-        suggestion="Run the command again; check --api-url if it names another server.",
+        suggestion="Try again; if you named another server than Scryfall's, check its address.",
     )

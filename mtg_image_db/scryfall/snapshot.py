@@ -120,7 +120,7 @@ def snapshots(cache: Path) -> list[Snapshot]:
         raise MissingInput(
             f"No bulk snapshot in {cache}",
             details="a cache is made by `mtg-db download`",
-            suggestion="Run `mtg-db download` first, or name the right folder with --cache.",
+            suggestion="Run `mtg-db download` first, or name the folder of a cache.",
         )
     return found
 

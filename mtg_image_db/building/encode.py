@@ -30,9 +30,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _UNTRIED_BATCH = 32
+"""Pictures per batch where no sizes are tried. By hand: fast on CPUs."""
 _AHEAD = 128
+"""Images that are decoded ahead of the encoder: the largest batch that is tried. By hand."""
 _MOST_QUERIES = 1000
+"""Most images that are encoded again as queries, to measure recall. By hand."""
 _QUERY_SECONDS = 5.0
+"""Seconds after which no further query is encoded. By hand."""
 
 
 def choose_tuning(

@@ -23,6 +23,7 @@ from mtg_image_db.system.files import storage_errors
 from mtg_image_db.system.progress import Progress
 
 _AT_ONCE = 500
+"""Faces looked up in the ledger at a time; `Ledger.find` takes a thousand. By hand."""
 
 
 @dataclass(frozen=True, slots=True)

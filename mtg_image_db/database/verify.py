@@ -10,6 +10,7 @@ from mtg_image_db.system.files import parse_json, sha256_file
 from mtg_image_db.system.progress import Progress, listener
 
 _ROWS = 1024
+"""Vectors checked, and searched for, at a time: 1 MB. By hand."""
 
 
 def verify_database(database: Database, progress: Progress | None = None) -> list[str]:

@@ -30,12 +30,18 @@ from mtg_image_db.system.files import part_of, sync_folder, too_many_open
 from mtg_image_db.system.progress import Progress
 
 _FLUSH_SECONDS = 1.0
+"""Seconds after which outcomes are written to the ledger: a crash loses no more. By hand."""
 _FLUSH_COUNT = 256
+"""Outcomes after which they are written, however soon. By hand."""
 _PAGE = 5000
+"""Cached images that are taken out of the plan at a time. By hand."""
 _GATHER_SECONDS = 0.02
+"""Seconds in which results gather before they are taken. By hand."""
 _GRACE_SECONDS = 1.0
+"""Seconds that images in flight have to be finished when a run is ended. By hand."""
 _CHECKERS = 4
-"""Threads beyond the workers, so that no connection is idle while its last image is decoded."""
+"""Threads beyond the workers, so that no connection is idle while its last image is decoded. By
+hand."""
 
 
 @dataclass(frozen=True)

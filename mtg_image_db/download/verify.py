@@ -22,6 +22,7 @@ from mtg_image_db.system.locks import exclusive
 from mtg_image_db.system.progress import Progress, listener
 
 _BATCH = 64
+"""Files that a process checks at a time. By hand."""
 
 
 @dataclass(frozen=True)

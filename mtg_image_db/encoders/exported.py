@@ -28,6 +28,7 @@ LEAST_AGREEMENT_WITH_TORCH = 0.9999
 """Least cosine similarity with torch's vectors; other files are not kept. By hand."""
 
 _OPSET = 17
+"""Version of ONNX's operators. By hand."""
 """Version of ONNX's operators; onnxruntime 1.19, the oldest we support, knows it."""
 
 

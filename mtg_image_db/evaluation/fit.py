@@ -12,6 +12,7 @@ from mtg_image_db.evaluation.scores import PhotoResult, Share
 from mtg_image_db.recognise.verdict import LIKELY_POINTS
 
 _CHANCE = 0.05
+"""Share of halves in which a wrong answer may lie beyond the margin: the usual 5 %."""
 
 
 @dataclass(frozen=True)

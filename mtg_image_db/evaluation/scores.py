@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mtg_image_db.database.database import Database
 
 _BEST = 5
+"""Distinct images asked for each card: the first five, as `query` shows."""
 _VERDICTS = ("confident", "likely", "none")
 
 

@@ -41,14 +41,18 @@ ACCEPT = "application/json;q=0.9,*/*;q=0.8"
 """Both headers are mandatory on api.scryfall.com (https://scryfall.com/docs/api)."""
 
 _RETRIED_STATUSES = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+"""Answers that may be another one later: timeouts, overload, and Cloudflare's 520 to 524."""
 _GONE = frozenset({"HTTP 404", "HTTP 410"})
 _FINAL = frozenset({"bad certificate", BAD_URL})
 _WIRE_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError)
 _LONGEST_RETRY_AFTER = 300.0
+"""Seconds of the longest wait between two tries that a server may ask for. By hand."""
 
 _WHOLE = 4
+"""A whole answer has so many times the read timeout. By hand."""
 _PIECE, _PIECE_BYTES = 2, 1 << 16
-"""A large file has `_PIECE` times the read timeout for each `_PIECE_BYTES` bytes (about 1 kB/s)."""
+"""A large file has `_PIECE` times the read timeout for each `_PIECE_BYTES` bytes (about 1 kB/s). By
+hand."""
 
 _CHECK = "Check the connection, then run the same command again."
 _REFUSED = (

@@ -22,9 +22,13 @@ if TYPE_CHECKING:
     from mtg_image_db.scryfall.faces import CardFace
 
 _CELL = (150, 210)
+"""Width and height of a card on the sheet, in pixels. By hand."""
 _FOUND = (240, 336)
+"""Width and height at which a cached image is decoded, in pixels: those of a cut-out card."""
 _GAP = 14
+"""Pixels between pairs, and at the rim. By hand."""
 _CAPTION = 50
+"""Pixels below a pair, for its two lines. By hand."""
 _PAPER, _INK, _FAINT, _WRONG = "#f6f4ef", "#22262b", "#6b7178", "#b3362b"
 
 _STYLE = """\

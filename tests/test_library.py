@@ -30,9 +30,17 @@ from mtg_image_db import (
     NothingUsable,
     Recognition,
     build_database,
+    download_images,
 )
-from mtg_image_db.collection.scan import scan_photos
+from mtg_image_db.collection.cards import Assumptions
+from mtg_image_db.collection.corrections import read_corrections
+from mtg_image_db.collection.review import write_review
+from mtg_image_db.collection.scan import Scan, scan_photos
+from mtg_image_db.download.verify import verify_cache
 from mtg_image_db.encoders import EncoderChoice, Fingerprint, load_encoder
+from mtg_image_db.evaluation.labels import LabelledPhoto
+from mtg_image_db.evaluation.scores import evaluate
+from mtg_image_db.pages.sheet import sheet_entries, write_sheet
 
 
 @pytest.fixture
@@ -112,6 +120,14 @@ MISTAKES: dict[str, Callable[[Database], object]] = {
     "words": lambda database: database.search(np.array([["a"]])),
     "least score": lambda database: database.query("x.jpg", min_score="a"),  # type: ignore[arg-type]
     "filter": lambda database: database.where("fin"),  # type: ignore[arg-type]
+    "filter to look up": lambda database: database.unknown("fin"),  # type: ignore[arg-type]
+    "array for a device": lambda _: Database.open("x", device=np.zeros(2)),  # type: ignore[arg-type]
+    "progress of a download": lambda _: download_images(DownloadOptions(), "x"),  # type: ignore[arg-type]
+    "progress of a build": lambda _: build_database(BuildOptions(), "x"),  # type: ignore[arg-type]
+    "encoder given to a build": lambda _: build_database(BuildOptions(), encoder="x"),  # type: ignore[arg-type]
+    "sheet without entries": lambda _: write_sheet([], "none", "sheet.png"),
+    "place of a sheet": lambda _: write_sheet([], "none", None),  # type: ignore[arg-type]
+    "place of a review": lambda _: write_review(Scan((), ()), None),  # type: ignore[arg-type]
     "one for many": lambda database: database.query_many("card.jpg"),
     "an open file for many": lambda database: database.query_many(io.BytesIO(b"")),
     "pixels for many": lambda database: database.query_many(np.zeros((5, 5, 3), np.uint8)),
@@ -198,6 +214,29 @@ def test_photos_become_a_scan(home: Path, database: Database) -> None:
     with pytest.raises(NothingUsable, match="No photo could be read") as caught:
         scan_photos(database, [home / "broken.jpg"])
     assert "broken.jpg: not an image" in caught.value.details
+
+
+def test_sheets_and_reviews_take_texts_as_paths(
+    home: Path, database: Database, tmp_path: Path
+) -> None:
+    found = database.recognise(home / "card7.jpg")
+    entries = sheet_entries(home / "card7.jpg", found, str(home / "image_cache"))
+    assert entries[0].match.startswith(b"\xff\xd8")
+    for name in ("sheet.html", "sheet.png"):
+        write_sheet(entries, "one card", str(tmp_path / name))
+    scan = scan_photos(database, [home / "card7.jpg"])
+    write_review(scan, str(tmp_path / "review"), str(home / "image_cache"))
+    there = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")}
+    assert there == {"sheet.html", "sheet.png", "review/review.html", "review/review.csv"}
+    answers = str(tmp_path / "review" / "review.csv")
+    assert read_corrections(answers, database, ["card7.jpg"], Assumptions()) == {}
+    assert verify_cache(str(home / "image_cache")).invalid == []
+
+
+def test_photos_are_evaluated_without_a_listener(home: Path, database: Database) -> None:
+    photo = LabelledPhoto("card7.jpg", home / "card7.jpg", "", "", ())
+    [outcome] = evaluate(database, [photo])
+    assert outcome.answers[0].face is not None
 
 
 def test_an_answer_as_json_is_that_of_the_command_line(home: Path, database: Database) -> None:

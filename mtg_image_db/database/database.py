@@ -265,7 +265,6 @@ class Database:
         DatabaseError
             The database has none of the wanted faces.
         """
-        check(wrong_kind("wanted", wanted, FaceFilter))
         check(*self.unknown(wanted))
         gallery = self.gallery.where(wanted)
         if not len(gallery):
@@ -278,6 +277,7 @@ class Database:
 
     def unknown(self, wanted: FaceFilter) -> list[str]:
         """A sentence for each wanted set, language, rarity and layout that no card here has."""
+        check(wrong_kind("wanted", wanted, FaceFilter))
         records, printings = self.gallery.parts.records, self.gallery.parts.printings
         return wanted.unknown(
             {key: records.values(key) | printings.values(key) for key in wanted.codes}

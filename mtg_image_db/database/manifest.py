@@ -118,7 +118,7 @@ class Manifest:
 
 
 def _whole(value: object, most: int = (1 << 31) - 1) -> int:
-    if not isinstance(value, int) or not 0 <= value <= most:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
         raise ValueError(f"{value!r} is not a count")
     return value
 

@@ -9,6 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from itertools import islice
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from mtg_image_db.download.ledger import Ledger
 from mtg_image_db.download.paths import is_image_path
 from mtg_image_db.errors import ImageError
 from mtg_image_db.pictures.opening import check_bytes
+from mtg_image_db.system.checks import path_of
 from mtg_image_db.system.cores import usable_cores
 from mtg_image_db.system.files import storage_errors, too_many_open
 from mtg_image_db.system.locks import exclusive
@@ -69,7 +71,11 @@ class _Expected:
 
 
 def verify_cache(
-    cache: Path, *, fix: bool = False, wait: bool = True, progress: Progress | None = None
+    cache: str | PathLike[str],
+    *,
+    fix: bool = False,
+    wait: bool = True,
+    progress: Progress | None = None,
 ) -> CacheReport:
     """Read and decode every image of a cache, in one process per core.
 
@@ -85,6 +91,7 @@ def verify_cache(
     MissingInput
         The cache does not exist.
     """
+    cache = path_of("cache", cache)
     progress = listener(progress)
     report = CacheReport(cache, fixed=fix)
 

@@ -86,8 +86,8 @@ class Fingerprint:
     def from_json(cls, values: dict[str, Any]) -> Fingerprint:
         """The reverse of `to_json`; raises KeyError, TypeError or ValueError on anything else."""
         dimension = values["dimension"]
-        if not isinstance(dimension, int) or dimension < 1:
-            raise ValueError("not a dimension")
+        if problem := wrong_integer("dimension", dimension, 1):
+            raise ValueError(problem)
         return cls(
             model=str(values["model"]),
             weights_sha256=str(values["weights_sha256"]),

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from mtg_image_db.scryfall.printing import Printing, label_of
 from mtg_image_db.scryfall.values import bool_of, fields_of, list_of, mapping_of, text_of, texts_of
-from mtg_image_db.system.checks import check
+from mtg_image_db.system.checks import check, wrong_kind, wrong_texts
 
 ImageSize = Literal["small", "normal", "large", "png", "grid", "display"]
 IMAGE_SIZES: tuple[str, ...] = get_args(ImageSize)
@@ -113,7 +113,7 @@ class FaceFilter:
     Raises
     ------
     InvalidArguments
-        A value is not a collection of texts.
+        A value is not a collection of texts, or `include_digital` is not a bool.
     """
 
     sets: Collection[str] = frozenset()
@@ -123,17 +123,13 @@ class FaceFilter:
     layouts: Collection[str] = frozenset()
 
     def __post_init__(self) -> None:
-        check(*map(self._wrong_words, ("sets", "langs", "rarities", "layouts")))
-
-    def _wrong_words(self, name: str) -> str | None:
-        """Keep a collection as a frozenset."""
-        given = getattr(self, name)
-        if isinstance(given, str):
-            return f"{name} must be a collection of texts, like {{{given!r}}}, not one text"
-        if not isinstance(given, Collection) or not all(isinstance(word, str) for word in given):
-            return f"{name} must be a collection of texts, not {given!r}"
-        object.__setattr__(self, name, frozenset(given))
-        return None
+        listed = ("sets", "langs", "rarities", "layouts")
+        check(
+            *(wrong_texts(name, getattr(self, name)) for name in listed),
+            wrong_kind("include_digital", self.include_digital, bool),
+        )
+        for name in listed:
+            object.__setattr__(self, name, frozenset(getattr(self, name)))
 
     @property
     def codes(self) -> dict[str, Collection[str]]:

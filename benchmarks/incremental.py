@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mtg_image_db import BuildOptions, build_database
-from mtg_image_db.download.ledger import Ledger, Outcome, image_path
+from mtg_image_db.download.ledger import Ledger, Outcome
+from mtg_image_db.download.paths import image_path
 from mtg_image_db.encoders import Fingerprint, normalised
 from mtg_image_db.encoders.preprocessing import Preprocessing
 from mtg_image_db.system.files import write_json

@@ -93,9 +93,9 @@ for stage, name in (("encode", "encoding"), ("search", "searching")):
     parts["decoding and geometry"] -= parts[name]
 began = time.perf_counter()
 import contextlib, io, json
-from mtg_image_db.cli.answers import FORMATS, Asked
+from mtg_image_db.cli.answers import PRINTERS, Asked
 with contextlib.redirect_stdout(io.StringIO()):
-    FORMATS["table"](Asked(arguments.images[0], found.cards), 5)
+    PRINTERS["table"](Asked(arguments.images[0], found.cards), 5)
 part("printing")
 print(json.dumps(parts))
 """

@@ -30,7 +30,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mtg_image_db.download.ledger import image_path
+from mtg_image_db.download.paths import image_path
 from mtg_image_db.scryfall_double import faults
 from mtg_image_db.scryfall_double.double import ScryfallDouble
 

@@ -205,7 +205,7 @@ class Fuzzer:
         with contextlib.suppress(ImageError):
             check_bytes(data)
         with contextlib.suppress(ImageError):
-            picture, _ = open_photo(data, at_least=(200, 200))
+            picture, *_ = open_photo(data, at_least=(200, 200))
             if rng.random() < 0.2:
                 self.database.query(picture)
 

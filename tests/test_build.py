@@ -88,7 +88,7 @@ def test_the_manifests_counts_add_up_and_its_digests_are_right(cache: Path, tmp_
     assert said["version"] == "1.0.0"
     assert said["timestamp"].endswith("+00:00")
     assert statistics["known"] == statistics["faces"] + sum(statistics["left_out"].values())
-    assert statistics["left_out"] == {"over --limit": 50}
+    assert statistics["left_out"] == {"over the limit": 50}
     folder = Database.open(tmp_path).folder
     for name, part in said["outputs"].items():
         assert (folder / name).stat().st_size == part["bytes"]
@@ -289,8 +289,8 @@ def test_a_summary_cannot_be_changed(cache: Path, tmp_path: Path) -> None:
     with pytest.raises(FrozenInstanceError):
         summary.faces = 3  # type: ignore[misc]
     with pytest.raises(TypeError):
-        summary.left_out["over --limit"] = 3  # type: ignore[index]
-    assert summary.left_out == {"over --limit": 50}
+        summary.left_out["over the limit"] = 3  # type: ignore[index]
+    assert summary.left_out == {"over the limit": 50}
     assert summary.left_out["HTTP 404"] == 0
 
 

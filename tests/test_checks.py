@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import build
 
@@ -21,6 +22,7 @@ from mtg_image_db import (
     InvalidArguments,
     build_database,
 )
+from mtg_image_db.collection.cards import Assumptions
 from mtg_image_db.encoders.preprocessing import Preprocessing
 from mtg_image_db.evaluation.labels import read_labels
 from mtg_image_db.evaluation.report import write_report
@@ -104,6 +106,17 @@ GREY = (0.5, 0.5, 0.5)
         ),
         (FaceFilter, {"langs": 3}, "langs must be a collection of texts, not 3"),
         (FaceFilter, {"rarities": [1]}, "rarities must be a collection of texts, not [1]"),
+        (FaceFilter, {"include_digital": "no"}, "include_digital must be a bool, not 'no'"),
+        (BuildOptions, {"limit": True}, "limit must be a whole number, not True"),
+        (BuildOptions, {"resume": "no"}, "resume must be a bool, not 'no'"),
+        (BuildOptions, {"precision": np.zeros(3)}, "precision must be one of fp32, bf16, fp16"),
+        (DownloadOptions, {"timeout_read": True}, "timeout_read must be a number, not True"),
+        (DownloadOptions, {"dry_run": 0}, "dry_run must be a bool, not 0"),
+        (
+            Assumptions,
+            {"sets": "fin"},
+            "sets must be a collection of texts, like {'fin'}, not one text",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused(
@@ -126,6 +139,9 @@ def test_all_problems_are_listed_at_once() -> None:
 
 
 def test_all_that_is_wrong_with_a_preprocessing_is_listed_at_once() -> None:
+    assert Preprocessing(8, 8, "pad", (0, 0.5, 1), (1, 1, 1)).mean == (0, 0.5, 1)
+    with pytest.raises(InvalidArguments, match="std must be a number for each"):
+        Preprocessing(8, 8, "pad", (0, 0.5, 1), (True, float("nan"), 1))
     wrong: Any = {"fit": "crop", "mean": (0.5, 0.5), "std": "abc"}
     with pytest.raises(InvalidArguments) as caught:
         Preprocessing(0, 8, **wrong)

@@ -289,9 +289,9 @@ def test_a_folder_that_cannot_be_written_is_a_clear_error(
     ("arguments", "message"),
     [
         ("--model ViT-B-23", "open_clip has no model ViT-B-23"),
-        ("--model ViT-B-32", "Name a tag or a file with --pretrained. Tags: laion2b_s34b_b79k, "),
+        ("--model ViT-B-32", "Name a tag or a file (pretrained). Tags: laion2b_s34b_b79k, "),
         ("--model ViT-B-32 --pretrained no_tag", "is neither a file nor a tag of ViT-B-32"),
-        ("--pretrained no_tag", "Name a tag or a file with --pretrained. Tags: builtin."),
+        ("--pretrained no_tag", "Name a tag or a file (pretrained). Tags: builtin."),
     ],
 )
 def test_an_encoder_that_cannot_be_had_is_never_made_up(
@@ -314,7 +314,7 @@ def test_a_tag_that_cannot_be_fetched_says_what_to_do_offline(home: Path) -> Non
     )
     assert done.returncode == 1
     assert "The weights laion2b_s34b_b79k of ViT-B-32 cannot be fetched" in done.stderr
-    assert "--pretrained FILE" in done.stderr
+    assert "name it: with --pretrained" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -414,7 +414,7 @@ def test_a_set_or_language_that_nothing_has_is_named_before_any_image(
             "  - no card here has the set fix: do you mean fic or fin?\n" in done.stderr
         )
         assert "  - no card here has the language jp: do you mean ja?\n" in done.stderr
-        assert ("--kind default_cards has every printing" in done.stderr) == (
+        assert ("the kind default_cards has every printing" in done.stderr) == (
             kind == "unique_artwork"
         )
         assert double.requests_to("/cards/") == []
@@ -492,7 +492,7 @@ def test_too_many_workers_for_the_limit_of_files_say_so(tmp_path: Path) -> None:
         )
     assert done.returncode == 1
     assert "ERROR: Storage: Too many files are open" in done.stderr
-    assert "Use fewer --workers" in done.stderr
+    assert "Use fewer workers" in done.stderr
     assert "owner" not in done.stderr
     assert "Traceback" not in done.stderr
 

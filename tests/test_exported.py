@@ -15,7 +15,12 @@ from conftest import fill_cache, jpeg, json_lines, make_picture, mtg_db
 
 from mtg_image_db import BuildOptions, Database, EncoderChoice, build_database
 from mtg_image_db.encoders import Fingerprint, load_encoder
-from mtg_image_db.encoders.exported import AGREEMENT, export, exported_path, load_exported
+from mtg_image_db.encoders.exported import (
+    LEAST_AGREEMENT_WITH_TORCH,
+    export,
+    exported_path,
+    load_exported,
+)
 from mtg_image_db.encoders.named import load_known, remember
 from mtg_image_db.encoders.onnx import OnnxEncoder
 from mtg_image_db.encoders.openclip import OpenClipEncoder
@@ -98,7 +103,9 @@ def test_an_exported_encoder_agrees_and_is_used_only_where_it_fits(
     assert isinstance(onnx, OnnxEncoder)
     assert onnx.fingerprint == torch.fingerprint
     pixels = np.stack([prepare(make_picture(n), how) for n in range(7)])
-    assert (onnx.encode(pixels) * torch.encode(pixels)).sum(axis=1).min() >= AGREEMENT
+    assert (onnx.encode(pixels) * torch.encode(pixels)).sum(
+        axis=1
+    ).min() >= LEAST_AGREEMENT_WITH_TORCH
     other = replace(torch.fingerprint, preprocessing=replace(how, fit="squash"))
     assert load_exported(choice, other) is None
     assert load_exported(replace(choice, device="cuda"), torch.fingerprint) is None

@@ -9,7 +9,7 @@ from conftest import SHARED, card_id, make_card, needs_shared
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtg_image_db.download.ledger import image_path
+from mtg_image_db.download.paths import image_path
 from mtg_image_db.scryfall.faces import CardFace, FaceFilter, faces_of, is_card_id, to_line
 
 BACK = {"normal": "https://cards.scryfall.io/normal/back/0/0/x.jpg?1"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,13 +22,25 @@ from mtg_image_db import (
     Database,
     DatabaseError,
     DownloadOptions,
+    EncoderError,
     FaceFilter,
     ImageError,
     InvalidArguments,
     MtgDbError,
+    NothingUsable,
     Recognition,
+    build_database,
+    download_images,
 )
+from mtg_image_db.collection.cards import Assumptions
+from mtg_image_db.collection.corrections import read_corrections
+from mtg_image_db.collection.review import write_review
+from mtg_image_db.collection.scan import Scan, scan_photos
+from mtg_image_db.download.verify import verify_cache
 from mtg_image_db.encoders import EncoderChoice, Fingerprint, load_encoder
+from mtg_image_db.evaluation.labels import LabelledPhoto
+from mtg_image_db.evaluation.scores import evaluate
+from mtg_image_db.pages.sheet import sheet_entries, write_sheet
 
 
 @pytest.fixture
@@ -93,6 +106,10 @@ def test_what_is_no_picture_is_an_error_of_ours(database: Database, what: str) -
 MISTAKES: dict[str, Callable[[Database], object]] = {
     "k": lambda database: database.query("x.jpg", k=0),
     "k of texts": lambda database: database.search_text("a dragon", k=-1),
+    "k that is true": lambda database: database.query("x.jpg", k=True),
+    "find": lambda database: database.query("x.jpg", find="no"),  # type: ignore[arg-type]
+    "text": lambda database: database.search_text(None),  # type: ignore[arg-type]
+    "no encoder": lambda database: database.use_encoder("ViT-B-32"),  # type: ignore[arg-type]
     "row": lambda database: database.face(-1),
     "row beyond": lambda database: database.face(12),
     "candidates": lambda database: Database.open(database.folder.parent, ef_search=0),
@@ -103,7 +120,21 @@ MISTAKES: dict[str, Callable[[Database], object]] = {
     "words": lambda database: database.search(np.array([["a"]])),
     "least score": lambda database: database.query("x.jpg", min_score="a"),  # type: ignore[arg-type]
     "filter": lambda database: database.where("fin"),  # type: ignore[arg-type]
-    "one for many": lambda database: list(database.query_many("card.jpg")),
+    "filter to look up": lambda database: database.unknown("fin"),  # type: ignore[arg-type]
+    "array for a device": lambda _: Database.open("x", device=np.zeros(2)),  # type: ignore[arg-type]
+    "progress of a download": lambda _: download_images(DownloadOptions(), "x"),  # type: ignore[arg-type]
+    "progress of a build": lambda _: build_database(BuildOptions(), "x"),  # type: ignore[arg-type]
+    "encoder given to a build": lambda _: build_database(BuildOptions(), encoder="x"),  # type: ignore[arg-type]
+    "sheet without entries": lambda _: write_sheet([], "none", "sheet.png"),
+    "place of a sheet": lambda _: write_sheet([], "none", None),  # type: ignore[arg-type]
+    "place of a review": lambda _: write_review(Scan((), ()), None),  # type: ignore[arg-type]
+    "one for many": lambda database: database.query_many("card.jpg"),
+    "an open file for many": lambda database: database.query_many(io.BytesIO(b"")),
+    "pixels for many": lambda database: database.query_many(np.zeros((5, 5, 3), np.uint8)),
+    "nothing for many": lambda database: database.query_many(None),  # type: ignore[arg-type]
+    "k of many": lambda database: database.query_many([], k=0),
+    "a photo to scan": lambda database: scan_photos(database, "card.jpg"),
+    "photos to scan": lambda database: scan_photos(database, [7]),  # type: ignore[list-item]
     "place": lambda _: Database.open(None),  # type: ignore[arg-type]
     "device": lambda _: Database.open("x", device="gpu"),
     "weights": lambda _: EncoderChoice(pretrained=None),  # type: ignore[arg-type]
@@ -164,6 +195,50 @@ def test_what_was_recognised_can_be_cut_out(home: Path, database: Database) -> N
     assert found.seconds["all"] >= found.seconds["decode"] > 0
 
 
+@pytest.mark.parametrize("quad", [0, "card", [(0, 0)], [(0, 0), (1, 0), (1, np.nan), (0, 1)]])
+def test_what_is_no_card_cannot_be_cut_out(home: Path, database: Database, quad: Any) -> None:
+    found = database.recognise(home / "card7.jpg")
+    with pytest.raises(InvalidArguments, match="card must be a CardAnswer"):
+        found.crop(quad)
+    with pytest.raises(InvalidArguments, match="quad must be"):
+        found.photo.cut(quad)
+    for size in ((0, 336), (240, True), (240, 10**6)):
+        with pytest.raises(InvalidArguments):
+            found.photo.cut(found.cards[0].quad, *size)
+
+
+def test_photos_become_a_scan(home: Path, database: Database) -> None:
+    scan = scan_photos(database, [home / "card7.jpg", str(home / "broken.jpg")])
+    assert [seen.sighting.photo for seen in scan.seen] == [str(home / "card7.jpg")]
+    assert scan.unreadable == (str(home / "broken.jpg"),)
+    with pytest.raises(NothingUsable, match="No photo could be read") as caught:
+        scan_photos(database, [home / "broken.jpg"])
+    assert "broken.jpg: not an image" in caught.value.details
+
+
+def test_sheets_and_reviews_take_texts_as_paths(
+    home: Path, database: Database, tmp_path: Path
+) -> None:
+    found = database.recognise(home / "card7.jpg")
+    entries = sheet_entries(home / "card7.jpg", found, str(home / "image_cache"))
+    assert entries[0].match.startswith(b"\xff\xd8")
+    for name in ("sheet.html", "sheet.png"):
+        write_sheet(entries, "one card", str(tmp_path / name))
+    scan = scan_photos(database, [home / "card7.jpg"])
+    write_review(scan, str(tmp_path / "review"), str(home / "image_cache"))
+    there = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")}
+    assert there == {"sheet.html", "sheet.png", "review/review.html", "review/review.csv"}
+    answers = str(tmp_path / "review" / "review.csv")
+    assert read_corrections(answers, database, ["card7.jpg"], Assumptions()) == {}
+    assert verify_cache(str(home / "image_cache")).invalid == []
+
+
+def test_photos_are_evaluated_without_a_listener(home: Path, database: Database) -> None:
+    photo = LabelledPhoto("card7.jpg", home / "card7.jpg", "", "", ())
+    [outcome] = evaluate(database, [photo])
+    assert outcome.answers[0].face is not None
+
+
 def test_an_answer_as_json_is_that_of_the_command_line(home: Path, database: Database) -> None:
     [card] = database.query(home / "card7.jpg", k=2)
     told = card.to_json()
@@ -180,8 +255,8 @@ def test_a_view_counts_what_it_knows(cache: Path, tmp_path: Path) -> None:
     assert "300 faces" in repr(database)
     view = database.where(FaceFilter(langs=frozenset({"en"})))
     assert len(view) == len(list(view.faces())) == 300
-    with pytest.raises(DatabaseError, match="none of the wanted faces"):
-        database.where(FaceFilter(rarities=frozenset({"mythic"})))
+    with pytest.raises(InvalidArguments, match="no card here has the rarity mythic"):
+        database.where(FaceFilter(rarities=frozenset({"common", "mythic"})))
     with pytest.raises(InvalidArguments, match="no card here has the set TS: do you mean tst"):
         database.where(FaceFilter(sets=["TS"]))
 
@@ -230,6 +305,40 @@ class Other:
 def test_another_encoder_is_refused(database: Database) -> None:
     with pytest.raises(DatabaseError, match="not the one this database was built with"):
         database.use_encoder(Other())
+
+
+class Careless(PixelEncoder):
+    """An encoder with the right fingerprint that returns what it should not."""
+
+    def __init__(self, returned: Callable[[NDArray[np.float32]], Any]) -> None:
+        super().__init__()
+        self._returned = returned
+
+    def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        vectors: NDArray[np.float32] = self._returned(super().encode(pixels))
+        return vectors
+
+
+CARELESS: dict[str, tuple[Callable[[NDArray[np.float32]], Any], str]] = {
+    "too narrow": (lambda vectors: vectors[:, 1:], r"\[n, 192\], not \[\d+, 191\]"),
+    "not numbers": (lambda vectors: vectors * np.nan, "length 1"),
+    "not of length 1": (lambda vectors: vectors * 2, "length 1"),
+    "too few": (lambda vectors: vectors[1:], "vectors for"),
+    "none": (lambda vectors: vectors[0], "not \\[192\\]"),
+}
+
+
+@pytest.mark.parametrize("how", CARELESS)
+def test_vectors_that_cannot_be_used_are_told(cache: Path, tmp_path: Path, how: str) -> None:
+    returned, why = CARELESS[how]
+    build(cache, tmp_path / "out")
+    database = Database.open(tmp_path / "out")
+    database.use_encoder(Careless(returned))
+    with pytest.raises(EncoderError, match="vectors that cannot be used") as caught:
+        database.query(make_picture(7))
+    assert re.search(why, caught.value.details)
+    with pytest.raises(EncoderError, match="vectors that cannot be used"):
+        build_database(BuildOptions(cache=cache, out=tmp_path / "new"), encoder=Careless(returned))
 
 
 def test_the_public_names_are_shown() -> None:

@@ -15,7 +15,7 @@ from conftest import (
 from PIL import Image
 
 from mtg_image_db import BuildOptions, Database, build_database, download_images
-from mtg_image_db.cli.scan import _sightings
+from mtg_image_db.collection.scan import scan_photos
 from mtg_image_db.database.verify import verify_database
 from mtg_image_db.download.clean import find_leftovers
 from mtg_image_db.download.verify import verify_cache
@@ -121,9 +121,9 @@ def test_photos_that_cannot_be_read_count_in_an_evaluation(home: Path) -> None:
 def test_photos_that_cannot_be_read_count_in_a_scan(home: Path) -> None:
     database = Database.open(home / "index_out")
     database.use_encoder(load_encoder(database.manifest.choice))
-    broken: list[str] = []
     photos = [str(home / name) for name in ("broken.jpg", "card7.jpg", "nowhere.jpg")]
     counting = Counting()
-    assert len(list(_sightings(database, photos, broken, counting))) == 1
-    assert len(broken) == 2
+    scan = scan_photos(database, photos, progress=counting)
+    assert len(scan.seen) == 1
+    assert scan.unreadable == (photos[0], photos[2])
     assert counting.check() == {"scanning"}

@@ -32,6 +32,7 @@ from PIL import Image
 from mtg_image_db import (
     BuildOptions,
     Database,
+    DatabaseError,
     FaceFilter,
     InvalidArguments,
     build_database,
@@ -329,15 +330,22 @@ def test_exact_search_goes_block_by_block() -> None:
 def test_filters_are_given_on_the_command_line(
     inside: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kept = "--set tst --lang en --rarity common,rare --layout normal --paper-only"
+    kept = "--set tst --lang en --rarity common --layout normal --paper-only"
     assert main(["query", "card7.jpg", *kept.split()]) == 0
     assert "Card 7" in capsys.readouterr().out
     assert main(["query", "noise.png", *kept.split()]) == 0
     assert "none: not among the cards that pass the filter" in capsys.readouterr().out
-    assert main(["query", "card7.jpg", "--rarity", "mythic"]) == 1
+    assert main(["query", "card7.jpg", "--rarity", "common,rar", "--layout", "normla"]) == 1
     said = capsys.readouterr().err
-    assert "ERROR: Database: The database has none of the wanted faces" in said
-    assert "Suggestion: " in said
+    assert "no card here has the rarity rar" in said
+    assert "no card here has the layout normla: do you mean normal?" in said
+
+
+def test_conditions_that_no_face_fulfils_together_are_told(mixed: Database) -> None:
+    german_cards_are_rare = FaceFilter(langs={"de"}, rarities={"common"}, include_digital=True)
+    with pytest.raises(DatabaseError, match="none of the wanted faces") as caught:
+        mixed.where(german_cards_are_rare)
+    assert "fewer conditions" in caught.value.suggestion
 
 
 def test_a_contact_sheet_shows_what_was_found_beside_the_answers(

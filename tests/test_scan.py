@@ -25,7 +25,7 @@ from mtg_image_db.collection.corrections import (
 from mtg_image_db.collection.review import render_answers, render_page, write_review
 from mtg_image_db.collection.scan import Scan, Sighting, collect
 from mtg_image_db.database.answers import CardAnswer, Match
-from mtg_image_db.download.ledger import image_path
+from mtg_image_db.download.paths import image_path
 from mtg_image_db.pages.sheet import SheetEntry, html_sheet
 from mtg_image_db.recognise.verdict import Verdict
 from mtg_image_db.scryfall.faces import CardFace, faces_of

@@ -94,9 +94,9 @@ def test_a_url_counts_once_and_its_refusal_names_no_option_that_scan_lacks(home:
         assert "Left out: 1 name of photos already named." in done.stderr
         assert "4 photos (2 could not be read)" in done.stderr
         assert "refused: not a public address\n" in done.stderr
-        assert "--allow-private" not in done.stderr
+        assert "allow private" not in done.stderr
         done = mtg_db("query", urls[0], cwd=home)
-        assert "refused: not a public address (--allow-private)" in done.stderr
+        assert "refused: not a public address (allow private addresses)" in done.stderr
 
 
 def test_names_that_look_like_formulas_go_to_a_spreadsheet_and_back(home: Path) -> None:

@@ -197,6 +197,18 @@ def test_a_circle_of_redirects_ends(client: Client) -> None:
         client.fetch()
 
 
+def test_a_bad_url_is_not_blamed_on_the_connection() -> None:
+    stop = threading.Event()
+    gate = HostGate(floor=0.05, stop=stop)
+    session = PoliteSession(api_url="http://a..b", gate=gate, stop=stop)
+    with pytest.raises(NetworkError) as caught:
+        session.fetch("http://a..b/bulk-data", lambda response: response.raw.read())
+    session.close()
+    assert caught.value.reason == "bad URL"
+    assert "connection" not in caught.value.suggestion
+    assert "check its address" in caught.value.suggestion
+
+
 def test_a_server_that_is_not_there_says_so() -> None:
     stop = threading.Event()
     session = PoliteSession(

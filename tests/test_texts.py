@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from mtg_image_db import InvalidArguments
 from mtg_image_db.evaluation.labels import read_labels
 from mtg_image_db.pictures.inputs import listed
-from mtg_image_db.system.texts import cell, read_table, text_of
+from mtg_image_db.system.texts import cell, read_table, uncelled
 
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252")
 LINE_ENDS = ("\n", "\r\n", "\r")
@@ -189,7 +189,7 @@ def test_a_list_from_windows_is_answered(home: Path, tmp_path: Path) -> None:
 @given(WORDS)
 def test_a_cell_is_taken_back_and_begins_no_formula(text: str) -> None:
     written = cell(text)
-    assert text_of(written) == text
+    assert uncelled(written) == text
     for separator in ";\t\r\n":
         for part in written.split(separator):
             assert not part.lstrip(' "').startswith(
@@ -217,11 +217,11 @@ def test_a_cell_is_taken_back_and_begins_no_formula(text: str) -> None:
 )
 def test_what_would_be_computed_gets_an_apostrophe(text: str, written: str) -> None:
     assert cell(text) == written
-    assert text_of(written) == text
+    assert uncelled(written) == text
 
 
 @pytest.mark.parametrize(
     "text", ["-0.1", "12", "+2 Mace", "_____", "LEA 161", "Half-Orc, Half-", "a=b", "'tis", ""]
 )
 def test_what_nothing_computes_stays_as_it_is(text: str) -> None:
-    assert cell(text) == text_of(text) == text
+    assert cell(text) == uncelled(text) == text

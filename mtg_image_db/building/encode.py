@@ -16,7 +16,7 @@ from mtg_image_db.building.checkpoint import Checkpoint
 from mtg_image_db.building.options import BuildOptions
 from mtg_image_db.building.plan import PlannedFace
 from mtg_image_db.building.reuse import Work
-from mtg_image_db.encoders import Encoder
+from mtg_image_db.encoders import Encoder, encode
 from mtg_image_db.encoders.local_features import describe, pack
 from mtg_image_db.encoders.preprocessing import Preprocessing, open_for, prepare
 from mtg_image_db.encoders.probe import LEAST_IMAGES, Tuning, tune
@@ -30,9 +30,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _UNTRIED_BATCH = 32
+"""Pictures per batch where no sizes are tried. By hand: fast on CPUs."""
 _AHEAD = 128
+"""Images that are decoded ahead of the encoder: the largest batch that is tried. By hand."""
 _MOST_QUERIES = 1000
+"""Most images that are encoded again as queries, to measure recall. By hand."""
 _QUERY_SECONDS = 5.0
+"""Seconds after which no further query is encoded. By hand."""
 
 
 def choose_tuning(
@@ -99,7 +103,7 @@ def encode_missing(
                 good[face.key] = result
         keys = [key for key in good if key in unencoded]
         if keys:
-            vectors.add(keys, encoder.encode(_stacked([good[key].pixels for key in keys])))
+            vectors.add(keys, encode(encoder, _stacked([good[key].pixels for key in keys])))
             encoded += len(keys)
         for key, result in good.items():
             if features is not None and result.features is not None and key not in features:
@@ -168,7 +172,7 @@ def perturbed_queries(
         ]
         good = [(int(row), pixels) for row, pixels in some if pixels is not None]
         if good:
-            vectors.append(encoder.encode(_stacked([pixels for _, pixels in good])))
+            vectors.append(encode(encoder, _stacked([pixels for _, pixels in good])))
             used += [row for row, _ in good]
         if time.monotonic() - began > _QUERY_SECONDS:
             break

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 
 _ROWS = 8192
+"""Vectors checked at a time: some 8 MB. By hand."""
 
 
 def write_rows(
@@ -103,7 +104,7 @@ def write_distinct(folder: Path) -> DistinctVectors:
             raise EncoderError(
                 "A vector's length is not 1: nothing is published",
                 details="a checkpoint may have been damaged while the build ran",
-                suggestion="Run `mtg-db build --no-resume`.",
+                suggestion="Build again without resuming: `mtg-db build --no-resume`.",
             )
     distinct = DistinctVectors(vectors)
     save_array(folder / parts.SAME, distinct.same)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _QUERIES = 1000
+"""Queries with which recall is measured. By hand."""
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,10 @@ class BuildOptions:
             wrong_checkpoint_frequency("checkpoint_frequency", self.checkpoint_frequency),
             wrong_kind("wanted", self.wanted, FaceFilter),
             wrong_kind("encoder", self.encoder, EncoderChoice),
+            *(
+                wrong_kind(name, getattr(self, name), bool)
+                for name in ("local_features", "inverted_index", "onnx", "resume", "wait")
+            ),
             self._wrong_folders(),
         )
 

@@ -23,6 +23,7 @@ from mtg_image_db.system.files import storage_errors
 from mtg_image_db.system.progress import Progress
 
 _AT_ONCE = 500
+"""Faces looked up in the ledger at a time; `Ledger.find` takes a thousand. By hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ class _Draft:
         """The plan, with at most `limit` faces."""
         self.faces.sort(key=lambda face: face.face_id)
         if limit is not None and len(self.faces) > limit:
-            self.left_out["over --limit"] += len(self.faces) - limit
+            self.left_out["over the limit"] += len(self.faces) - limit
         return Plan(
             faces=tuple(self.faces[:limit]),
             printings=MappingProxyType(self.printings),

@@ -27,7 +27,7 @@ from mtg_image_db.building.reuse import Changes, Predecessor, Work, divide_work
 from mtg_image_db.database import parts
 from mtg_image_db.database.publication import new_generation, sweep
 from mtg_image_db.download.ledger import Ledger
-from mtg_image_db.encoders import Encoder, EncoderChoice, Fingerprint, load_encoder
+from mtg_image_db.encoders import Encoder, EncoderChoice, Fingerprint, load_encoder, wrong_encoder
 from mtg_image_db.encoders.local_features import MADE_BY, POINT_BYTES, POINTS
 from mtg_image_db.encoders.named import remember
 from mtg_image_db.errors import EncoderError, NothingUsable
@@ -35,7 +35,7 @@ from mtg_image_db.scryfall.snapshot import snapshots
 from mtg_image_db.system.checks import check, wrong_kind
 from mtg_image_db.system.files import make_folder, storage_errors
 from mtg_image_db.system.locks import exclusive
-from mtg_image_db.system.progress import Progress, Silent
+from mtg_image_db.system.progress import Progress, listener
 
 FEATURE_ROWS = Rows("local features", MADE_BY, (POINTS, POINT_BYTES), "uint8")
 
@@ -65,8 +65,11 @@ def build_database(
     EncoderError, StorageError
         The encoder cannot be used, or the disk cannot be written.
     """
-    check(wrong_kind("options", options, BuildOptions))
-    progress = Silent() if progress is None else progress
+    check(
+        wrong_kind("options", options, BuildOptions),
+        None if encoder is None else wrong_encoder(encoder),
+    )
+    progress = listener(progress)
 
     def waiting(holder: str) -> None:
         progress.note(f"Waiting for another process that holds {options.out}: {holder}")
@@ -210,12 +213,12 @@ def _nothing_usable(options: BuildOptions, left_out: Mapping[str, int]) -> Nothi
     if not left_out and options.kind:
         return NothingUsable(
             f"There is no {options.kind} snapshot in {options.cache}",
-            details="--kind must name a downloaded snapshot",
-            suggestion=f"Run `mtg-db download --kind {options.kind}`, or leave --kind out.",
+            details="kind must name a downloaded snapshot",
+            suggestion=f"Run `mtg-db download --kind {options.kind}`, or give no kind.",
         )
     reasons = ", ".join(f"{count} {why}" for why, count in Counter(left_out).most_common())
     return NothingUsable(
         f"There is no valid image to embed in {options.cache}",
         details=reasons or "the snapshots have no faces",
-        suggestion="Run `mtg-db download`; check --kind, --set, --lang and --limit.",
+        suggestion="Run `mtg-db download`; check the kind, sets, languages and limit.",
     )

@@ -100,7 +100,7 @@ def print_csv_header() -> None:
     _print_row(COLUMNS)
 
 
-FORMATS: dict[str, Callable[[Asked, int], None]] = {
+PRINTERS: dict[str, Callable[[Asked, int], None]] = {
     "table": print_table,
     "json": print_json,
     "csv": print_csv,

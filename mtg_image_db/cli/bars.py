@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 _A_MINUTE = 60.0
+"""Seconds between two lines about the progress, where no bar can be drawn. By hand."""
 
 
 class Bars:

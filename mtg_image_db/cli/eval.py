@@ -16,7 +16,7 @@ from mtg_image_db.system.outputs import write_json_output
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mtg_image_db.evaluation.fit import Fit
+    from mtg_image_db.evaluation.fit import ThresholdFit
     from mtg_image_db.evaluation.scores import PhotoResult
 
 
@@ -86,7 +86,7 @@ def _print_figures(outcomes: Sequence[PhotoResult]) -> None:
     answer(*table(("milliseconds a photo", "median", "mean"), rows_, right=(1,)))
 
 
-def _print_fit(fitted: Fit) -> None:
+def _print_fit(fitted: ThresholdFit) -> None:
     counts = (fitted.right, fitted.wrong)
     most = max(fitted.wrong, default=0) + 1
     rows = [(str(n), *(str(some[n]) for some in counts)) for n in range(most)]

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from mtg_image_db.cli.answers import FORMATS, Asked, print_csv_header, say_left_out
+from mtg_image_db.cli.answers import PRINTERS, Asked, print_csv_header, say_left_out
 from mtg_image_db.cli.arguments import Choice, codes, file, folder, integer, number
 from mtg_image_db.cli.console import answer, counted, say
 from mtg_image_db.cli.options import add_db, add_device, add_filters, add_strict
+from mtg_image_db.database.manifest import MOST_EF_SEARCH
 from mtg_image_db.errors import ImageError, InvalidArguments, MissingInput
 from mtg_image_db.system.outputs import write_output
 
@@ -80,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--paper-only", action="store_true", help="no cards that exist on screens only")
     add(
         "--ef-search",
-        type=integer("--ef-search", 1, 65536),
+        type=integer("--ef-search", 1, MOST_EF_SEARCH),
         metavar="N",
         help="candidates the index examines (chosen by its quality report)",
     )
@@ -91,7 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--format",
-        type=Choice("--format", tuple(FORMATS)),
+        type=Choice("--format", tuple(PRINTERS)),
         default="table",
         metavar="FORMAT",
         help="table; json (one object per line); csv (one line per card) (%(default)s)",
@@ -152,7 +153,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     names, several = _names(arguments)
     database = _open(arguments)
-    show = FORMATS[arguments.format]
+    show = PRINTERS[arguments.format]
     if arguments.format == "csv":
         print_csv_header()
     if arguments.text is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,14 +21,11 @@ from mtg_image_db.cli.console import answer_bytes, counted, say
 from mtg_image_db.cli.options import add_device, add_strict
 from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, Assumptions
 from mtg_image_db.collection.formats import FORMATS, render
-from mtg_image_db.errors import ImageError, InvalidArguments, NothingUsable
+from mtg_image_db.errors import InvalidArguments
 from mtg_image_db.system.outputs import folder_refusal, is_plain, write_output
 
 if TYPE_CHECKING:
-    from mtg_image_db.collection.scan import Scan, Sighting
-    from mtg_image_db.database.database import Database
-    from mtg_image_db.system.progress import Progress
-
+    from mtg_image_db.collection.scan import Scan
 
 _WRITTEN = {
     "mtga": ("a deck as text", (".txt",)),
@@ -89,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Scan."""
     from mtg_image_db.collection.corrections import read_corrections
     from mtg_image_db.collection.review import refuse_to_lose_answers, write_review
-    from mtg_image_db.collection.scan import collect
+    from mtg_image_db.collection.scan import scan_photos
     from mtg_image_db.database.database import Database
     from mtg_image_db.pictures.inputs import expand, once
     from mtg_image_db.scryfall.faces import FaceFilter
@@ -111,14 +107,11 @@ def run(arguments: argparse.Namespace) -> int:
     assumed, answers = Assumptions(*given), arguments.corrections
     said = read_corrections(answers, database, photos, assumed) if answers else {}
     _ = database.encoder  # if it cannot be loaded, fail before any photo is opened
-    broken: list[str] = []
-    scan = collect(_sightings(database, photos, broken, Bars()), assumed, said)
-    if len(broken) == len(photos):
-        raise NothingUsable("No photo could be read", suggestion="The lines above say why.")
+    scan = scan_photos(database, photos, assumed, said, Bars())
     write_review(scan, review, arguments.cache)
     _write(render(scan.cards, arguments.to), out)
-    _summarise(scan, photos, broken, review, out)
-    return 4 if arguments.strict and broken else 0
+    _summarise(scan, len(photos), review, out)
+    return 4 if arguments.strict and scan.unreadable else 0
 
 
 def _review_of(arguments: argparse.Namespace) -> Path:
@@ -126,26 +119,6 @@ def _review_of(arguments: argparse.Namespace) -> Path:
     review, out = arguments.review, arguments.out
     beside = f"{out.with_suffix('')}-review" if out and is_plain(out) else "scan-review"
     return review or Path(beside)
-
-
-def _sightings(
-    database: Database, photos: Sequence[str], broken: list[str], progress: Progress
-) -> Iterator[Sighting]:
-    """Every card in the photos, one photo after the other; unreadable photos are reported."""
-    from mtg_image_db.collection.scan import sightings_of
-    from mtg_image_db.database.asking import recognise_named
-
-    progress.start("scanning", len(photos), "photos")
-    for photo, found in recognise_named(database, photos):
-        if isinstance(found, ImageError):
-            progress.note(f"{photo}: {found.message}")
-            broken.append(photo)
-        else:
-            if found.photo.note:
-                progress.note(f"{photo}: {found.photo.note}")
-            yield from sightings_of(photo, found)
-        progress.advance()
-    progress.finish()
 
 
 def _write(data: bytes, out: Path | None) -> None:
@@ -156,14 +129,13 @@ def _write(data: bytes, out: Path | None) -> None:
         stream.write(data)
 
 
-def _summarise(
-    scan: Scan, photos: Sequence[str], broken: Sequence[str], review: Path, out: Path | None
-) -> None:
+def _summarise(scan: Scan, photos: int, review: Path, out: Path | None) -> None:
     from mtg_image_db.collection.review import ANSWERS, PAGE
 
-    unreadable = f" ({len(broken):,} could not be read)" if broken else ""
+    broken = len(scan.unreadable)
+    unreadable = f" ({broken:,} could not be read)" if broken else ""
     say(
-        f"{counted(len(photos), 'photo')}{unreadable}: {counted(len(scan.seen), 'card')} seen, "
+        f"{counted(photos, 'photo')}{unreadable}: {counted(len(scan.seen), 'card')} seen, "
         f"{sum(card.quantity for card in scan.cards):,} in the collection"
         f"{f' ({out})' if out else ''}, "
         f"{len(scan.to_review):,} to review."

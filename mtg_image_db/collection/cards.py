@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from mtg_image_db.scryfall.printing import Printing
-from mtg_image_db.system.checks import check, wrong_word
+from mtg_image_db.system.checks import check, wrong_texts, wrong_word
 
 Finish = Literal["nonfoil", "foil", "etched"]
 FINISHES: tuple[Finish, ...] = get_args(Finish)
@@ -43,10 +43,11 @@ class Assumptions:
     finish: Finish = "nonfoil"
     condition: Condition = "near_mint"
     lang: str = ""
-    sets: frozenset[str] = frozenset()
+    sets: Collection[str] = frozenset()
 
     def __post_init__(self) -> None:
         check(
+            wrong_texts("sets", self.sets),
             wrong_word("finish", self.finish, FINISHES),
             wrong_word("condition", self.condition, CONDITIONS),
             wrong_word("lang", self.lang, LANGUAGES) if self.lang else None,

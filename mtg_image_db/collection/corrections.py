@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from mtg_image_db.errors import InvalidArguments, MissingInput
 from mtg_image_db.pictures.inputs import identity
 from mtg_image_db.scryfall.faces import is_card_id
 from mtg_image_db.scryfall.printing import Printing
-from mtg_image_db.system.texts import read_table, text_of
+from mtg_image_db.system.checks import path_of
+from mtg_image_db.system.texts import read_table, uncelled
 
 ANSWER_COLUMNS = ("answer", "quantity", "finish", "condition", "lang")
 """The columns that a person fills in."""
@@ -55,7 +57,7 @@ class Correction:
 
 
 def read_corrections(
-    path: Path, database: Database, photos: Collection[str], assumed: Assumptions
+    path: str | PathLike[str], database: Database, photos: Collection[str], assumed: Assumptions
 ) -> dict[str, Correction]:
     """Read a review's CSV file that a person filled in.
 
@@ -73,6 +75,7 @@ def read_corrections(
     MissingInput
         The file does not exist.
     """
+    path = path_of("path", path)
     problems: list[tuple[int, str]] = []
     found: dict[str, Correction] = {}
     wanted: dict[str, Reference] = {}
@@ -158,10 +161,10 @@ def filled_lines(
     if not {"id", "answer"} <= set(columns):
         raise InvalidArguments([f"{path}, line 1: it has no columns id and answer"])
     for line, row in rows:
-        cells = {name: text_of(row.get(name, "").strip()) for name in ANSWER_COLUMNS}
+        cells = {name: uncelled(row.get(name, "").strip()) for name in ANSWER_COLUMNS}
         cells |= {name: cells[name].lower() for name in ("finish", "condition", "lang")}
         if any(cells.values()):
-            yield line, text_of(row["id"]), cells, _place(row.get("place", ""))
+            yield line, uncelled(row["id"]), cells, _place(row.get("place", ""))
 
 
 def spelled(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from html import escape
+from os import PathLike
 from pathlib import Path
 
 from mtg_image_db.collection.corrections import ANSWER_COLUMNS, filled_lines, place_text, spelled
@@ -13,6 +14,7 @@ from mtg_image_db.errors import InvalidArguments
 from mtg_image_db.pages.page import embedded, link, page
 from mtg_image_db.pages.sheet import cached_image
 from mtg_image_db.scryfall.printing import Printing
+from mtg_image_db.system.checks import path_of
 from mtg_image_db.system.files import atomic_write, make_folder
 from mtg_image_db.system.texts import cell, without_controls
 
@@ -63,18 +65,29 @@ def refuse_to_lose_answers(folder: Path, corrections: Path | None) -> None:
     except InvalidArguments:  # not a review, but it may be somebody's work
         answered = True
     if answered:
-        remedy = f"give --corrections {path}, or choose another folder with --review"
+        remedy = "give it as corrections, or choose another folder for the review"
         raise InvalidArguments([f"{path} was filled in, and would be lost: {remedy}"])
 
 
-def write_review(scan: Scan, folder: Path, cache: Path | None = None) -> None:
-    """Write both files, or raise a `StorageError`.
+def write_review(
+    scan: Scan, folder: str | PathLike[str], cache: str | PathLike[str] | None = None
+) -> None:
+    """Write both files.
 
     Parameters
     ----------
     cache
         An image cache with the images of the printings that a card may be.
+
+    Raises
+    ------
+    InvalidArguments
+        A folder is not a path.
+    StorageError
+        A file cannot be written.
     """
+    folder = path_of("folder", folder)
+    cache = None if cache is None else path_of("cache", cache)
     make_folder(folder)
     for name, data in ((PAGE, render_page(scan, cache)), (ANSWERS, render_answers(scan))):
         with atomic_write(folder / name) as stream:

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from itertools import groupby, islice
 from math import dist
 from typing import TYPE_CHECKING, Literal
 
 from mtg_image_db.collection.cards import Assumptions, CollectionCard, add_up
 from mtg_image_db.collection.corrections import Correction
 from mtg_image_db.database.answers import Match, Recognition
-from mtg_image_db.errors import InvalidArguments
+from mtg_image_db.database.asking import recognise_named
+from mtg_image_db.errors import ImageError, InvalidArguments, NothingUsable
 from mtg_image_db.pages.page import small_jpeg
 from mtg_image_db.recognise.verdict import Verdict
 from mtg_image_db.scryfall.faces import CardFace
 from mtg_image_db.scryfall.printing import Printing
+from mtg_image_db.system.checks import check
+from mtg_image_db.system.progress import Progress, listener
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from mtg_image_db.database.database import Database
 
 Status = Literal["collection", "review", "skipped"]
 Candidate = tuple[Printing, float]
 """A printing that a card may be, and its image's score, or else the best match's."""
 
 _SAME_PLACE = 0.05
+"""A correction is about a card whose centre is nearer to its place than this, in shares of the
+photo's width and height. Chosen by hand: neighbouring cards are further apart."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,65 @@ def sightings_of(photo: str, recognition: Recognition) -> Iterator[Sighting]:
         yield Sighting(photo, index, card.verdict, card.matches, crop, place)
 
 
+def scan_photos(
+    database: Database,
+    photos: Sequence[str | os.PathLike[str]],
+    assumed: Assumptions | None = None,
+    corrections: Mapping[str, Correction] | None = None,
+    progress: Progress | None = None,
+) -> Scan:
+    """Recognise the cards in photos, and sort them into a collection and a review.
+
+    Parameters
+    ----------
+    photos
+        Paths or URLs, each only once, or its cards count twice (see `pictures.inputs.once`). An
+        unreadable photo is reported, and skipped.
+    assumed, corrections
+        See `collect`.
+
+    Raises
+    ------
+    InvalidArguments
+        `photos` is not a list of names; or see `collect`.
+    NothingUsable
+        No photo could be read.
+    """
+    check(_wrong_names(photos))
+    names = [os.fspath(photo) for photo in photos]
+    progress = listener(progress)
+    unreadable: dict[str, str] = {}
+
+    def sightings() -> Iterator[Sighting]:
+        for photo, found in recognise_named(database, names):
+            if isinstance(found, ImageError):
+                progress.note(f"{photo}: {found.message}")
+                unreadable[photo] = found.message
+            else:
+                if found.photo.note:
+                    progress.note(f"{photo}: {found.photo.note}")
+                yield from sightings_of(photo, found)
+            progress.advance()
+
+    progress.start("scanning", len(names), "photos")
+    scan = collect(sightings(), assumed, corrections)
+    progress.finish()
+    if unreadable and len(unreadable) == len(names):
+        raise NothingUsable(
+            "No photo could be read",
+            details="; ".join(f"{photo}: {why}" for photo, why in islice(unreadable.items(), 3)),
+            suggestion="Name photos that an image viewer can open.",
+        )
+    return replace(scan, unreadable=tuple(unreadable))
+
+
+def _wrong_names(photos: object) -> str | None:
+    if not isinstance(photos, Sequence) or isinstance(photos, str | bytes):
+        return f"photos must be a list of paths or URLs, not {photos!r:.200}"
+    odd = [photo for photo in photos if not isinstance(photo, str | os.PathLike)]
+    return f"photos must be paths or URLs, not {odd[0]!r:.200}" if odd else None
+
+
 @dataclass(frozen=True)
 class SeenCard:
     """The result of a sighting.
@@ -79,10 +146,11 @@ class SeenCard:
 
 @dataclass(frozen=True)
 class Scan:
-    """A collection, and every card that was seen, in the order of the photos."""
+    """A collection, every card that was seen, in the order of the photos, and unreadable photos."""
 
     cards: tuple[CollectionCard, ...]
     seen: tuple[SeenCard, ...]
+    unreadable: tuple[str, ...] = ()
 
     @property
     def to_review(self) -> tuple[SeenCard, ...]:

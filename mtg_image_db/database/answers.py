@@ -10,6 +10,7 @@ from mtg_image_db.recognise.photo import Photo
 from mtg_image_db.recognise.verdict import Verdict
 from mtg_image_db.scryfall.faces import CardFace
 from mtg_image_db.scryfall.printing import Printing
+from mtg_image_db.system.checks import check, wrong_kind
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -118,5 +119,12 @@ class Recognition:
         return f"<Recognition: {', '.join(map(repr, self.cards))}>"
 
     def crop(self, card: CardAnswer) -> Image:
-        """Cut one of the cards out of the picture, upright: 240 x 336 pixels."""
+        """Cut one of the cards out of the picture, upright: 240 x 336 pixels.
+
+        Raises
+        ------
+        InvalidArguments
+            `card` is no `CardAnswer`.
+        """
+        check(wrong_kind("card", card, CardAnswer))
         return self.photo.cut(card.quad)

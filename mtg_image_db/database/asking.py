@@ -1,14 +1,84 @@
-"""Recognise many pictures by name: files, URLs, standard input."""
+"""Ask about pictures: one, many, and many by name (files, URLs, standard input)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
-from mtg_image_db.database.answers import Recognition
-from mtg_image_db.database.database import Database
+from mtg_image_db.database.answers import CardAnswer, Recognition
+from mtg_image_db.database.gallery import FolderGallery
+from mtg_image_db.encoders import Encoder
 from mtg_image_db.errors import ImageError
 from mtg_image_db.pictures.inputs import source_of
+from mtg_image_db.pictures.opening import is_card_shaped
+from mtg_image_db.recognise.photo import Photo
+from mtg_image_db.system.checks import wrong_integer, wrong_kind, wrong_number
 from mtg_image_db.system.cores import in_order, usable_cores
+
+if TYPE_CHECKING:
+    from mtg_image_db.database.database import Database
+    from mtg_image_db.recognise.photo import Picture
+
+Item = TypeVar("Item")
+
+
+def recognise(
+    image: Picture,
+    gallery: FolderGallery,
+    encoder: Encoder,
+    k: int,
+    *,
+    find: bool,
+    min_score: float,
+) -> Recognition:
+    """Name the cards in a picture; see `Database.recognise`."""
+    # Only recognition needs OpenCV; `info`, `verify` and `export` do not.
+    from mtg_image_db.encoders.preprocessing import open_for
+    from mtg_image_db.recognise.recogniser import Recogniser
+
+    began = time.perf_counter()
+    photo = Photo.open(image)
+    decoded = time.perf_counter() - began
+    as_built = None
+    if photo.source is not None and is_card_shaped(photo.picture):
+        as_built = open_for(photo.source, encoder.fingerprint.preprocessing)
+    # One for each picture, so that threads do not share its timings.
+    recogniser = Recogniser(encoder, gallery)
+    answers = []
+    for seen in recogniser.recognise(photo.picture, k, find=find, as_built=as_built):
+        # Geometry may have named a face with a lower score than others.
+        lost = seen.verdict != "none" and seen.hits[0].score < min_score
+        answers.append(
+            CardAnswer(
+                matches=gallery.matches([hit for hit in seen.hits if hit.score >= min_score]),
+                verdict="none" if lost else seen.verdict,
+                quad=tuple((float(x) * photo.scale, float(y) * photo.scale) for x, y in seen.quad),
+                points=0 if lost else seen.points,
+            )
+        )
+    seconds = {"all": time.perf_counter() - began, "decode": decoded, **recogniser.seconds}
+    return Recognition(photo, tuple(answers), seconds)
+
+
+def ask_each(
+    ask: Callable[[Item], Recognition], items: Iterable[Item], ahead: int
+) -> Iterator[tuple[Item, Recognition | ImageError]]:
+    """Ask about each item, with one thread per core; see `in_order`.
+
+    Yields
+    ------
+    Each item, in order, with its result; an `ImageError` if its picture cannot be read.
+    """
+
+    def work(item: Item) -> Recognition | ImageError:
+        try:
+            return ask(item)
+        except ImageError as error:
+            return error
+
+    return in_order(work, items, ahead)
 
 
 def recognise_named(
@@ -37,12 +107,28 @@ def recognise_named(
     Each name, in order, with its result; an `ImageError` if the picture cannot be read.
     """
 
-    def ask(name: str) -> Recognition | ImageError:
-        try:
-            source = source_of(name, allow_private=allow_private)
-            return database.recognise(source, k, find=find, min_score=min_score)
-        except ImageError as error:
-            return error
+    def ask(name: str) -> Recognition:
+        source = source_of(name, allow_private=allow_private)
+        return database.recognise(source, k, find=find, min_score=min_score)
 
-    ahead = 2 * usable_cores() if isinstance(names, Sequence) else 0
-    yield from in_order(ask, names, ahead)
+    return ask_each(ask, names, 2 * usable_cores() if isinstance(names, Sequence) else 0)
+
+
+def wrong_question(
+    k: object, min_score: object, find: object = False
+) -> tuple[str | None, str | None, str | None]:
+    """What is wrong with the arguments that all questions have."""
+    return (
+        wrong_integer("k", k, 1),
+        wrong_number("min_score", min_score, -1, 1),
+        wrong_kind("find", find, bool),
+    )
+
+
+def wrong_pictures(images: object) -> str | None:
+    """What is wrong with several pictures; one picture may be something to go through as well."""
+    one = isinstance(images, str | bytes | os.PathLike) or hasattr(images, "read")
+    # An array of two or three dimensions is one picture.
+    if one or getattr(images, "ndim", 4) < 4 or not isinstance(images, Iterable):
+        return "images must be several pictures: give a list, or use query for one picture"
+    return None

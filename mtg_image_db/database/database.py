@@ -3,43 +3,37 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from mtg_image_db.database import asking
 from mtg_image_db.database.answers import CardAnswer, Match, Recognition
 from mtg_image_db.database.gallery import FolderGallery
 from mtg_image_db.database.loading import Encoders
 from mtg_image_db.database.manifest import MOST_EF_SEARCH, Manifest
 from mtg_image_db.database.parts import open_parts
 from mtg_image_db.database.publication import open_current
-from mtg_image_db.encoders import DEVICES, Encoder, Fingerprint
+from mtg_image_db.encoders import DEVICES, Encoder, wrong_encoder, wrong_vectors
 from mtg_image_db.errors import DatabaseError, ImageError, InvalidArguments, StorageError
-from mtg_image_db.pictures.opening import is_card_shaped
-from mtg_image_db.recognise.photo import Photo
 from mtg_image_db.scryfall.faces import CardFace, FaceFilter
 from mtg_image_db.system.checks import (
     check,
     path_of,
     wrong_integer,
     wrong_kind,
-    wrong_number,
     wrong_word,
 )
-from mtg_image_db.system.cores import in_order, usable_cores
+from mtg_image_db.system.cores import usable_cores
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from mtg_image_db.encoders.text import TextEncoder
-    from mtg_image_db.recognise.gallery import Hit
     from mtg_image_db.recognise.photo import Picture
-
-_UNIT = 1e-3
-"""How far the length of a query vector may differ from 1."""
 
 
 class Database:
@@ -176,8 +170,10 @@ class Database:
         ------
         DatabaseError
             Its fingerprint differs from the database's, so the vectors cannot be compared.
+        InvalidArguments
+            It is not an `Encoder`.
         """
-        check(wrong_kind("fingerprint", getattr(encoder, "fingerprint", None), Fingerprint))
+        check(wrong_encoder(encoder))
         self._encoders.use(encoder)
 
     @property
@@ -211,18 +207,16 @@ class Database:
         ------
         The result of `recognise` for each, in the order of the pictures. For an unreadable picture
         it yields an `ImageError`, and continues.
+
+        Raises
+        ------
+        InvalidArguments
+            `images` is one picture, or nothing to go through; or `k` or `min_score` is wrong.
         """
-        if isinstance(images, str | bytes | os.PathLike):
-            raise InvalidArguments(["images must be several pictures: give a list, or use query"])
-
-        def ask(image: Picture) -> Recognition | ImageError:
-            try:
-                return self.recognise(image, k, find=find, min_score=min_score)
-            except ImageError as error:
-                return error
-
-        for _, answer in in_order(ask, images, 2 * usable_cores()):
-            yield answer
+        check(asking.wrong_pictures(images), *asking.wrong_question(k, min_score, find))
+        ask = partial(self.recognise, k=k, find=find, min_score=min_score)
+        asked = asking.ask_each(ask, images, 2 * usable_cores())
+        return (answer for _, answer in asked)
 
     def recognise(
         self, image: Picture, k: int = 5, *, find: bool = True, min_score: float = -1.0
@@ -248,39 +242,14 @@ class Database:
         ImageError
             The picture cannot be read.
         InvalidArguments
-            `k` is less than 1.
+            `k` or `min_score` is wrong.
         EncoderError, DatabaseError
             The encoder cannot be loaded, or does not fit the database.
         """
-        # Only recognition needs OpenCV; `info`, `verify` and `export` do not.
-        from mtg_image_db.encoders.preprocessing import open_for
-        from mtg_image_db.recognise.recogniser import Recogniser
-
-        check(wrong_integer("k", k, 1), wrong_number("min_score", min_score, -1, 1))
-        began = time.perf_counter()
-        photo = Photo.open(image)
-        decoded = time.perf_counter() - began
-        as_built = None
-        if photo.source is not None and is_card_shaped(photo.picture):
-            as_built = open_for(photo.source, self.encoder.fingerprint.preprocessing)
-        # One for each picture, so that threads do not share its timings.
-        recogniser = Recogniser(self.encoder, self.gallery)
-        answers = []
-        for seen in recogniser.recognise(photo.picture, k, find=find, as_built=as_built):
-            # Geometry may have named a face with a lower score than others.
-            lost = seen.verdict != "none" and seen.hits[0].score < min_score
-            answers.append(
-                CardAnswer(
-                    matches=self._matches([hit for hit in seen.hits if hit.score >= min_score]),
-                    verdict="none" if lost else seen.verdict,
-                    quad=tuple(
-                        (float(x) * photo.scale, float(y) * photo.scale) for x, y in seen.quad
-                    ),
-                    points=0 if lost else seen.points,
-                )
-            )
-        seconds = {"all": time.perf_counter() - began, "decode": decoded, **recogniser.seconds}
-        return Recognition(photo, tuple(answers), seconds)
+        check(*asking.wrong_question(k, min_score, find))
+        return asking.recognise(
+            image, self.gallery, self.encoder, k, find=find, min_score=min_score
+        )
 
     def where(self, wanted: FaceFilter) -> Database:
         """Make a view whose `query` and `search` use only the wanted faces.
@@ -292,27 +261,26 @@ class Database:
         Raises
         ------
         InvalidArguments
-            No face or printing has one of the wanted sets or languages.
+            No face or printing has one of the wanted sets, languages, rarities or layouts.
         DatabaseError
             The database has none of the wanted faces.
         """
-        check(wrong_kind("wanted", wanted, FaceFilter))
         check(*self.unknown(wanted))
         gallery = self.gallery.where(wanted)
         if not len(gallery):
             raise DatabaseError(
                 "The database has none of the wanted faces",
                 details=f"none of {len(self):,} faces in {self.folder} passes the filter",
-                suggestion="See its sets and languages with `mtg-db info`; rarities and layouts "
-                "are Scryfall's words, like mythic and transform.",
+                suggestion="Give fewer conditions: no face fits all of them.",
             )
         return Database(gallery, self._encoders)
 
     def unknown(self, wanted: FaceFilter) -> list[str]:
-        """A sentence for each wanted set and language that no face and no printing has."""
+        """A sentence for each wanted set, language, rarity and layout that no card here has."""
+        check(wrong_kind("wanted", wanted, FaceFilter))
         records, printings = self.gallery.parts.records, self.gallery.parts.printings
         return wanted.unknown(
-            {key: records.values(key) | printings.values(key) for key in wanted.listed_codes}
+            {key: records.values(key) | printings.values(key) for key in wanted.codes}
         )
 
     def search(
@@ -334,19 +302,14 @@ class Database:
         """
         import numpy as np
 
-        check(wrong_integer("k", k, 1), wrong_number("min_score", min_score, -1, 1))
-        dimension = self.manifest.fingerprint.dimension
+        check(*asking.wrong_question(k, min_score))
         try:
             vectors = np.ascontiguousarray(vectors, dtype=np.float32)
         except (TypeError, ValueError) as error:
             raise InvalidArguments([f"vectors must be numbers: {error}"]) from error
-        if vectors.ndim != 2 or vectors.shape[1] != dimension:
-            shape = list(vectors.shape)
-            raise InvalidArguments([f"vectors must be [Q, {dimension}], not {shape}"])
-        if not (np.abs(np.linalg.norm(vectors, axis=1) - 1) <= _UNIT).all():
-            raise InvalidArguments(["vectors must have length 1"])
+        check(wrong_vectors(vectors, self.manifest.fingerprint.dimension))
         found = self.gallery.search_rows(vectors, k, min_score=min_score)
-        return [self._matches(hits) for hits in found]
+        return list(map(self.gallery.matches, found))
 
     def search_text(self, text: str, k: int = 5, *, min_score: float = -1.0) -> tuple[Match, ...]:
         """Find the faces that a text describes best, with the encoder's text tower.
@@ -362,18 +325,11 @@ class Database:
         ------
         EncoderError
             The encoder has no text tower (the package's own has none), or cannot be loaded.
+        InvalidArguments
+            `text` is not a text; or `k` or `min_score` is wrong.
         """
-        check(wrong_integer("k", k, 1), wrong_number("min_score", min_score, -1, 1))
+        check(wrong_kind("text", text, str), *asking.wrong_question(k, min_score))
         # The graph is made for vectors of pictures; those of texts lie elsewhere.
         gallery = self.gallery.exact()
         [hits] = gallery.search_rows(self.text_encoder.encode([text]), k, min_score=min_score)
-        return self._matches(hits)
-
-    def _matches(self, hits: Sequence[Hit]) -> tuple[Match, ...]:
-        images: dict[int, int] = {}
-        matches = []
-        for rank, hit in enumerate(hits, start=1):
-            face = self.gallery.face(hit.row)
-            image = images.setdefault(hit.image, len(images) + 1)
-            matches.append(Match(rank, hit.score, face, self.gallery.printings(face), image=image))
-        return tuple(matches)
+        return self.gallery.matches(hits)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from mtg_image_db.database.answers import Match
 from mtg_image_db.database.parts import EMBEDDINGS, INDEX, Parts
 from mtg_image_db.database.printings import rows_that_show
 from mtg_image_db.errors import DatabaseError
@@ -84,6 +85,16 @@ class FolderGallery:
     def printings(self, face: CardFace) -> tuple[Printing, ...]:
         """All known printings with the artwork of a face, oldest first."""
         return self.parts.printings.of(face.illustration_id)
+
+    def matches(self, hits: Sequence[Hit]) -> tuple[Match, ...]:
+        """The faces of hits, in the same order, with their printings."""
+        images: dict[int, int] = {}
+        matches = []
+        for rank, hit in enumerate(hits, start=1):
+            face = self.face(hit.row)
+            image = images.setdefault(hit.image, len(images) + 1)
+            matches.append(Match(rank, hit.score, face, self.printings(face), image=image))
+        return tuple(matches)
 
     def artwork(self, row: int) -> str:
         """The id of a face's artwork: its illustration id, or else the id of the face."""

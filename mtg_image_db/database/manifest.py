@@ -15,7 +15,7 @@ from mtg_image_db.system.files import read_json_object
 MANIFEST = "build_manifest.json"
 MANIFEST_VERSION = "1.0.0"
 MOST_EF_SEARCH = 65536
-_LARGEST_SIDE = 4096
+"""Most candidates that the index examines for a query. By hand."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Manifest:
 
 
 def _whole(value: object, most: int = (1 << 31) - 1) -> int:
-    if not isinstance(value, int) or not 0 <= value <= most:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
         raise ValueError(f"{value!r} is not a count")
     return value
 

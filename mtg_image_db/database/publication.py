@@ -129,7 +129,7 @@ def _nothing_in_force(out: Path, why: str, opens: Callable[[str], bool]) -> Miss
     return MissingInput(
         f"There is no database in {out}",
         details="a database is made by `mtg-db build`",
-        suggestion="Run `mtg-db download` and `mtg-db build`, or name the right folder with --db.",
+        suggestion="Run `mtg-db download` and `mtg-db build`, or name the folder of a database.",
     )
 
 

@@ -7,9 +7,10 @@ from mtg_image_db.database.parts import EMBEDDINGS, INDEX, LENGTH_TOLERANCE, MET
 from mtg_image_db.errors import DatabaseError, InvalidArguments
 from mtg_image_db.scryfall.faces import is_card_id
 from mtg_image_db.system.files import parse_json, sha256_file
-from mtg_image_db.system.progress import Progress, Silent
+from mtg_image_db.system.progress import Progress, listener
 
 _ROWS = 1024
+"""Vectors checked, and searched for, at a time: 1 MB. By hand."""
 
 
 def verify_database(database: Database, progress: Progress | None = None) -> list[str]:
@@ -28,7 +29,7 @@ def verify_database(database: Database, progress: Progress | None = None) -> lis
     """
     if database.gallery.narrowed:
         raise InvalidArguments(["a view cannot be verified: give the whole database"])
-    progress = Silent() if progress is None else progress
+    progress = listener(progress)
     return [
         *_digests(database, progress),
         *_records(database, progress),

@@ -18,6 +18,7 @@ from mtg_image_db.demo.canvas import BLACK, RGB, WHITE, Brush, mix, noise, star
 Box: TypeAlias = Sequence[float]
 
 WIDTH, HEIGHT = 488, 680
+"""Size of a card in pixels: Scryfall's size `normal`."""
 # Cards are drawn at twice their size and reduced at the end, so that edges are smooth.
 _SCALE = 2
 _FLAT, _TALL = (848, 624), (976, 1360)

@@ -71,7 +71,7 @@ def demo_stage(folder: Path, count: int = 64) -> Iterator[Stage]:
     if folder.exists() and any(folder.iterdir()) and not (folder / _MARK).exists():
         raise StorageError(
             f"{folder} is not empty, and was not made by a demo",
-            suggestion="Name another folder with --folder.",
+            suggestion="Name another folder.",
         )
     make_folder(folder)
     with suppress(FileExistsError), storage_errors(folder):

@@ -6,14 +6,15 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from mtg_image_db.download.ledger import PLAN, Ledger, is_image_path
+from mtg_image_db.download.ledger import PLAN, Ledger
+from mtg_image_db.download.paths import is_image_path
 from mtg_image_db.download.pauses import PAUSES
 from mtg_image_db.scryfall.faces import faces_of
 from mtg_image_db.scryfall.rows import read_rows
 from mtg_image_db.scryfall.snapshot import half_written, snapshots
 from mtg_image_db.system.files import part_of, storage_errors
 from mtg_image_db.system.locks import exclusive
-from mtg_image_db.system.progress import Progress, Silent
+from mtg_image_db.system.progress import Progress, listener
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def find_leftovers(cache: Path, progress: Progress | None = None) -> list[Leftov
     MissingInput
         The cache does not exist.
     """
-    progress = Silent() if progress is None else progress
+    progress = listener(progress)
     known: set[str] = set()
     for snapshot in snapshots(cache):
         progress.start(f"reading {snapshot.kind}", snapshot.rows, "cards")

@@ -18,7 +18,7 @@ from mtg_image_db.scryfall.snapshot import Snapshot, refresh_snapshot
 from mtg_image_db.system.checks import check, wrong_kind
 from mtg_image_db.system.files import make_folder
 from mtg_image_db.system.locks import exclusive
-from mtg_image_db.system.progress import Progress, Silent
+from mtg_image_db.system.progress import Progress, listener
 
 
 def download_images(options: DownloadOptions, progress: Progress | None = None) -> DownloadSummary:
@@ -39,7 +39,7 @@ def download_images(options: DownloadOptions, progress: Progress | None = None) 
         The disk is too full, or cannot be written.
     """
     check(wrong_kind("options", options, DownloadOptions))
-    progress = Silent() if progress is None else progress
+    progress = listener(progress)
     cache = make_folder(options.cache)
     verified = _verified(options, progress) if options.verify and not options.dry_run else None
     stop = threading.Event()

@@ -5,19 +5,16 @@ With it, a second run decodes nothing again, and a build can trust the cache.
 
 from __future__ import annotations
 
-import glob
-import hashlib
 import os
-import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlsplit
 
+from mtg_image_db.download.paths import image_path, is_image_path
 from mtg_image_db.errors import MissingInput, StorageError
 from mtg_image_db.system.files import storage_errors, too_many_open
 
@@ -37,10 +34,6 @@ CREATE TABLE IF NOT EXISTS image (
     at       TEXT NOT NULL       -- UTC, ISO 8601
 ) WITHOUT ROWID;
 """
-_IMAGE_NAME = re.compile(
-    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(-face-\d+)?\.[0-9a-f]{10}\.(jpg|png|webp|img)"
-)
-_FOLDER = re.compile(r"images/([0-9a-f]{2})/")
 _FILES = ("ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "ledger.sqlite-journal")
 PLAN = "download-plan.sqlite"
 """The file of a download's plan; it exists only while a download runs."""
@@ -51,7 +44,7 @@ _MEANINGS = {
     ),
     "attempt to write a readonly database": (
         "Cannot write: the ledger of the image cache is read-only",
-        "Make the file and its folder writable, or name another folder with --cache.",
+        "Make the file and its folder writable, or name another folder for the cache.",
     ),
     "unable to open database file": (
         "The ledger of the image cache cannot be opened",
@@ -108,34 +101,6 @@ class Planned:
         return image_path(self.face_id, self.url)
 
 
-def image_path(face_id: str, url: str) -> str:
-    """The path of an image inside the cache: ``images/<ab>/<face>.<hash>.<ext>``.
-
-    It is made only from the id (checked to be a UUID) and a hash of the URL. So no name in the data
-    can point outside the folder, and a new epoch in the URL gives a new file.
-    """
-    suffix = PurePosixPath(urlsplit(url).path).suffix.lower()
-    if suffix not in (".jpg", ".png", ".webp"):
-        suffix = ".img"
-    digest = hashlib.sha256(url.encode("utf-8", "backslashreplace")).hexdigest()[:10]
-    return f"images/{face_id[:2]}/{face_id.replace(':', '-')}.{digest}{suffix}"
-
-
-def image_paths(cache: Path, face_id: str) -> list[Path]:
-    """All images of a face in a cache, whatever their URLs."""
-    name = glob.escape(face_id.replace(":", "-"))
-    return sorted((cache / "images" / face_id[:2]).glob(f"{name}.*"))
-
-
-def is_image_path(path: str) -> bool:
-    """Whether `image_path` could have made this path; all other files are left alone."""
-    folder = _FOLDER.match(path)
-    if folder is None:
-        return False
-    name = path[folder.end() :]
-    return name.startswith(folder[1]) and _IMAGE_NAME.fullmatch(name) is not None
-
-
 class Ledger:
     """The table of outcomes of one cache. Used from one thread.
 
@@ -161,7 +126,7 @@ class Ledger:
             raise MissingInput(
                 f"There is no image cache in {cache}",
                 details="a cache is made by `mtg-db download`",
-                suggestion="Run `mtg-db download` first, or name the right folder with --cache.",
+                suggestion="Run `mtg-db download` first, or name the folder of a cache.",
             )
         self._refuse_links()
         with self._storage_errors():

@@ -108,6 +108,10 @@ class DownloadOptions:
             wrong_number("backoff_factor", self.backoff_factor, 0),
             wrong_number("rate_limit_floor", self.rate_limit_floor, 0),
             wrong_number("patience", self.patience, 0),
+            *(
+                wrong_kind(name, getattr(self, name), bool)
+                for name in ("refresh", "dry_run", "verify", "wait")
+            ),
         )
 
 

@@ -18,8 +18,9 @@ from queue import SimpleQueue
 from types import MappingProxyType
 
 from mtg_image_db.download.fetch import adopt_image, fetch_image
-from mtg_image_db.download.ledger import Ledger, Outcome, Planned, is_image_path
+from mtg_image_db.download.ledger import Ledger, Outcome, Planned
 from mtg_image_db.download.options import DownloadOptions, DownloadSummary, Failure
+from mtg_image_db.download.paths import is_image_path
 from mtg_image_db.errors import InvalidArguments, MtgDbError, NothingUsable, StorageError
 from mtg_image_db.net.session import PoliteSession
 from mtg_image_db.scryfall.faces import MEAN_IMAGE_BYTES, SeenCodes, faces_of
@@ -29,12 +30,18 @@ from mtg_image_db.system.files import part_of, sync_folder, too_many_open
 from mtg_image_db.system.progress import Progress
 
 _FLUSH_SECONDS = 1.0
+"""Seconds after which outcomes are written to the ledger: a crash loses no more. By hand."""
 _FLUSH_COUNT = 256
+"""Outcomes after which they are written, however soon. By hand."""
 _PAGE = 5000
+"""Cached images that are taken out of the plan at a time. By hand."""
 _GATHER_SECONDS = 0.02
+"""Seconds in which results gather before they are taken. By hand."""
 _GRACE_SECONDS = 1.0
+"""Seconds that images in flight have to be finished when a run is ended. By hand."""
 _CHECKERS = 4
-"""Threads beyond the workers, so that no connection is idle while its last image is decoded."""
+"""Threads beyond the workers, so that no connection is idle while its last image is decoded. By
+hand."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +97,7 @@ class Run:
                 "No face in the snapshot is wanted",
                 details=", ".join(f"{n} {why}" for why, n in skipped.most_common())
                 or f"{snapshot.rows} rows, none with a card",
-                suggestion="Check --set, --lang and --image.",
+                suggestion="Check the sets, the languages and the image size that you gave.",
             )
         cached = self._take_out_cached()
         missing = self.ledger.plan_size()
@@ -133,7 +140,7 @@ class Run:
                     yield face.face_id, face.image_url, label
 
     def _refuse_unknown(self, snapshot: Snapshot) -> None:
-        """Refuse sets and languages that no card of the snapshot has, before any image."""
+        """Refuse what the filter names and no card of the snapshot has, before any image."""
         if not self.met.unknown():
             return
         # --limit may have ended the reading before one of them occurred.
@@ -143,7 +150,7 @@ class Run:
         if problems := self.met.unknown():
             if snapshot.kind in ("oracle_cards", "unique_artwork"):
                 problems.append(
-                    f"the snapshot {snapshot.kind} leaves out reprints: --kind default_cards has "
+                    f"the snapshot {snapshot.kind} leaves out reprints: the kind default_cards has "
                     "every printing"
                 )
             raise InvalidArguments(problems)
@@ -188,8 +195,8 @@ class Run:
                 "Not enough free disk space for the images",
                 details=f"about {needed / 1e9:.1f} GB needed, {free / 1e9:.1f} GB free "
                 f"at {self.cache}",
-                suggestion="Free some space, choose another --cache, a smaller --image "
-                "(grid has the size of normal at half the bytes), or narrow with --set or --limit.",
+                suggestion="Free some space, put the cache on another disk, choose smaller images "
+                "(grid has the size of normal at half the bytes), or narrow by set or limit.",
             )
 
     def _fetch_all(self, missing: int) -> _Fetched:

@@ -9,18 +9,22 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from itertools import islice
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from mtg_image_db.download.ledger import Ledger, is_image_path
+from mtg_image_db.download.ledger import Ledger
+from mtg_image_db.download.paths import is_image_path
 from mtg_image_db.errors import ImageError
 from mtg_image_db.pictures.opening import check_bytes
+from mtg_image_db.system.checks import path_of
 from mtg_image_db.system.cores import usable_cores
 from mtg_image_db.system.files import storage_errors, too_many_open
 from mtg_image_db.system.locks import exclusive
-from mtg_image_db.system.progress import Progress, Silent
+from mtg_image_db.system.progress import Progress, listener
 
 _BATCH = 64
+"""Files that a process checks at a time. By hand."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,11 @@ class _Expected:
 
 
 def verify_cache(
-    cache: Path, *, fix: bool = False, wait: bool = True, progress: Progress | None = None
+    cache: str | PathLike[str],
+    *,
+    fix: bool = False,
+    wait: bool = True,
+    progress: Progress | None = None,
 ) -> CacheReport:
     """Read and decode every image of a cache, in one process per core.
 
@@ -83,7 +91,8 @@ def verify_cache(
     MissingInput
         The cache does not exist.
     """
-    progress = Silent() if progress is None else progress
+    cache = path_of("cache", cache)
+    progress = listener(progress)
     report = CacheReport(cache, fixed=fix)
 
     def waiting(holder: str) -> None:

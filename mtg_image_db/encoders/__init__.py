@@ -32,8 +32,13 @@ DEFAULT_PRETRAINED = "builtin"
 WEIGHTS = Path(__file__).parent / "weights"
 """The folder of those weights, and of the network that ONNX Runtime runs with them."""
 
+NAME_WEIGHTS = "with --pretrained, or in Python with pretrained or weights"
+"""How a user names weights: `EncoderChoice` and `Database.open` call them by different names."""
+
 _LENGTH_ERROR = 1e-5
 """The largest allowed difference of a vector's length from 1; float32 rounding is smaller."""
+_FOREIGN_LENGTH_ERROR = 1e-3
+"""The same for vectors that a program searches for: float16 rounding is smaller. Chosen by hand."""
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -81,8 +86,8 @@ class Fingerprint:
     def from_json(cls, values: dict[str, Any]) -> Fingerprint:
         """The reverse of `to_json`; raises KeyError, TypeError or ValueError on anything else."""
         dimension = values["dimension"]
-        if not isinstance(dimension, int) or dimension < 1:
-            raise ValueError("not a dimension")
+        if problem := wrong_integer("dimension", dimension, 1):
+            raise ValueError(problem)
         return cls(
             model=str(values["model"]),
             weights_sha256=str(values["weights_sha256"]),
@@ -246,10 +251,61 @@ def normalised(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         raise EncoderError(
             "The encoder returned a vector that cannot be used",
             details="a value is not finite, or all are zero",
-            suggestion="The weights may be damaged: check the file given with --pretrained.",
+            suggestion="The weights may be damaged: check the file that you named.",
         )
     vectors = vectors / lengths
     worst = float(np.abs(np.linalg.norm(vectors, axis=1) - 1.0).max(initial=0.0))
     if worst > _LENGTH_ERROR:
         raise EncoderError("The encoder's vectors cannot be normalised", details=f"off by {worst}")
     return vectors
+
+
+def encode(encoder: Encoder, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Encode pictures with an encoder that may be a program's own; see `Encoder.encode`.
+
+    Raises
+    ------
+    EncoderError
+        It returned something else than a unit vector for each picture.
+    """
+    import numpy as np
+
+    vectors = np.asarray(encoder.encode(pixels), dtype=np.float32)
+    why = wrong_vectors(vectors, encoder.fingerprint.dimension, _LENGTH_ERROR)
+    if why is None and len(vectors) != len(pixels):
+        why = f"{len(vectors)} vectors for {len(pixels)} pictures"
+    if why:
+        raise EncoderError(
+            "The encoder returned vectors that cannot be used",
+            details=why,
+            suggestion="Its `encode` must return float32 [B, dimension], each row of length 1.",
+        )
+    return vectors
+
+
+def wrong_encoder(encoder: object) -> str | None:
+    """What is wrong with an object that a program gives as an encoder."""
+    lacking = [
+        name
+        for name in ("precisions", "thresholds", "use_precision", "encode")
+        if not hasattr(encoder, name)
+    ]
+    if not isinstance(getattr(encoder, "fingerprint", None), Fingerprint):
+        lacking.insert(0, "fingerprint")
+    if lacking:
+        return f"encoder must be an Encoder, but {encoder!r} lacks {', '.join(lacking)}"
+    return None
+
+
+def wrong_vectors(
+    vectors: NDArray[np.float32], dimension: int, error: float = _FOREIGN_LENGTH_ERROR
+) -> str | None:
+    """What is wrong with vectors [n, dimension] of length 1, up to an error."""
+    import numpy as np
+
+    if vectors.ndim != 2 or vectors.shape[1] != dimension:
+        return f"vectors must be [n, {dimension}], not {list(vectors.shape)}"
+    # Written so that NaN fails as well.
+    if not (np.abs(np.linalg.norm(vectors, axis=1) - 1) <= error).all():
+        return "vectors must have length 1"
+    return None

@@ -24,10 +24,11 @@ from mtg_image_db.errors import EncoderError
 if TYPE_CHECKING:
     from mtg_image_db.encoders.openclip import OpenClipEncoder
 
-AGREEMENT = 0.9999
+LEAST_AGREEMENT_WITH_TORCH = 0.9999
 """Least cosine similarity with torch's vectors; other files are not kept. By hand."""
 
 _OPSET = 17
+"""Version of ONNX's operators. By hand."""
 """Version of ONNX's operators; onnxruntime 1.19, the oldest we support, knows it."""
 
 
@@ -73,14 +74,14 @@ def export(encoder: OpenClipEncoder) -> Path:
             exact = encoder.in_full_precision()
             _write(exact, part)
             agreement = _agreement(exact, OnnxEncoder(part))
-            if agreement >= AGREEMENT:
+            if agreement >= LEAST_AGREEMENT_WITH_TORCH:
                 part.replace(path)
     # torch and onnx raise many kinds of exceptions; to a user, all mean the same.
     except Exception as error:
         first = next(iter(str(error).strip().splitlines()), "")
         raise EncoderError(f"{type(error).__name__}: {first[:200]}") from error
     # Written so that NaN counts as too low.
-    if not agreement >= AGREEMENT:
+    if not agreement >= LEAST_AGREEMENT_WITH_TORCH:
         raise EncoderError(f"its vectors differ from torch's: cosine {agreement:.5f}")
     return path
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from mtg_image_db.encoders import (
     DEFAULT_MODEL,
     DEFAULT_PRETRAINED,
+    NAME_WEIGHTS,
     Encoder,
     EncoderChoice,
     Fingerprint,
@@ -92,8 +93,8 @@ def named_choice(choice: EncoderChoice, pretrained: str) -> EncoderChoice:
         return choice
     raise EncoderError(
         f"The database's model is {choice.model!r}, which includes its weights",
-        details=f"--pretrained names {pretrained}",
-        suggestion=f"If you trust it: --pretrained {choice.model!r}.",
+        details=f"the weights named are {pretrained}",
+        suggestion=f"If you trust it, name {choice.model!r}: {NAME_WEIGHTS}.",
     )
 
 

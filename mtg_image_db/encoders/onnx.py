@@ -86,7 +86,7 @@ class OnnxEncoder:
             raise EncoderError(
                 f"{self.fingerprint.model} cannot compute in {precision} here",
                 details="ONNX Runtime runs it in fp32, on the CPU",
-                suggestion="Leave --precision out.",
+                suggestion="Give no precision.",
             )
 
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mtg_image_db.encoders import (
     DEFAULT_MODEL,
     DEFAULT_PRETRAINED,
+    NAME_WEIGHTS,
     WEIGHTS,
     EncoderChoice,
     Fingerprint,
@@ -132,8 +133,8 @@ def load_model(choice: EncoderChoice) -> tuple[Any, Fingerprint, torch.device]:
         raise EncoderError(
             f"The model {choice.model} cannot be loaded with these weights",
             details=_what_is_wrong(weights, error),
-            suggestion="Check that --model names the architecture that --pretrained was made "
-            "for, and that the model accepts --size.",
+            suggestion="Check that the weights were made for this model, and that it accepts the "
+            "size that you gave.",
         ) from error
     visual = model.visual.eval().to(device)
     height, width = choice.size or _pair(visual.image_size)
@@ -179,7 +180,7 @@ def resolve_weights(choice: EncoderChoice) -> tuple[str | None, dict[str, Any]]:
         raise EncoderError(
             f"There is no weights file {choice.pretrained}",
             details=f"it is named as the weights of {choice.model}",
-            suggestion="If it has moved, name it with --pretrained FILE.",
+            suggestion=f"If it has moved, name its new place: {NAME_WEIGHTS}.",
         )
     open_clip = _open_clip()
     open_clip.add_model_config(_CONFIGS)
@@ -209,7 +210,7 @@ def resolve_weights(choice: EncoderChoice) -> tuple[str | None, dict[str, Any]]:
             f"The weights {choice.pretrained} of {choice.model} cannot be fetched",
             details=_first_line(error),
             suggestion="Run once with a network: they are cached from then on. Or, offline, copy a "
-            "weights file from another machine and name it with --pretrained FILE.",
+            f"weights file from another machine and name it: {NAME_WEIGHTS}.",
         ) from error
     return str(path), dict(facts)
 
@@ -234,17 +235,17 @@ def _no_weights(choice: EncoderChoice, tags: list[str]) -> EncoderError:
     if choice.model == DEFAULT_MODEL:
         tags = [DEFAULT_PRETRAINED]
     tags = sorted(tags, key=lambda tag: tag != _SUGGESTED)
-    offer = f"Name a tag or a file with --pretrained. Tags: {', '.join(tags)}."
+    offer = f"Name a tag or a file (pretrained). Tags: {', '.join(tags)}."
     if choice.pretrained == DEFAULT_PRETRAINED:
-        message = f"{choice.model} needs --pretrained"
+        message = f"{choice.model} needs weights of its own"
         details = f"the weights in this package are those of {DEFAULT_MODEL}"
     else:
-        message = f"--pretrained {choice.pretrained} is neither a file nor a tag of {choice.model}"
+        message = f"{choice.pretrained} is neither a file nor a tag of {choice.model}"
         details = "weights are never made up"
     return EncoderError(
         message,
         details=details,
-        suggestion=offer if tags else "It has no tags: name a file with --pretrained.",
+        suggestion=offer if tags else "It has no tags: name a file (pretrained).",
     )
 
 
@@ -279,7 +280,7 @@ def _device(name: str) -> torch.device:
         raise EncoderError(
             f"There is no {name} device",
             details=f"torch sees: {there}",
-            suggestion="Use --device auto.",
+            suggestion="Use the device auto.",
         )
     return torch.device(name)
 

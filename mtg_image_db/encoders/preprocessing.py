@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from mtg_image_db.errors import InvalidArguments
 from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH, open_picture
-from mtg_image_db.system.checks import check, wrong_integer, wrong_word
+from mtg_image_db.system.checks import check, wrong_integer, wrong_number, wrong_word
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,7 +75,7 @@ class Preprocessing:
         if (
             not isinstance(given, tuple | list)
             or len(given) != 3
-            or not all(isinstance(value, int | float) for value in given)
+            or any(wrong_number(name, value, -1e9) for value in given)
         ):
             return f"{name} must be a number for each of three channels, not {given!r}"
         object.__setattr__(self, name, tuple(given))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-AGREEMENT = 0.999
+_LEAST_AGREEMENT_WITH_FP32 = 0.999
 """Least cosine similarity with float32's vectors; other precisions are not used. By hand."""
 
 LEAST_IMAGES = 2000
@@ -78,7 +78,7 @@ def tune(
             with contextlib.suppress(RuntimeError, EncoderError):
                 encoder.use_precision(name)
                 agreement = (encoder.encode(some(first)) * exact).sum(axis=1).min()
-                if agreement >= AGREEMENT:
+                if agreement >= _LEAST_AGREEMENT_WITH_FP32:
                     rates[f"{name}/{first}"] = _rate(encoder, some(first))
         best = max(rates, key=lambda name: rates[name]).partition("/")[0]
     else:

@@ -12,6 +12,7 @@ from mtg_image_db.evaluation.scores import PhotoResult, Share
 from mtg_image_db.recognise.verdict import LIKELY_POINTS
 
 _CHANCE = 0.05
+"""Share of halves in which a wrong answer may lie beyond the margin: the usual 5 %."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class FittedThreshold:
 
 
 @dataclass(frozen=True)
-class Fit:
+class ThresholdFit:
     """Answers by points, whatever their verdict.
 
     Parameters
@@ -57,7 +58,7 @@ class Fit:
     levels: tuple[FittedThreshold, ...]
 
 
-def fit(outcomes: Sequence[PhotoResult]) -> Fit:
+def fit(outcomes: Sequence[PhotoResult]) -> ThresholdFit:
     """Fit thresholds for `CardAnswer.points`; a hash of the file name decides the half."""
     halves: tuple[list[tuple[int, bool]], list[tuple[int, bool]]] = ([], [])
     refused = 0
@@ -78,7 +79,9 @@ def fit(outcomes: Sequence[PhotoResult]) -> Fit:
             levels.append(FittedThreshold(least, margin, Share(over.count(False), len(over)), kept))
     every = halves[0] + halves[1]
     right_ones = Counter(points for points, right in every if right)
-    return Fit(right_ones, Counter(p for p, right in every if not right), refused, tuple(levels))
+    return ThresholdFit(
+        right_ones, Counter(p for p, right in every if not right), refused, tuple(levels)
+    )
 
 
 def _margin(wrong: Sequence[int]) -> int:

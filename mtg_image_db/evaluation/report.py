@@ -46,7 +46,7 @@ def refuse_other_files(folder: Path) -> None:
     path = folder / PAGE
     if not path.is_file() or _TITLE.encode() not in path.read_bytes()[:1000]:
         raise InvalidArguments(
-            [f"--report {folder} has other files, which could be replaced: name another folder"]
+            [f"the folder {folder} has other files, which a report could replace: name another"]
         )
 
 

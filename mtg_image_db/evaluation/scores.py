@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from mtg_image_db.errors import ImageError
 from mtg_image_db.evaluation.labels import LabelledPhoto, plain_name
-from mtg_image_db.system.progress import Progress
+from mtg_image_db.system.progress import Progress, listener
 
 if TYPE_CHECKING:
     from mtg_image_db.database.answers import CardAnswer
     from mtg_image_db.database.database import Database
 
 _BEST = 5
+"""Distinct images asked for each card: the first five, as `query` shows."""
 _VERDICTS = ("confident", "likely", "none")
 
 
@@ -92,9 +93,10 @@ class PhotoResult:
 
 
 def evaluate(
-    database: Database, photos: Sequence[LabelledPhoto], progress: Progress
+    database: Database, photos: Sequence[LabelledPhoto], progress: Progress | None = None
 ) -> list[PhotoResult]:
     """Query each photo; an unreadable one is reported, and gets a `PhotoResult.error`."""
+    progress = listener(progress)
     progress.start("asking", len(photos), "photos")
     outcomes = []
     for photo in photos:

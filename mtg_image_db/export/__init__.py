@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mtg_image_db.system.checks import check, path_of, wrong_word
 from mtg_image_db.system.files import make_folder
-from mtg_image_db.system.progress import Progress, Silent
+from mtg_image_db.system.progress import Progress, listener
 
 if TYPE_CHECKING:
     from mtg_image_db.database.database import Database
@@ -51,7 +51,7 @@ def export_database(
     from mtg_image_db.export import browser, npy, parquet
 
     check(wrong_word("form", form, FORMS), wrong_word("dtype", dtype, DTYPES))
-    progress = Silent() if progress is None else progress
+    progress = listener(progress)
     if form == "parquet":
         parquet.require_pyarrow()
     folder = make_folder(path_of("folder", folder))

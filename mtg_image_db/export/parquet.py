@@ -10,6 +10,7 @@ from mtg_image_db.system.files import atomic_write
 from mtg_image_db.system.progress import Progress
 
 _ROWS = 4096
+"""Rows of a row group of Parquet. By hand."""
 
 
 def require_pyarrow() -> None:

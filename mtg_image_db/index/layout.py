@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 _INNER_PRODUCT, _L2 = 0, 1
 """FAISS's numbers for its metrics."""
 _LEAST_PROBABILITY = 1e-9
+"""A level of the graph that a node reaches less often has no entry: as in FAISS's
+`HNSW::set_default_probas`."""
 _FEATURE = 128
+"""Numbers of a SIFT descriptor."""
 _CENTROIDS = 256
+"""Centres of each part of a PQ code of 8 bits."""
 
 
 class Unexpected(Exception):

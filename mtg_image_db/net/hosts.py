@@ -17,7 +17,10 @@ from mtg_image_db.errors import HostDownError
 _log = logging.getLogger(__name__)
 
 _MOST_RATE_LIMITS = 20
+"""Pauses of a host (HTTP 429) in one run, after which it is given up. By hand."""
 _FAILURES_OF_A_DEAD_HOST = 40
+"""Failures in a row after which a host is given up, if its time is up as well (`patience`). By
+hand."""
 
 _PLAIN_URL = re.compile(
     r"(?P<authority>(?P<scheme>https?)://(?P<host>[a-z0-9.-]*[a-z0-9])(?::(?P<port>\d{1,5}))?)"
@@ -157,7 +160,7 @@ class HostGate:
                 raise HostDownError(
                     f"{host} keeps refusing: too many requests (HTTP 429)",
                     details=f"{_MOST_RATE_LIMITS} pauses in this run did not help",
-                    suggestion="Wait an hour, then run again with fewer --workers.",
+                    suggestion="Wait an hour, then run again with fewer workers.",
                 )
             self._closed_until[host] = now + seconds
             self._failing.pop(host, None)

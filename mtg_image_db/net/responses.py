@@ -14,7 +14,9 @@ from mtg_image_db.errors import NetworkError, causes
 from mtg_image_db.net.patience import TooSlow
 
 _LARGEST_ERROR = 1 << 16
+"""Bytes of an error that are read. By hand."""
 _LONGEST_PAUSE = 24 * 3600.0
+"""Seconds of the longest pause that a server may ask for: a day. By hand."""
 
 BAD_URL = "bad URL"
 """The reason of a failure that a retry cannot change."""

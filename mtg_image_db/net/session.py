@@ -41,14 +41,18 @@ ACCEPT = "application/json;q=0.9,*/*;q=0.8"
 """Both headers are mandatory on api.scryfall.com (https://scryfall.com/docs/api)."""
 
 _RETRIED_STATUSES = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+"""Answers that may be another one later: timeouts, overload, and Cloudflare's 520 to 524."""
 _GONE = frozenset({"HTTP 404", "HTTP 410"})
 _FINAL = frozenset({"bad certificate", BAD_URL})
 _WIRE_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError)
 _LONGEST_RETRY_AFTER = 300.0
+"""Seconds of the longest wait between two tries that a server may ask for. By hand."""
 
 _WHOLE = 4
+"""A whole answer has so many times the read timeout. By hand."""
 _PIECE, _PIECE_BYTES = 2, 1 << 16
-"""A large file has `_PIECE` times the read timeout for each `_PIECE_BYTES` bytes (about 1 kB/s)."""
+"""A large file has `_PIECE` times the read timeout for each `_PIECE_BYTES` bytes (about 1 kB/s). By
+hand."""
 
 _CHECK = "Check the connection, then run the same command again."
 _REFUSED = (
@@ -58,10 +62,12 @@ _REFUSED = (
 _SUGGESTIONS = {
     "HTTP 401": _REFUSED,
     "HTTP 403": _REFUSED,
-    "answer too slow": "The line or the server is slow: use fewer --workers or a longer "
-    "--timeout-read (an answer may take four times as long), and run the same command again.",
+    "answer too slow": "The line or the server is slow: use fewer workers or a longer "
+    "read timeout (an answer may take four times as long), and run the same command again.",
     "bad certificate": "A company's network may replace certificates: name its own in a PEM file "
     "with REQUESTS_CA_BUNDLE. Check this machine's clock as well.",
+    BAD_URL: "A try again does not help. If you named another server than Scryfall's, check its "
+    "address; otherwise its data name an address that makes no sense.",
     "proxy gives no connection": "Check that the proxy named by HTTPS_PROXY, HTTP_PROXY or "
     "ALL_PROXY runs, and its address; then run the same command again.",
 }

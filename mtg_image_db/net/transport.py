@@ -29,7 +29,9 @@ from mtg_image_db.net.environment import check_environment, wants_password
 from mtg_image_db.net.patience import TimedResponse, seconds_left
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+"""Answers that name another URL (RFC 9110 §15.4)."""
 _MOST_REDIRECTS = 5
+"""Redirects of one request. By hand."""
 
 Check: TypeAlias = Callable[[str], None]
 

@@ -15,7 +15,6 @@ VERDICT_COLOURS: dict[Verdict, str] = {
     "likely": "#946700",
     "none": "#b3362b",
 }
-_LONG_SIDE = 1600
 
 
 def find_report(recognition: Recognition) -> Image.Image:
@@ -26,8 +25,10 @@ def find_report(recognition: Recognition) -> Image.Image:
     """
     from PIL import Image, ImageDraw, ImageFont
 
+    from mtg_image_db.recognise.recogniser import LONG_SIDE
+
     picture, cards = recognition.photo.picture, recognition.cards
-    smaller = min(1.0, _LONG_SIDE / max(picture.size))
+    smaller = min(1.0, LONG_SIDE / max(picture.size))
     size = (max(1, round(picture.width * smaller)), max(1, round(picture.height * smaller)))
     report = picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
     draw = ImageDraw.Draw(report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from mtg_image_db.errors import ImageError
 from mtg_image_db.pages.overlay import VERDICT_COLOURS
 from mtg_image_db.pages.page import embedded, link, page, small_jpeg
+from mtg_image_db.system.checks import check, path_of
 from mtg_image_db.system.outputs import write_output
 
 if TYPE_CHECKING:
@@ -22,9 +24,13 @@ if TYPE_CHECKING:
     from mtg_image_db.scryfall.faces import CardFace
 
 _CELL = (150, 210)
+"""Width and height of a card on the sheet, in pixels. By hand."""
 _FOUND = (240, 336)
+"""Width and height at which a cached image is decoded, in pixels: those of a cut-out card."""
 _GAP = 14
+"""Pixels between pairs, and at the rim. By hand."""
 _CAPTION = 50
+"""Pixels below a pair, for its two lines. By hand."""
 _PAPER, _INK, _FAINT, _WRONG = "#f6f4ef", "#22262b", "#6b7178", "#b3362b"
 
 _STYLE = """\
@@ -78,8 +84,18 @@ class SheetEntry:
         return f"{self.face.label}, score {self.card.matches[0].score:.3f}"
 
 
-def write_sheet(entries: Sequence[SheetEntry], heading: str, path: Path) -> None:
-    """Write a sheet: an HTML page if its name ends in .html, otherwise a PNG."""
+def write_sheet(entries: Sequence[SheetEntry], heading: str, path: str | os.PathLike[str]) -> None:
+    """Write a sheet: an HTML page if its name ends in .html, otherwise a PNG.
+
+    Raises
+    ------
+    InvalidArguments
+        There are no entries, or `path` is not a path.
+    StorageError
+        The file cannot be written.
+    """
+    path = path_of("path", path)
+    check(None if entries else "entries must be at least one")
     with write_output(path) as stream:
         if path.suffix.lower() == ".html":
             stream.write(html_sheet(entries, heading))
@@ -121,7 +137,9 @@ def contact_sheet(entries: Sequence[SheetEntry], heading: str, columns: int = 7)
     return sheet
 
 
-def sheet_entries(name: str, recognition: Recognition, cache: Path) -> list[SheetEntry]:
+def sheet_entries(
+    name: str | os.PathLike[str], recognition: Recognition, cache: str | os.PathLike[str]
+) -> list[SheetEntry]:
     """The cards cut out of a photo, each beside the image of its best match.
 
     Parameters
@@ -131,6 +149,7 @@ def sheet_entries(name: str, recognition: Recognition, cache: Path) -> list[Shee
     cache
         An image cache. A database has no images; images that are not in the cache are not shown.
     """
+    cache = path_of("cache", cache)
     # Bytes that are not text cannot be drawn.
     photo = " ".join(Path(name).name.encode("utf-8", "replace").decode().split())
     entries = []
@@ -152,7 +171,7 @@ def cached_image(face_id: str, cache: Path, url: str = "", longest: int = 336) -
     url
         URL of the image; empty for any cached image of the face.
     """
-    from mtg_image_db.download.ledger import image_path, image_paths
+    from mtg_image_db.download.paths import image_path, image_paths
     from mtg_image_db.pictures.opening import open_picture
 
     named = [cache / image_path(face_id, url)] if url else image_paths(cache, face_id)

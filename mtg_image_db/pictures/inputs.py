@@ -41,11 +41,11 @@ class LeftOut:
     where
         The folder or the pattern.
     files
-        The endings of files that are not pictures by their name, one entry for each file.
+        The ending of each file whose name is not that of a picture.
     odd
         How many have a picture's name but are not files: broken links, pipes.
     folders
-        How many subfolders ``--recursive`` would include.
+        How many subfolders `recursive` would include.
     unnamed
         How many folders are read only if the user names them: behind links, in a pattern.
     locked
@@ -76,7 +76,7 @@ class LeftOut:
             (
                 self.folders,
                 *("folder", "folders"),
-                f" (--recursive looks into {'it' if self.folders == 1 else 'them'})",
+                " (read only if recursive)",
             ),
             (
                 self.unnamed,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _ORIENTATION = 0x0112
+"""The tag of the orientation, in EXIF and TIFF."""
 _EXIF = b"Exif\0\0"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
@@ -28,6 +29,7 @@ _TIFF_PIXELS = frozenset(
     )
 )
 _SHORT, _LONG = 3, 4
+"""TIFF's numbers for values of 2 and of 4 bytes."""
 _TURNS = {
     2: "FLIP_LEFT_RIGHT",
     3: "ROTATE_180",
@@ -37,6 +39,7 @@ _TURNS = {
     7: "TRANSVERSE",
     8: "ROTATE_90",
 }
+"""What turns a picture upright, by its orientation (EXIF 2.3): names of Pillow's `Transpose`."""
 
 
 def upright(picture: Image.Image) -> Image.Image:

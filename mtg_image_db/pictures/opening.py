@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -89,44 +90,29 @@ def open_picture(source: Path | bytes, *, at_least: tuple[int, int] | None = Non
 
 def open_photo(
     source: Path | bytes, *, at_least: tuple[int, int] | None = None
-) -> tuple[Image.Image, float]:
-    """Like `open_picture`; also returns the factor by which the picture was decoded smaller."""
+) -> tuple[Image.Image, float, int]:
+    """Like `open_picture`, but with more about the file.
 
-    def decode(source: Path | bytes) -> tuple[Image.Image, float]:
+    Returns
+    -------
+    picture, factor, count
+        The factor by which it was decoded smaller, and how many pictures the file holds. Pages and
+        frames count. Smaller pictures beside a photo (previews, gain maps) do not.
+    """
+
+    def decode(source: Path | bytes) -> tuple[Image.Image, float, int]:
         with _opened(source) as picture:
             _check_size(picture)
-            width = picture.width
+            size = picture.size
             if at_least is not None:
                 picture.draft("RGB", at_least)
             picture.load()
-            return upright_rgb(picture), width / picture.width
+            photo, factor = upright_rgb(picture), size[0] / picture.width
+            return photo, factor, _count(picture, size)
 
     if isinstance(source, Path):
         _check_regular(source)
     return _read(source, decode)
-
-
-def count_pictures(source: Path | bytes) -> int:
-    """How many pictures a file holds; `open_picture` uses the first. 1 if it is not a picture.
-
-    Pages and frames count. Smaller pictures beside a photo (previews, gain maps) do not.
-    """
-
-    def count(source: Path | bytes) -> int:
-        with _opened(source) as picture:
-            frames = int(getattr(picture, "n_frames", 1))
-            if picture.format != "MPO":
-                return frames
-            size, alike = picture.size, 1
-            for frame in range(1, frames):
-                picture.seek(frame)
-                alike += picture.size == size
-            return alike
-
-    try:
-        return _read(source, count)
-    except ImageError:
-        return 1
 
 
 def is_card_shaped(picture: Image.Image) -> bool:
@@ -158,6 +144,20 @@ def _read(source: Path | bytes, how: Callable[[Path | bytes], T], *, bare: bool 
         if pixels is None:
             raise ImageError(_what_is_wrong(data, error)) from error
     return _read(pixels, how, bare=True)
+
+
+def _count(picture: Image.Image, size: tuple[int, int]) -> int:
+    """How many pictures of a size an open file holds; 1 if that cannot be read."""
+    alike = 1
+    # The first picture is decoded already, so damage behind it does not matter.
+    with suppress(Exception):
+        frames = int(getattr(picture, "n_frames", 1))
+        if picture.format != "MPO":
+            return frames
+        for frame in range(1, frames):
+            picture.seek(frame)
+            alike += picture.size == size
+    return alike
 
 
 def _opened(source: Path | bytes, formats: tuple[str, ...] = ()) -> Image.Image:

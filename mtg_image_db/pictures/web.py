@@ -26,6 +26,7 @@ from mtg_image_db.system.files import too_many_open
 
 _HEADERS = {"User-Agent": USER_AGENT, "Accept": "image/*", "Accept-Encoding": "identity"}
 _TIMEOUT = (5.0, 30.0)
+"""Seconds to connect, and between two pieces of an answer: those of a download."""
 _IPV6_IN_USE = ipaddress.IPv6Network("2000::/3")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
@@ -94,7 +95,7 @@ def _refuse(url: str) -> None:
 
 def _check_address(address: str) -> None:
     if not is_public(address):
-        raise ImageError("refused: not a public address", suggestion="--allow-private")
+        raise ImageError("refused: not a public address", suggestion="allow private addresses")
 
 
 def _explained(error: Exception) -> Exception:

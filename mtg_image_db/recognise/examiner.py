@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from mtg_image_db.encoders import encode
 from mtg_image_db.encoders.local_features import Features, describe
 from mtg_image_db.encoders.preprocessing import prepare
 from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
@@ -40,7 +41,7 @@ with those of each. By hand."""
 _NEAR_SCORE = 0.15
 """The second-best way up is checked too if its cosine is at most this much below the best. In 269
 checks it named one card (docs/recognition.md). By hand."""
-_SHRINKING_GAP = 2.0
+_DESCRIBED_GAP = 2.0
 """If a picture is more than this many times larger than the upright card (240 x 336), Pillow
 shrinks it in two steps. By hand."""
 
@@ -148,12 +149,12 @@ class Examiner:
         """The vectors [B, D] of pictures of cards."""
         how = self._encoder.fingerprint.preprocessing
         with self.timed("encode"):
-            return self._encoder.encode(np.stack([prepare(p, how) for p in pictures]))
+            return encode(self._encoder, np.stack([prepare(p, how) for p in pictures]))
 
     def describe(self, card: Card) -> Features:
         """The local features of a card."""
         with self.timed("describe"):
-            small = card.picture.resize((CARD_WIDTH, CARD_HEIGHT), reducing_gap=_SHRINKING_GAP)
+            small = card.picture.resize((CARD_WIDTH, CARD_HEIGHT), reducing_gap=_DESCRIBED_GAP)
             return describe(np.asarray(small))
 
     def check(self, card: Card, features: Features | None = None) -> Finding:

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from mtg_image_db.errors import ImageError
+from mtg_image_db.errors import ImageError, InvalidArguments
 from mtg_image_db.pictures.opening import (
     CARD_HEIGHT,
     CARD_WIDTH,
-    count_pictures,
     open_photo,
     upright_rgb,
 )
+from mtg_image_db.system.checks import check, wrong_integer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 ENOUGH_PIXELS = (1200, 1200)
 """Least width and height, in pixels, at which a photo is decoded. By hand."""
+_MOST_CUT = 4096
+"""Largest width and height, in pixels, of a card that is cut out. By hand: 48 MB as RGB."""
 
 
 @dataclass(frozen=True)
@@ -42,17 +44,21 @@ class Photo:
         How many pixels of the whole photo one pixel of `picture` covers, in each direction.
     source
         The file it was decoded from, or its bytes; None if it was given as pixels.
+    count
+        How many pictures the file holds; the first was decoded.
     """
 
     picture: Image
     scale: float = 1.0
     source: Path | bytes | None = None
+    count: int = 1
 
     @property
     def note(self) -> str:
         """A note if the file holds several pictures; otherwise empty."""
-        count = 1 if self.source is None else count_pictures(self.source)
-        return f"it holds {count:,} pictures; only the first was looked at" if count > 1 else ""
+        if self.count == 1:
+            return ""
+        return f"it holds {self.count:,} pictures; only the first was looked at"
 
     @classmethod
     def open(cls, image: Picture) -> Photo:
@@ -65,8 +71,8 @@ class Photo:
         """
         source = _source_of(image)
         if isinstance(source, Path | bytes):
-            picture, scale = open_photo(source, at_least=ENOUGH_PIXELS)
-            return cls(picture, scale, source)
+            picture, scale, count = open_photo(source, at_least=ENOUGH_PIXELS)
+            return cls(picture, scale, source, count)
         try:
             return cls(upright_rgb(source))
         except (OSError, ValueError) as error:  # a damaged picture that Pillow opened lazily
@@ -85,14 +91,28 @@ class Photo:
         quad
             Its corners in pixels of the whole photo, as in `CardAnswer.quad`.
         width, height
-            Size of the result, in pixels.
+            Size of the result, in pixels: at most 4096.
+
+        Raises
+        ------
+        InvalidArguments
+            The quad is not four corners, or the size makes no sense.
         """
         import numpy as np
         from PIL import Image
 
         from mtg_image_db.recognise.quads import rectify
 
-        corners = (np.array(quad, dtype=np.float64) / self.scale).astype(np.float32)
+        check(
+            wrong_integer("width", width, 1, _MOST_CUT),
+            wrong_integer("height", height, 1, _MOST_CUT),
+        )
+        try:
+            corners = (np.array(quad, dtype=np.float64) / self.scale).astype(np.float32)
+        except (TypeError, ValueError) as error:
+            raise InvalidArguments([f"quad must be numbers: {error}"]) from error
+        if corners.shape != (4, 2) or not np.isfinite(corners).all():
+            raise InvalidArguments([f"quad must be four corners (x, y), not {quad!r:.200}"])
         return Image.fromarray(rectify(np.asarray(self.picture), corners, width, height))
 
 

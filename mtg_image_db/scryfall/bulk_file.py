@@ -30,8 +30,11 @@ from mtg_image_db.system.files import (
 from mtg_image_db.system.progress import Progress
 
 LARGEST_FILE = 4 << 30
+"""Bytes of the largest bulk file that is fetched. By hand: far above Scryfall's largest."""
 LARGEST_UNPACKED = 32 << 30
+"""Bytes to which a bulk file may unpack. By hand: far above Scryfall's largest."""
 _CHUNK = 1 << 18
+"""Bytes read at a time. By hand."""
 
 
 def fetch_rows(

@@ -14,9 +14,9 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit, urlunsplit
 
-from mtg_image_db.scryfall.printing import READERS, Printing, label_of
-from mtg_image_db.scryfall.values import bool_of, list_of, mapping_of, text_of, texts_of
-from mtg_image_db.system.checks import check
+from mtg_image_db.scryfall.printing import Printing, label_of
+from mtg_image_db.scryfall.values import bool_of, fields_of, list_of, mapping_of, text_of, texts_of
+from mtg_image_db.system.checks import check, wrong_kind, wrong_texts
 
 ImageSize = Literal["small", "normal", "large", "png", "grid", "display"]
 IMAGE_SIZES: tuple[str, ...] = get_args(ImageSize)
@@ -31,7 +31,7 @@ MEAN_IMAGE_BYTES: dict[str, int] = {
 }
 """Mean size of a picture in bytes, measured over Scryfall's images in 2026."""
 
-_WORDS = {"set": "set", "lang": "language"}
+_WORDS = {"set": "set", "lang": "language", "rarity": "rarity", "layout": "layout"}
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -91,10 +91,9 @@ class CardFace:
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> CardFace:
         """The reverse of `record`; keys that are missing are empty, others are ignored."""
-        return cls(**{name: READERS[kind](record, name) for name, kind in _KINDS.items()})
+        return cls(**fields_of(record, cls))
 
 
-_KINDS = {one.name: str(one.type) for one in fields(CardFace)}
 _RECORD_KEYS = tuple(f.name for f in fields(CardFace) if f.name != "imageless")
 
 
@@ -114,7 +113,7 @@ class FaceFilter:
     Raises
     ------
     InvalidArguments
-        A value is not a collection of texts.
+        A value is not a collection of texts, or `include_digital` is not a bool.
     """
 
     sets: Collection[str] = frozenset()
@@ -124,17 +123,13 @@ class FaceFilter:
     layouts: Collection[str] = frozenset()
 
     def __post_init__(self) -> None:
-        check(*map(self._wrong_words, ("sets", "langs", "rarities", "layouts")))
-
-    def _wrong_words(self, name: str) -> str | None:
-        """Keep a collection as a frozenset."""
-        given = getattr(self, name)
-        if isinstance(given, str):
-            return f"{name} must be a collection of texts, like {{{given!r}}}, not one text"
-        if not isinstance(given, Collection) or not all(isinstance(word, str) for word in given):
-            return f"{name} must be a collection of texts, not {given!r}"
-        object.__setattr__(self, name, frozenset(given))
-        return None
+        listed = ("sets", "langs", "rarities", "layouts")
+        check(
+            *(wrong_texts(name, getattr(self, name)) for name in listed),
+            wrong_kind("include_digital", self.include_digital, bool),
+        )
+        for name in listed:
+            object.__setattr__(self, name, frozenset(getattr(self, name)))
 
     @property
     def codes(self) -> dict[str, Collection[str]]:
@@ -148,27 +143,22 @@ class FaceFilter:
         return {key: values for key, values in codes.items() if values}
 
     def unknown(self, known: Mapping[str, Collection[str]]) -> list[str]:
-        """A sentence for each requested set and language that no card has.
+        """A sentence for each requested set, language, rarity and layout that no card has.
 
         Parameters
         ----------
         known
-            The existing codes, for each key of `listed_codes`.
+            The existing values, for each key of `codes`.
         """
         from difflib import get_close_matches
 
         problems = []
-        for key, values in self.listed_codes.items():
+        for key, values in self.codes.items():
             for value in sorted(set(values).difference(known[key])):
                 near = get_close_matches(value.lower(), known[key], 3, 0.5)
                 hint = f": do you mean {' or '.join(near)}?" if near else ""
                 problems.append(f"no card here has the {_WORDS[key]} {value}{hint}")
         return problems
-
-    @property
-    def listed_codes(self) -> dict[str, Collection[str]]:
-        """The part of `codes` that is easily misspelt; the others are a few fixed words."""
-        return {key: values for key, values in self.codes.items() if key in ("set", "lang")}
 
     def exclusion(self, face: CardFace) -> str | None:
         """Why a face is not wanted, in words for a summary; None if it is wanted."""
@@ -199,19 +189,19 @@ class FaceFilter:
 
 
 class SeenCodes:
-    """Collects the sets and languages that occur, if a filter names any."""
+    """Collects the values that occur, of the keys that a filter restricts."""
 
     def __init__(self, wanted: FaceFilter) -> None:
         self._wanted = wanted
-        self._seen: dict[str, set[str]] = {key: set() for key in wanted.listed_codes}
+        self._seen: dict[str, set[str]] = {key: set() for key in wanted.codes}
 
     def add(self, face: CardFace) -> None:
-        """Note the set and language of a face."""
+        """Note the values of a face."""
         for key, values in self._seen.items():
             values.add(getattr(face, key))
 
     def unknown(self) -> list[str]:
-        """A sentence for each requested code that did not occur."""
+        """A sentence for each requested value that did not occur."""
         return self._wanted.unknown(self._seen)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from mtg_image_db.scryfall.values import bool_of, text_of, texts_of
+from mtg_image_db.scryfall.values import fields_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +48,12 @@ class Printing:
 
     def record(self) -> dict[str, Any]:
         """The printing as JSON types."""
-        return {name: getattr(self, name) for name in _KINDS}
+        return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Printing:
         """The reverse of `record`; keys that are missing are empty, others are ignored."""
-        return cls(**{name: READERS[kind](record, name) for name, kind in _KINDS.items()})
-
-
-_KINDS = {one.name: str(one.type) for one in fields(Printing)}
-READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
-    "str": text_of,
-    "bool": bool_of,
-    "tuple[str, ...]": texts_of,
-}
-"""The function that reads a field of a record, by the field's type."""
+        return cls(**fields_of(record, cls))
 
 
 def label_of(code: str, number: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from mtg_image_db.errors import SnapshotError
 from mtg_image_db.scryfall.faces import is_card_id
-from mtg_image_db.system.progress import Progress, Silent
+from mtg_image_db.system.progress import Progress, listener
 
 LONGEST_ROW = 4 << 20
 """Longer lines, in bytes, are not read; the longest real card object has some 40,000."""
@@ -56,7 +56,7 @@ def read_rows(
         The file cannot be read as gzip.
     """
     count = RowCount() if count is None else count
-    progress = Silent() if progress is None else progress
+    progress = listener(progress)
     try:
         with gzip.open(path, "rb") as stream:
             number = 0
@@ -136,5 +136,5 @@ def _not_an_array(why: str) -> SnapshotError:
     return SnapshotError(
         "The server's bulk file is not a JSON array of cards",
         details=why,
-        suggestion="Run the command again; check --api-url if it names another server.",
+        suggestion="Try again; if you named another server than Scryfall's, check its address.",
     )

@@ -27,8 +27,8 @@ from mtg_image_db.system.progress import Progress
 FRESH_SECONDS = 24 * 3600
 """Scryfall asks that data be kept for at least a day (https://scryfall.com/docs/api)."""
 
-_LEAST_SHARE = 0.5  # of the previous snapshot's rows: fewer mean a broken export
-
+_LEAST_SHARE = 0.5
+"""Least share of the previous snapshot's rows: fewer mean a broken export. By hand."""
 
 _FILE = re.compile(rf"(?P<kind>{'|'.join(KINDS)})-\d{{1,14}}\.jsonl\.gz(\.partial(\.json)?)?")
 """Names of snapshots and of partly fetched ones; all other files are left alone."""
@@ -120,7 +120,7 @@ def snapshots(cache: Path) -> list[Snapshot]:
         raise MissingInput(
             f"No bulk snapshot in {cache}",
             details="a cache is made by `mtg-db download`",
-            suggestion="Run `mtg-db download` first, or name the right folder with --cache.",
+            suggestion="Run `mtg-db download` first, or name the folder of a cache.",
         )
     return found
 

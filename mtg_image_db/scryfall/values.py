@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from functools import cache
 from typing import Any
 
 
@@ -32,3 +34,15 @@ def list_of(values: Mapping[str, Any], key: str) -> Sequence[Any]:
     """A list; empty if there is none."""
     value = values.get(key)
     return value if isinstance(value, list | tuple) else ()
+
+
+def fields_of(record: Mapping[str, Any], kind: type) -> dict[str, Any]:
+    """The fields of a data class, by name, from a record: missing ones are empty."""
+    return {name: read(record, name) for name, read in _readers_of(kind)}
+
+
+@cache
+def _readers_of(kind: type) -> tuple[tuple[str, Callable[[Mapping[str, Any], str], Any]], ...]:
+    """Each field of a data class, and the function that reads it."""
+    by_type = {"str": text_of, "bool": bool_of, "tuple[str, ...]": texts_of}
+    return tuple((one.name, by_type[str(one.type)]) for one in fields(kind))

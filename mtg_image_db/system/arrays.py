@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _BYTES = 1 << 22
+"""Bytes written at a time. By hand."""
 
 
 def save_array(path: Path, array: NDArray[Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
@@ -47,7 +47,18 @@ def wrong_number(name: str, value: object, low: float, high: float | None = None
 
 def wrong_word(name: str, value: object, words: Sequence[str]) -> str | None:
     """What is wrong with a value that must be one of `words`."""
-    return None if value in words else f"{name} must be one of {', '.join(words)}"
+    # An array of NumPy's has no single answer to whether it is among them.
+    fits = isinstance(value, str) and value in words
+    return None if fits else f"{name} must be one of {', '.join(words)}"
+
+
+def wrong_texts(name: str, value: object) -> str | None:
+    """What is wrong with a collection of texts."""
+    if isinstance(value, str):
+        return f"{name} must be a collection of texts, like {{{value!r}}}, not one text"
+    if not isinstance(value, Collection) or not all(isinstance(word, str) for word in value):
+        return f"{name} must be a collection of texts, not {value!r}"
+    return None
 
 
 def wrong_kind(name: str, value: object, kind: type) -> str | None:

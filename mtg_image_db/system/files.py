@@ -21,7 +21,7 @@ _UNABLE = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EP
 """File systems and sandboxes without fsync report these; the data themselves are complete."""
 _TOO_MANY = (errno.EMFILE, errno.ENFILE)
 _MORE_FILES = (
-    "Use fewer --workers, or let this shell open more files (ulimit -n 1024), and run again."
+    "Use fewer workers, or let this shell open more files (ulimit -n 1024), and run again."
 )
 _REASONS = {
     errno.ENOSPC: ("the disk is full", "Free some space and run the same command again."),

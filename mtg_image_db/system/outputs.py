@@ -18,6 +18,7 @@ from mtg_image_db.errors import StorageError
 from mtg_image_db.system.files import atomic_write, json_text, storage_errors
 
 _MOST_LINKS = 40
+"""Links to links that are followed: as many as Linux follows."""
 _OPEN_FILES = () if os.name == "nt" else ("/dev/fd", "/proc/self/fd")
 _REFUSED = {stat.S_IFDIR: "a folder", stat.S_IFSOCK: "a socket", stat.S_IFBLK: "a disk"}
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from mtg_image_db.errors import InvalidArguments
+
 
 class Progress(Protocol):
     """A listener. The command line draws bars; a program may pass its own, or nothing."""
@@ -41,3 +43,21 @@ class Silent:
 
     def pause(self, message: str, seconds: float) -> None:
         """Ignore it."""
+
+
+def listener(progress: Progress | None) -> Progress:
+    """The listener that a caller gave; None is one that ignores everything.
+
+    Raises
+    ------
+    InvalidArguments
+        It lacks a method of `Progress`.
+    """
+    if progress is None:
+        return Silent()
+    names = ("start", "advance", "finish", "note", "pause")
+    if lacking := [name for name in names if not callable(getattr(progress, name, None))]:
+        raise InvalidArguments(
+            [f"progress must be a Progress, but {progress!r} lacks {', '.join(lacking)}"]
+        )
+    return progress

@@ -141,7 +141,7 @@ _HARMLESS = re.compile(r"-?\d+(\.\d+)?|[+-]\d+( [^\W\d_]+)+")
 
 
 def cell(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula; `text_of` reverses it.
+    """A cell that no spreadsheet takes for a formula; `uncelled` reverses it.
 
     An apostrophe goes before anything that would begin a formula, also after a semicolon, tab or
     line break: programs that expect semicolons split the cells of a file with commas.
@@ -156,12 +156,12 @@ def cell(text: str) -> str:
     return re.sub(f"({_BEGINS_A_CELL}){_ACTS}", r"\1'", text)
 
 
-def text_of(written: str) -> str:
+def uncelled(written: str) -> str:
     """The text of a `cell`, even if a spreadsheet has removed the apostrophe.
 
     Examples
     --------
-    >>> text_of("'=1+1.jpg"), text_of("=1+1.jpg"), text_of("'tis")
+    >>> uncelled("'=1+1.jpg"), uncelled("=1+1.jpg"), uncelled("'tis")
     ('=1+1.jpg', '=1+1.jpg', "'tis")
     """
     return re.sub(f"({_BEGINS_A_CELL})'{_ACTS}", r"\1", written)

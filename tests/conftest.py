@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from mtg_image_db import BuildOptions, BuildSummary, build_database, download_images
+from mtg_image_db.demo.cards import sample_cards
 from mtg_image_db.download.options import DownloadOptions
 from mtg_image_db.encoders import Fingerprint, normalised
 from mtg_image_db.encoders.preprocessing import Preprocessing
@@ -285,6 +286,21 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def inside(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(home)
     return home
+
+
+@pytest.fixture(scope="session")
+def featured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a cache, a database that has an inverted index, and a photo."""
+    folder = tmp_path_factory.mktemp("featured")
+    cards = [c for c in sample_cards(16) if len(c.faces) == 1 and not c.card.get("digital")]
+    images = {
+        f"{sample.card['id']}/front": jpeg(sample.faces[0].resize((244, 340))) for sample in cards
+    }
+    with ScryfallDouble([sample.card for sample in cards], images) as double:
+        fill_cache(double, folder / "image_cache")
+    build_database(BuildOptions(cache=folder / "image_cache", out=folder / "index_out"))
+    cards[0].faces[0].save(folder / "photo.png")
+    return folder
 
 
 @pytest.fixture(scope="session")

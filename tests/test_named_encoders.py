@@ -6,12 +6,13 @@ import json
 import shutil
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import mtg_db
 from damage import part
 
-from mtg_image_db import Database
+from mtg_image_db import BuildOptions, Database, EncoderChoice, EncoderError, build_database
 from mtg_image_db.database.manifest import MANIFEST
 
 
@@ -28,24 +29,21 @@ def name_encoder(home: Path, model: str, pretrained: str) -> None:
     part(home, MANIFEST).write_text(json.dumps(manifest))
 
 
+PHOTO = ("query", "photo.png")
+
+
 @pytest.mark.parametrize(
-    ("model", "pretrained"),
+    ("model", "pretrained", "command"),
     [
-        ("hf-hub:somebody/something", "builtin"),
-        ("local-dir:/", "builtin"),
-        ("ViT-B-32", "laion2b_s34b_b79k"),
-        ("ViT-B-32", "{home}/elsewhere.pt"),
-        ("ViT-B-32", "//server/share/elsewhere.pt"),
-        ("mtg-resnet10t-104x144", "{home}/elsewhere.pt"),
-    ],
-)
-@pytest.mark.parametrize(
-    "command",
-    [
-        ("query", "photo.png"),
-        ("query", "--text", "a dragon"),
-        ("scan", "photo.png"),
-        ("eval", "labels.csv"),
+        ("hf-hub:somebody/something", "builtin", PHOTO),
+        ("local-dir:/", "builtin", PHOTO),
+        ("ViT-B-32", "laion2b_s34b_b79k", PHOTO),
+        ("ViT-B-32", "{home}/elsewhere.pt", PHOTO),
+        ("ViT-B-32", "//server/share/elsewhere.pt", PHOTO),
+        ("mtg-resnet10t-104x144", "{home}/elsewhere.pt", PHOTO),
+        ("hf-hub:somebody/something", "builtin", ("query", "--text", "a dragon")),
+        ("hf-hub:somebody/something", "builtin", ("scan", "photo.png")),
+        ("hf-hub:somebody/something", "builtin", ("eval", "labels.csv")),
     ],
 )
 def test_no_encoder_is_fetched_or_read_that_only_a_manifest_names(
@@ -67,26 +65,32 @@ def test_no_encoder_is_fetched_or_read_that_only_a_manifest_names(
 
 
 def test_what_the_user_names_is_looked_at_and_remembered(
-    home: Path, clip: Path, tmp_path: Path
+    home: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here, there = ({"MTG_DB_ENCODER_CACHE": str(tmp_path / name)} for name in ("here", "there"))
-    build = ("build", "--model", "ViT-S-32-alt", "--pretrained", clip, "--no-onnx", "--limit", "3")
-    assert mtg_db(*build, "--device", "cpu", cwd=home, environment=here).returncode == 0
-    query = ("query", "photo.png", "--device", "cpu")
+    def ask(machine: str, **named: Any) -> None:
+        monkeypatch.setenv("MTG_DB_ENCODER_CACHE", str(tmp_path / machine))
+        database = Database.open(home / "index_out", device="cpu", **named)
+        assert database.query(home / "photo.png")
+
+    monkeypatch.setenv("MTG_DB_ENCODER_CACHE", str(tmp_path / "here"))
+    encoder = EncoderChoice("ViT-S-32-alt", str(clip), device="cpu")
+    folders = {"cache": home / "image_cache", "out": home / "index_out"}
+    build_database(BuildOptions(**folders, encoder=encoder, onnx=False, limit=3))
     # Where it was built, it was named.
-    assert mtg_db(*query, cwd=home, environment=here).returncode == 0
-    assert mtg_db(*query, cwd=home, environment=there).returncode == 1
-    other = mtg_db(*query, "--pretrained", "no_tag", cwd=home, environment=there)
-    assert "neither a file nor a tag" in other.stderr
-    named = mtg_db(*query, "--pretrained", clip, cwd=home, environment=there)
-    assert named.returncode == 0, named.stderr
-    assert mtg_db(*query, cwd=home, environment=there).returncode == 0
+    ask("here")
+    with pytest.raises(EncoderError, match="was not named on this machine"):
+        ask("there")
+    with pytest.raises(EncoderError, match="neither a file nor a tag"):
+        ask("there", weights="no_tag")
+    ask("there", weights=str(clip))
+    ask("there")
 
 
 def test_a_model_that_brings_its_weights_has_to_be_named_itself(home: Path) -> None:
     name_encoder(home, "local-dir:/nowhere", "builtin")
-    query = ("query", "photo.png", "--pretrained")
-    done = mtg_db(*query, "laion2b_s34b_b79k", cwd=home)
-    assert "which includes its weights" in done.stderr
-    done = mtg_db(*query, "local-dir:/nowhere", cwd=home)
-    assert "cannot be loaded" in done.stderr
+    for named, told in (
+        ("laion2b_s34b_b79k", "which includes its weights"),
+        ("local-dir:/nowhere", "cannot be loaded"),
+    ):
+        with pytest.raises(EncoderError, match=told):
+            Database.open(home / "index_out", weights=named).query(home / "photo.png")

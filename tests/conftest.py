@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from mtg_image_db import BuildOptions, BuildSummary, build_database, download_images
+from mtg_image_db.demo.cards import sample_cards
 from mtg_image_db.download.options import DownloadOptions
 from mtg_image_db.encoders import Fingerprint, normalised
 from mtg_image_db.encoders.preprocessing import Preprocessing
@@ -44,11 +45,13 @@ COUNT = 300
 
 SLOW = frozenset(
     (
-        *("bad_input", "build", "cache_commands", "cli", "closed_streams", "completion"),
-        *("database", "database_commands", "demo", "demo_cards", "disks", "download", "encoders"),
-        *("eval", "exported", "fuzz", "interruption", "left_out", "names", "outputs", "own_files"),
-        *("progress", "query", "recognise", "resume", "sample", "scan", "scan_command"),
-        *("strangers", "telemetry", "terminal", "text", "transport", "watch"),
+        *("arguments", "bad_input", "build", "cache_commands", "cli", "closed_streams"),
+        *("completion", "corrections", "database", "database_commands", "demo", "demo_cards"),
+        *("disks", "download", "download_command", "encoders", "environment", "eval", "exported"),
+        *("fuzz", "graph", "interruption", "left_out", "named_encoders", "names", "outputs"),
+        *("own_files", "progress", "publication", "query", "recognise", "resume", "sample"),
+        *("scan_command", "strangers", "telemetry", "terminal", "text", "transport", "verify"),
+        "watch",
     )
 )
 """Modules whose tests start many processes, build databases or load torch: all of them are marked
@@ -288,11 +291,44 @@ def inside(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
+def featured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a cache, a database that has an inverted index, and a photo."""
+    folder = tmp_path_factory.mktemp("featured")
+    cards = [c for c in sample_cards(16) if len(c.faces) == 1 and not c.card.get("digital")]
+    images = {
+        f"{sample.card['id']}/front": jpeg(sample.faces[0].resize((244, 340))) for sample in cards
+    }
+    with ScryfallDouble([sample.card for sample in cards], images) as double:
+        fill_cache(double, folder / "image_cache")
+    build_database(BuildOptions(cache=folder / "image_cache", out=folder / "index_out"))
+    cards[0].faces[0].save(folder / "photo.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three hundred cards; nothing changes it."""
     images = {f"{card_id(n)}/front": jpeg(make_picture(n, (120, 168))) for n in range(COUNT)}
     with ScryfallDouble([make_card(n) for n in range(COUNT)], images) as double:
         return fill_cache(double, tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of twenty cards; its cache lies beside it."""
+    folder = tmp_path_factory.mktemp("built")
+    with ScryfallDouble([make_card(n) for n in range(20)], make_images(20)) as double:
+        fill_cache(double, folder / "cache")
+    options = BuildOptions(cache=folder / "cache", out=folder / "out")
+    build_database(options, encoder=PixelEncoder())
+    return folder / "out"
+
+
+@pytest.fixture
+def out(built: Path, tmp_path: Path) -> Path:
+    """A database of one's own to damage."""
+    shutil.copytree(built, tmp_path / "out")
+    return tmp_path / "out"
 
 
 def build(

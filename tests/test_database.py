@@ -1,52 +1,22 @@
+"""A database: what it answers, and that damaged parts are refused."""
+
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import PixelEncoder, fill_cache, make_card, make_images, make_picture
-from hypothesis import given
-from hypothesis import strategies as st
+from conftest import PixelEncoder, make_picture
 
 from mtg_image_db import (
     BuildOptions,
     Database,
     DatabaseError,
-    EncoderError,
     FaceFilter,
-    MissingInput,
-    MtgDbError,
-    StorageError,
     build_database,
 )
 from mtg_image_db.database.info import info_of
-from mtg_image_db.database.publication import new_generation, open_current
-from mtg_image_db.encoders import EncoderChoice
-from mtg_image_db.index.hnsw import Index, add_rows, new_index
-from mtg_image_db.index.storage import save_index
-from mtg_image_db.scryfall_double.double import ScryfallDouble
-from mtg_image_db.system.progress import Silent
-from mtg_image_db.system.records import Records, write_records
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("built")
-    with ScryfallDouble([make_card(n) for n in range(20)], make_images(20)) as double:
-        fill_cache(double, folder / "cache")
-    options = BuildOptions(cache=folder / "cache", out=folder / "out")
-    build_database(options, encoder=PixelEncoder())
-    return folder / "out"
-
-
-@pytest.fixture
-def out(built: Path, tmp_path: Path) -> Path:
-    """A database of one's own to damage."""
-    shutil.copytree(built, tmp_path / "out")
-    return tmp_path / "out"
 
 
 def part(out: Path, name: str) -> Path:
@@ -76,42 +46,6 @@ def test_k_beyond_the_number_of_faces_gives_all(out: Path) -> None:
 def test_min_score_leaves_out_the_rest(out: Path) -> None:
     [card] = open_with_encoder(out).query(make_picture(3), k=20, min_score=0.999)
     assert [match.face.name for match in card.matches] == ["Card 3"]
-
-
-def test_nothing_published_is_missing_input(tmp_path: Path) -> None:
-    with pytest.raises(MissingInput, match="no database"):
-        Database.open(tmp_path)
-
-
-def test_a_current_that_points_outside_is_not_followed(out: Path) -> None:
-    (out / "CURRENT").write_text("../../etc\n")
-    with pytest.raises(DatabaseError):
-        Database.open(out)
-
-
-@pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"\0" * 999, b"latest\n", None])
-def test_a_current_that_names_nothing_is_refused_and_costs_no_generation(
-    built: Path, out: Path, data: bytes | None
-) -> None:
-    name = (out / "CURRENT").read_bytes()
-    (out / "CURRENT").unlink()
-    if data is None:
-        (out / "CURRENT").mkdir()
-    else:
-        (out / "CURRENT").write_bytes(data)
-    with pytest.raises(DatabaseError, match="damaged: CURRENT") as caught:
-        Database.open(out)
-    assert str(out / "CURRENT") in caught.value.details
-    assert "mtg-db build" in caught.value.suggestion
-    options = BuildOptions(cache=built.parent / "cache", out=out)
-    if data is None:
-        with pytest.raises(StorageError, match="a folder stands where a file belongs"):
-            build_database(options, encoder=PixelEncoder())
-        (out / "CURRENT").rmdir()
-        (out / "CURRENT").write_bytes(name)
-    else:
-        build_database(options, encoder=PixelEncoder())
-    assert len(Database.open(out)) == 20
 
 
 PARTS = (
@@ -282,200 +216,3 @@ def test_an_open_database_goes_on_answering_while_another_is_published(
     assert len(Database.open(out)) == 5
     [card] = database.query(make_picture(19), k=1)
     assert card.matches[0].face.name == "Card 19"
-
-
-def test_a_failed_publication_leaves_the_old_generation_in_force(tmp_path: Path) -> None:
-    with new_generation(tmp_path) as folder:
-        (folder / "a").write_text("old")
-    with pytest.raises(RuntimeError), new_generation(tmp_path) as folder:
-        (folder / "a").write_text("new")
-        raise RuntimeError
-    assert open_current(tmp_path, lambda path: (path / "a").read_text()) == "old"
-    assert len(list(tmp_path.iterdir())) == 2
-
-
-def lose_current(out: Path, how: str) -> str:
-    """Take CURRENT away, or damage it; return the name of the generation that was in force."""
-    current = out / "CURRENT"
-    name = current.read_text().strip()
-    current.unlink()
-    if how == "names another":
-        current.write_text("20200101T000000Z-00000000\n")
-    elif how == "is damaged":
-        current.write_text("latest\n")
-    return name
-
-
-LOST = pytest.mark.parametrize("how", ["is gone", "names another", "is damaged"])
-
-
-@LOST
-def test_a_database_that_lost_current_is_offered_back(out: Path, how: str) -> None:
-    name = lose_current(out, how)
-    (out / "20990101T000000Z-ffffffff").mkdir()  # newer, and nothing is in it
-    with pytest.raises(MtgDbError) as caught:
-        Database.open(out)
-    command = f"echo {name} > {out}/CURRENT"
-    assert f"Restore it: {command}" in caught.value.suggestion
-    subprocess.run(command, shell=True, check=True)  # as a person would
-    assert len(Database.open(out)) == 20
-
-
-@LOST
-def test_a_build_that_fails_leaves_a_database_that_lost_current(
-    built: Path, out: Path, how: str
-) -> None:
-    name = lose_current(out, how)
-    (out / "20200101T000000Z-0123abcd").mkdir()
-    (out / "20200101T000000Z-0123abce.part").mkdir()
-    files = sorted(path.name for path in (out / name).iterdir())
-    choice = EncoderChoice(model="ViT-B-32", pretrained=str(out / "no such weights.pt"))
-    options = BuildOptions(cache=built.parent / "cache", out=out, encoder=choice)
-    with pytest.raises(EncoderError):
-        build_database(options)
-    with pytest.raises(KeyboardInterrupt):
-        build_database(options, encoder=PixelEncoder(fail_after=5))
-    assert sorted(path.name for path in (out / name).iterdir()) == files
-    assert sorted(path.name for path in out.glob("2020*")) == ["20200101T000000Z-0123abcd"]
-
-
-@LOST
-def test_a_build_that_succeeds_takes_its_place(built: Path, out: Path, how: str) -> None:
-    lose_current(out, how)
-    options = BuildOptions(cache=built.parent / "cache", out=out)
-    build_database(options, encoder=PixelEncoder())
-    assert len(Database.open(out)) == 20
-    assert len(list(out.glob("2*"))) == 1
-
-
-def test_of_several_databases_without_current_the_newest_comes_first(tmp_path: Path) -> None:
-    for name in ("20260101T000000Z-00000000", "20260301T000000Z-00000000"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "a").write_text("there")
-    (tmp_path / "20260401T000000Z-00000000.part").mkdir()
-    with pytest.raises(MissingInput, match="No database is in force") as caught:
-        open_current(tmp_path, lambda path: (path / "a").read_text())
-    listed = "20260301T000000Z-00000000, 20260101T000000Z-00000000"
-    assert caught.value.details.endswith(listed)
-    assert "Restore the newest: echo 20260301T000000Z-00000000 > " in caught.value.suggestion
-
-
-def test_a_publication_that_fails_at_its_last_step_leaves_nothing(tmp_path: Path) -> None:
-    with new_generation(tmp_path) as folder:
-        (folder / "a").write_text("old")
-    current = (tmp_path / "CURRENT").read_bytes()
-    (tmp_path / "CURRENT").unlink()
-    (tmp_path / "CURRENT").mkdir()  # so that it cannot be replaced
-    before = sorted(tmp_path.iterdir())
-    with pytest.raises(StorageError), new_generation(tmp_path) as folder:
-        (folder / "a").write_text("new")
-    assert sorted(tmp_path.iterdir()) == before
-    (tmp_path / "CURRENT").rmdir()
-    (tmp_path / "CURRENT").write_bytes(current)
-    assert open_current(tmp_path, lambda path: (path / "a").read_text()) == "old"
-
-
-def test_a_publication_removes_older_generations(tmp_path: Path) -> None:
-    for text in ("one", "two"):
-        with new_generation(tmp_path) as folder:
-            (folder / "a").write_text(text)
-    assert open_current(tmp_path, lambda path: (path / "a").read_text()) == "two"
-    assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 1
-
-
-def test_a_reader_that_loses_the_race_with_a_publisher_opens_the_new_one(tmp_path: Path) -> None:
-    with new_generation(tmp_path) as folder:
-        (folder / "a").write_text("old")
-
-    def slow_reader(path: Path) -> str:
-        if len(opened) == 0:
-            opened.append(path)
-            with new_generation(tmp_path) as folder:
-                (folder / "a").write_text("new")
-        return (path / "a").read_text()
-
-    opened: list[Path] = []
-    assert open_current(tmp_path, slow_reader) == "new"
-
-
-@given(st.lists(st.binary(max_size=30).filter(lambda line: b"\n" not in line), max_size=20))
-def test_records_come_back_by_number(
-    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes]
-) -> None:
-    path = tmp_path_factory.mktemp("records") / "x.jsonl"
-    assert write_records(path, lines) == len(lines)
-    records = Records(path)
-    assert [records.line(number) for number in range(len(records))] == [
-        line + b"\n" for line in lines
-    ]
-
-
-def test_a_sorted_file_of_records_is_searched_by_key(tmp_path: Path) -> None:
-    path = tmp_path / "x.jsonl"
-    keys = [f"{n:03d}" for n in range(0, 200, 2)]
-    write_records(path, (json.dumps({"id": key}).encode() for key in keys))
-    records = Records(path)
-    assert all(records.find("id", key) == {"id": key} for key in keys)
-    assert records.find("id", "003") is None
-    assert records.find("id", "zzz") is None
-
-
-_CODES = st.sampled_from(["fin", "lea", "en", 'a"b', "\udcff"])
-_WORDS = st.text(st.sampled_from('"\\:set fin,[{é'), max_size=20)
-
-
-@given(
-    st.lists(st.fixed_dictionaries({"set": _CODES, "lang": _CODES, "name": _WORDS}), max_size=8),
-    st.dictionaries(st.sampled_from(["set", "lang"]), st.sets(_CODES)),
-    st.sampled_from([(",", ":"), (", ", ": ")]),
-)
-def test_no_record_that_may_be_wanted_is_left_out_and_none_that_cannot_is_kept(
-    tmp_path_factory: pytest.TempPathFactory,
-    records: list[dict[str, str]],
-    allowed: dict[str, set[str]],
-    separators: tuple[str, str],
-) -> None:
-    path = tmp_path_factory.mktemp("records") / "x.jsonl"
-    write_records(path, (json.dumps(r, separators=separators).encode() for r in records))
-    assert Records(path).possible(allowed) == [
-        number
-        for number, record in enumerate(records)
-        # Of a value with something escaped nothing is known.
-        if all(
-            record[k] in values or "\\" in json.dumps(record[k]) for k, values in allowed.items()
-        )
-    ]
-
-
-def test_near_twins_all_find_themselves(tmp_path: Path) -> None:
-    rng = np.random.default_rng(1)
-    some = rng.standard_normal((400, 64)) + 1.5 * rng.standard_normal((1, 64))
-    twins = np.repeat(some, 3, axis=0) + 0.01 * rng.standard_normal((1200, 64))
-    vectors = (twins / np.linalg.norm(twins, axis=1, keepdims=True)).astype(np.float32)
-    index = new_index(64, m=8, ef_construction=40)
-    add_rows(index, vectors, np.arange(1200), Silent())
-    save_index(index, tmp_path / "x")
-    _, found = Index(tmp_path / "x", 128).search(vectors, 1)
-    assert (found[:, 0] == np.arange(1200)).all()
-
-
-def test_no_link_is_missing_to_any_node(tmp_path: Path) -> None:
-    import faiss
-
-    from mtg_image_db.index.reach import connect_unreachable
-
-    rng = np.random.default_rng(2)
-    vectors = rng.standard_normal((500, 16)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    graph = faiss.IndexHNSWFlat(16, 4, faiss.METRIC_INNER_PRODUCT)
-    graph.add(vectors)
-    hnsw = graph.hnsw
-    links = faiss.rev_swig_ptr(hnsw.neighbors.data(), hnsw.neighbors.size())
-    lost = [number for number in range(500) if number != hnsw.entry_point][:60]
-    links[np.isin(links, lost)] = hnsw.entry_point
-    _, before = graph.search(vectors[lost], 1)
-    assert (before[:, 0] != lost).any()
-    assert connect_unreachable(graph) >= 1
-    _, after = graph.search(vectors[lost], 1, params=faiss.SearchParametersHNSW(efSearch=500))
-    assert (after[:, 0] == lost).all()
-    assert connect_unreachable(graph) == 0

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import PixelEncoder, jpeg, make_picture, mtg_db
-from numpy.typing import NDArray
+from conftest import jpeg, make_picture, mtg_db
 
 from mtg_image_db.demo.cards import sample_cards
 from mtg_image_db.encoders import (
@@ -20,7 +19,6 @@ from mtg_image_db.encoders import (
     Fingerprint,
     load_encoder,
     normalised,
-    probe,
 )
 from mtg_image_db.encoders.onnx import FINGERPRINT, OnnxEncoder
 from mtg_image_db.encoders.preprocessing import Fit, open_for, prepare
@@ -194,41 +192,6 @@ def test_decoding_no_more_than_needed_changes_no_vector(
     assert not np.array_equal(least, whole)
     cosines = (encoder.encode(least) * encoder.encode(whole)).sum(axis=1)
     assert cosines.min() >= agreement
-
-
-def test_the_probe_takes_the_fastest_that_agrees(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Stepping(PixelEncoder):
-        """Fast in bf16 and wrong in fp16; best with 32 at once."""
-
-        def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-            seconds = {"fp32": 2.0, "bf16": 1.0, "fp16": 0.1}[self.precision or "fp32"]
-            clock[0] += seconds * len(pixels) * (1 + abs(len(pixels) - 32) / 32)
-            vectors = super().encode(pixels)
-            return -vectors if self.precision == "fp16" else vectors
-
-    clock = [0.0]
-    monkeypatch.setattr("mtg_image_db.encoders.probe.time.perf_counter", lambda: clock[0])
-    pixels = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3), dtype=np.uint8)
-    encoder = Stepping()
-    encoder.precisions = ("fp32", "bf16", "fp16")
-    tuning = probe.tune(encoder, pixels)
-    assert (tuning.precision, tuning.batch, encoder.precision) == ("bf16", 32, "bf16")
-    assert probe.tune(encoder, pixels, precision="fp32", batch=8).batch == 8
-    assert encoder.precision == "fp32"
-    encoder.precisions = ("fp32",)
-    only = probe.tune(encoder, pixels)
-    assert (only.precision, only.batch, encoder.precision) == ("fp32", 32, "fp32")
-
-
-def test_a_batch_that_does_not_fit_into_memory_ends_the_probe_only() -> None:
-    class Small(PixelEncoder):
-        def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-            if len(pixels) > 16:
-                raise RuntimeError("out of memory")
-            return super().encode(pixels)
-
-    pixels = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3), dtype=np.uint8)
-    assert probe.tune(Small(), pixels).batch <= 16
 
 
 def test_bfloat16_agrees_with_float32() -> None:

@@ -168,6 +168,37 @@ def test_a_half_covered_card_is_found_by_the_features_of_the_whole_photo(
     assert answers[under.card["name"]] in ("confident", "likely")
 
 
+def in_a_sleeve(number: int, height: float, degrees: float, tilt: float = 0) -> NDArray[np.uint8]:
+    """A small card in a dark sleeve that is larger: its outline is the sleeve's."""
+    photo = table()
+    sleeve = box(620, 450, height * 1.24, degrees, tilt)
+    cv2.fillConvexPoly(photo, sleeve.astype(np.int32), (20, 20, 25))
+    return place(photo, KNOWN[number], box(600, 450, height, degrees, tilt))
+
+
+@pytest.mark.parametrize(
+    ("number", "height", "degrees", "tilt"),
+    [(13, 110, 199, 0), (13, 90, 234, 0.1)],
+)
+def test_a_card_cut_out_beside_its_corners_is_cut_out_a_second_time(
+    database: Database, number: int, height: float, degrees: float, tilt: float
+) -> None:
+    [answer] = ask(database, in_a_sleeve(number, height, degrees, tilt))
+    assert (name_of(answer), answer.verdict) == (KNOWN[number].card["name"], "confident")
+    corners = portrait(box(600, 450, height, degrees, tilt))
+    assert overlap(portrait(quad_of(answer)), corners) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("number", "height", "degrees", "tilt"), [(8, 150, 359, 0), (10, 130, 163, 0.1)]
+)
+def test_a_card_whose_likeliest_way_up_is_wrong_is_tried_the_next_way(
+    database: Database, number: int, height: float, degrees: float, tilt: float
+) -> None:
+    [answer] = ask(database, in_a_sleeve(number, height, degrees, tilt))
+    assert (name_of(answer), answer.verdict) == (KNOWN[number].card["name"], "confident")
+
+
 def test_a_scan_is_the_card_without_looking_for_one(database: Database) -> None:
     for sample in KNOWN[:6]:
         [answer] = database.query(jpegs([sample])[f"{sample.card['id']}/front"])

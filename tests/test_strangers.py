@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 import os
 import shutil
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,69 +12,25 @@ from typing import Any
 import faiss
 import numpy as np
 import pytest
-from conftest import fill_cache, mtg_db
+from conftest import mtg_db
+from damage import part, put, refused
 
-from mtg_image_db import BuildOptions, Database, DatabaseError, build_database
-from mtg_image_db.building.reuse import Predecessor
+from mtg_image_db import Database, DatabaseError
 from mtg_image_db.database.manifest import MANIFEST
 from mtg_image_db.database.parts import EMBEDDINGS, INDEX, INVERTED, INVERTED_ROWS, METADATA
-from mtg_image_db.database.verify import verify_database
-from mtg_image_db.demo.cards import sample_cards
-from mtg_image_db.scryfall_double.double import ScryfallDouble
-from mtg_image_db.system.progress import Silent
-from mtg_image_db.system.records import write_records
 
 DIMENSION = 128
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a cache and a database that has an inverted index."""
-    folder = tmp_path_factory.mktemp("strangers")
-    cards = [c for c in sample_cards(16) if len(c.faces) == 1 and not c.card.get("digital")]
-    images = {}
-    for sample in cards:
-        stream = io.BytesIO()
-        sample.faces[0].resize((244, 340)).save(stream, "JPEG", quality=90)
-        images[f"{sample.card['id']}/front"] = stream.getvalue()
-    with ScryfallDouble([sample.card for sample in cards], images) as double:
-        fill_cache(double, folder / "image_cache")
-    build_database(BuildOptions(cache=folder / "image_cache", out=folder / "index_out"))
-    cards[0].faces[0].save(folder / "photo.png")
-    return folder
-
-
 @pytest.fixture
-def home(built: Path, tmp_path: Path) -> Path:
-    """A copy of it to change."""
-    shutil.copytree(built, tmp_path / "home")
-    return tmp_path / "home"
-
-
-def part(home: Path, name: str) -> Path:
-    out = home / "index_out"
-    return out / (out / "CURRENT").read_text().strip() / name
-
-
-def put(home: Path, name: str, data: bytes) -> None:
-    """Put a file into the database, as its maker would: the manifest has its digest."""
-    part(home, name).write_bytes(data)
-    manifest = json.loads(part(home, MANIFEST).read_bytes())
-    told = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    manifest["outputs"][name] = told
-    part(home, MANIFEST).write_text(json.dumps(manifest))
+def home(featured: Path, tmp_path: Path) -> Path:
+    """A copy to change."""
+    return shutil.copytree(featured, tmp_path / "home")
 
 
 def written(index: Any) -> bytes:
     data: bytes = faiss.serialize_index(index).tobytes()
     return data
-
-
-def refused(home: Path, name: str) -> None:
-    with pytest.raises(DatabaseError, match=f"damaged: {name}") as caught:
-        Database.open(home / "index_out")
-    assert name in caught.value.details
-    assert "mtg-db build" in caught.value.suggestion
 
 
 def features(home: Path) -> int:
@@ -327,42 +280,6 @@ def test_an_index_that_goes_on_or_ends_too_soon_is_refused(home: Path, name: str
         refused(home, name)
 
 
-def test_numbers_that_are_no_features_are_told_by_verify_and_not_reused(home: Path) -> None:
-    from mtg_image_db.index.layout import inverted_in
-
-    data = np.frombuffer(part(home, INVERTED).read_bytes(), dtype=np.uint8).copy()
-    lists = inverted_in(data, features(home), 4096)
-    first = lists.start + int(lists.sizes[0]) * lists.code_size
-    data[first : first + 8] = np.frombuffer(np.int64(1 << 50).tobytes(), dtype=np.uint8)
-    put(home, INVERTED, data.tobytes())
-    database = Database.open(home / "index_out")
-    [problem] = verify_database(database)
-    assert INVERTED in problem
-    assert Predecessor.open(home / "index_out", Silent()) is None
-
-
-@pytest.mark.parametrize("odd", [-(1 << 31), 1 << 30])
-def test_rows_that_do_not_exist_are_told_by_verify_and_not_reused(home: Path, odd: int) -> None:
-    rows = np.load(part(home, INVERTED_ROWS))
-    rows[5] = odd
-    stream = io.BytesIO()
-    np.save(stream, rows)
-    put(home, INVERTED_ROWS, stream.getvalue())
-    [problem] = verify_database(Database.open(home / "index_out"))
-    assert INVERTED in problem
-    assert mtg_db("build", cwd=home).returncode == 0
-    assert verify_database(Database.open(home / "index_out")) == []
-
-
-def test_a_record_that_nests_too_deep_is_a_problem_not_a_crash(home: Path) -> None:
-    lines = part(home, METADATA).read_bytes().splitlines()
-    write_records(home / "records", [b"[" * 100_000, *lines[1:]])
-    put(home, METADATA, (home / "records").read_bytes())
-    put(home, f"{METADATA}.offsets.npy", (home / "records.offsets.npy").read_bytes())
-    problems = verify_database(Database.open(home / "index_out"))
-    assert f"{METADATA}: line 1 is not a record" in problems
-
-
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
 @pytest.mark.parametrize("name", ["CURRENT", MANIFEST, METADATA, EMBEDDINGS, INDEX])
 def test_a_pipe_in_the_place_of_a_part_is_refused_and_not_waited_for(home: Path, name: str) -> None:
@@ -391,74 +308,3 @@ def test_every_number_of_links_that_build_takes_is_known() -> None:
         index = faiss.IndexIDMap(graph)
         index.add_with_ids(some_vectors(3, 4), np.arange(3))
         assert graph_in(faiss.serialize_index(index)).m == m
-
-
-def name_encoder(home: Path, model: str, pretrained: str) -> None:
-    """Let the manifest name another encoder."""
-    manifest = json.loads(part(home, MANIFEST).read_bytes())
-    manifest["encoder"]["choice"].update(model=model, pretrained=pretrained)
-    part(home, MANIFEST).write_text(json.dumps(manifest))
-
-
-@pytest.mark.parametrize(
-    ("model", "pretrained"),
-    [
-        ("hf-hub:somebody/something", "builtin"),
-        ("local-dir:/", "builtin"),
-        ("ViT-B-32", "laion2b_s34b_b79k"),
-        ("ViT-B-32", "{home}/elsewhere.pt"),
-        ("ViT-B-32", "//server/share/elsewhere.pt"),
-        ("mtg-resnet10t-104x144", "{home}/elsewhere.pt"),
-    ],
-)
-@pytest.mark.parametrize(
-    "command",
-    [
-        ("query", "photo.png"),
-        ("query", "--text", "a dragon"),
-        ("scan", "photo.png"),
-        ("eval", "labels.csv"),
-    ],
-)
-def test_no_encoder_is_fetched_or_read_that_only_a_manifest_names(
-    home: Path, model: str, pretrained: str, command: tuple[str, ...]
-) -> None:
-    (home / "elsewhere.pt").write_bytes(b"no weights")
-    name = Database.open(home / "index_out").face(0).name
-    (home / "labels.csv").write_text(f'file,names\nphoto.png,"{name}"\n')
-    name_encoder(home, model, pretrained.format(home=home))
-    with socket.create_server(("127.0.0.1", 0)) as hub:
-        hub.setblocking(False)
-        where = {"HF_ENDPOINT": f"http://127.0.0.1:{hub.getsockname()[1]}"}
-        done = mtg_db(*command, cwd=home, environment=where)
-        with pytest.raises(BlockingIOError):
-            hub.accept()
-    assert done.returncode == 1
-    assert "was not named on this machine" in done.stderr
-    assert "--pretrained" in done.stderr
-
-
-def test_what_the_user_names_is_looked_at_and_remembered(
-    home: Path, clip: Path, tmp_path: Path
-) -> None:
-    here, there = ({"MTG_DB_ENCODER_CACHE": str(tmp_path / name)} for name in ("here", "there"))
-    build = ("build", "--model", "ViT-S-32-alt", "--pretrained", clip, "--no-onnx", "--limit", "3")
-    assert mtg_db(*build, "--device", "cpu", cwd=home, environment=here).returncode == 0
-    query = ("query", "photo.png", "--device", "cpu")
-    # Where it was built, it was named.
-    assert mtg_db(*query, cwd=home, environment=here).returncode == 0
-    assert mtg_db(*query, cwd=home, environment=there).returncode == 1
-    other = mtg_db(*query, "--pretrained", "no_tag", cwd=home, environment=there)
-    assert "neither a file nor a tag" in other.stderr
-    named = mtg_db(*query, "--pretrained", clip, cwd=home, environment=there)
-    assert named.returncode == 0, named.stderr
-    assert mtg_db(*query, cwd=home, environment=there).returncode == 0
-
-
-def test_a_model_that_brings_its_weights_has_to_be_named_itself(home: Path) -> None:
-    name_encoder(home, "local-dir:/nowhere", "builtin")
-    query = ("query", "photo.png", "--pretrained")
-    done = mtg_db(*query, "laion2b_s34b_b79k", cwd=home)
-    assert "which includes its weights" in done.stderr
-    done = mtg_db(*query, "local-dir:/nowhere", cwd=home)
-    assert "cannot be loaded" in done.stderr

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+
+from mtg_image_db.net.hosts import HostGate
+from mtg_image_db.net.responses import read_body
+from mtg_image_db.net.session import PoliteSession
 
 Answer = Callable[[socket.socket], None]
 """Sends what it wants to a client whose request was read."""
@@ -107,3 +115,33 @@ def listening(answer: Answer, address: str = "127.0.0.1") -> Iterator[Wire]:
         yield wire
     finally:
         wire.close()
+
+
+def session_for(url: str, *, read: float = 5.0, retries: int = 0) -> PoliteSession:
+    stop = threading.Event()
+    return PoliteSession(
+        api_url=url,
+        gate=HostGate(floor=0.01, stop=stop),
+        stop=stop,
+        timeout=(2.0, read),
+        max_retries=retries,
+        backoff_factor=0.001,
+    )
+
+
+def fetch(session: PoliteSession, url: str, limit: int = 1 << 20, *, large: bool = False) -> bytes:
+    return session.fetch(url, lambda response: read_body(response, limit), large=large)
+
+
+def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a process that has only these proxies, certificates and passwords."""
+    clean = {k: v for k, v in os.environ.items() if not k.lower().endswith(("_proxy", "_bundle"))}
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**clean, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        cwd=Path(__file__).parent,
+    )

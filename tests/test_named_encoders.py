@@ -1,0 +1,96 @@
+"""A database may be a stranger's: only encoders that the user named are loaded for it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import mtg_db
+from damage import part
+
+from mtg_image_db import BuildOptions, Database, EncoderChoice, EncoderError, build_database
+from mtg_image_db.database.manifest import MANIFEST
+
+
+@pytest.fixture
+def home(featured: Path, tmp_path: Path) -> Path:
+    """A copy to change."""
+    return shutil.copytree(featured, tmp_path / "home")
+
+
+def name_encoder(home: Path, model: str, pretrained: str) -> None:
+    """Let the manifest name another encoder."""
+    manifest = json.loads(part(home, MANIFEST).read_bytes())
+    manifest["encoder"]["choice"].update(model=model, pretrained=pretrained)
+    part(home, MANIFEST).write_text(json.dumps(manifest))
+
+
+PHOTO = ("query", "photo.png")
+
+
+@pytest.mark.parametrize(
+    ("model", "pretrained", "command"),
+    [
+        ("hf-hub:somebody/something", "builtin", PHOTO),
+        ("local-dir:/", "builtin", PHOTO),
+        ("ViT-B-32", "laion2b_s34b_b79k", PHOTO),
+        ("ViT-B-32", "{home}/elsewhere.pt", PHOTO),
+        ("ViT-B-32", "//server/share/elsewhere.pt", PHOTO),
+        ("mtg-resnet10t-104x144", "{home}/elsewhere.pt", PHOTO),
+        ("hf-hub:somebody/something", "builtin", ("query", "--text", "a dragon")),
+        ("hf-hub:somebody/something", "builtin", ("scan", "photo.png")),
+        ("hf-hub:somebody/something", "builtin", ("eval", "labels.csv")),
+    ],
+)
+def test_no_encoder_is_fetched_or_read_that_only_a_manifest_names(
+    home: Path, model: str, pretrained: str, command: tuple[str, ...]
+) -> None:
+    (home / "elsewhere.pt").write_bytes(b"no weights")
+    name = Database.open(home / "index_out").face(0).name
+    (home / "labels.csv").write_text(f'file,names\nphoto.png,"{name}"\n')
+    name_encoder(home, model, pretrained.format(home=home))
+    with socket.create_server(("127.0.0.1", 0)) as hub:
+        hub.setblocking(False)
+        where = {"HF_ENDPOINT": f"http://127.0.0.1:{hub.getsockname()[1]}"}
+        done = mtg_db(*command, cwd=home, environment=where)
+        with pytest.raises(BlockingIOError):
+            hub.accept()
+    assert done.returncode == 1
+    assert "was not named on this machine" in done.stderr
+    assert "--pretrained" in done.stderr
+
+
+def test_what_the_user_names_is_looked_at_and_remembered(
+    home: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(machine: str, **named: Any) -> None:
+        monkeypatch.setenv("MTG_DB_ENCODER_CACHE", str(tmp_path / machine))
+        database = Database.open(home / "index_out", device="cpu", **named)
+        assert database.query(home / "photo.png")
+
+    monkeypatch.setenv("MTG_DB_ENCODER_CACHE", str(tmp_path / "here"))
+    encoder = EncoderChoice("ViT-S-32-alt", str(clip), device="cpu")
+    folders = {"cache": home / "image_cache", "out": home / "index_out"}
+    build_database(BuildOptions(**folders, encoder=encoder, onnx=False, limit=3))
+    # Where it was built, it was named.
+    ask("here")
+    with pytest.raises(EncoderError, match="was not named on this machine"):
+        ask("there")
+    with pytest.raises(EncoderError, match="neither a file nor a tag"):
+        ask("there", weights="no_tag")
+    ask("there", weights=str(clip))
+    ask("there")
+
+
+def test_a_model_that_brings_its_weights_has_to_be_named_itself(home: Path) -> None:
+    name_encoder(home, "local-dir:/nowhere", "builtin")
+    for named, told in (
+        ("laion2b_s34b_b79k", "which includes its weights"),
+        ("local-dir:/nowhere", "cannot be loaded"),
+    ):
+        with pytest.raises(EncoderError, match=told):
+            Database.open(home / "index_out", weights=named).query(home / "photo.png")

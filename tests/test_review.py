@@ -1,0 +1,118 @@
+"""The review: its page, and the table of its answers."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import re
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+
+import pytest
+from conftest import card_id, make_picture
+from PIL import Image
+from seen import LEA, LEB, a_face, seen_as
+
+from mtg_image_db.collection.corrections import (
+    ANSWER_COLUMNS,
+)
+from mtg_image_db.collection.review import render_answers, render_page, write_review
+from mtg_image_db.collection.scan import Sighting, collect
+from mtg_image_db.database.answers import CardAnswer, Match
+from mtg_image_db.download.paths import image_path
+from mtg_image_db.pages.sheet import SheetEntry, html_sheet
+
+
+def test_the_page_stands_alone(tmp_path: Path) -> None:
+    face = a_face(1, name="<b>&", card_url="https://scryfall.com/card/x")
+    sighting = Sighting("<i>.jpg", 1, "likely", (Match(1, 0.9, face, image=1),), make_picture(1))
+    scan = collect([sighting, seen_as(LEA)])
+    text = render_page(scan).decode()
+    assert "1 of 2 cards to review" in text
+    assert "<b>&amp;" not in text
+    assert "&lt;b&gt;&amp;" in text
+    assert "<h2>&lt;i&gt;.jpg#1</h2>" in text
+    assert not re.search(r"<script|<link|url\(|src=\"http", text)
+    [data] = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', text)
+    with Image.open(io.BytesIO(base64.b64decode(data))) as crop:
+        assert max(crop.size) == 336
+    # What it may be is shown where the image cache has it, by its URL or whatever URL it has.
+    for url in (face.image_url, ""):
+        match = Match(1, 0.9, replace(face, image_url=url), image=1)
+        known = collect([Sighting("i.jpg", 1, "likely", (match,), make_picture(1))])
+        picture = tmp_path / image_path(face.face_id, face.image_url)
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        make_picture(1).save(picture)
+        assert render_page(known, tmp_path).count(b"data:image/jpeg") == 2
+        assert render_page(known, tmp_path / "empty").count(b"data:image/jpeg") == 1
+    write_review(scan, tmp_path / "deep" / "review")
+    assert (tmp_path / "deep" / "review" / "review.html").read_bytes() == render_page(scan)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "JaVaScRiPt:alert(1)",
+        "data:text/html,x",
+        "file:///etc/passwd",
+        "http://scryfall.com/card/x",
+        "//scryfall.com/card/x",
+        "https://scryfall.com.example.com/",
+        "https://evilscryfall.com/",
+        "https://scryfall.com@example.com/",
+        "https://user:word@scryfall.com/",
+        "https://example.com/https://scryfall.com/",
+        "https://scryfall.com:8443/",
+        "https://scryfall.com\\@example.com/",
+        "https://example.com/\nhttps://scryfall.com/",
+        " https://scryfall.com/",
+        "\x01javascript:alert(1)",
+        "https://scryfall.com/\t",
+        "",
+    ],
+)
+def test_only_scryfall_s_pages_are_linked(url: str) -> None:
+    face = a_face(1, name="Name", scryfall_uri=url)
+    for given in (replace(face, card_url=url), face):
+        card = CardAnswer(
+            (Match(1, 0.9, given, image=1),), "likely", ((0, 0), (1, 0), (1, 1), (0, 1))
+        )
+        pages = (
+            render_page(collect([Sighting("a.jpg", 1, "likely", card.matches)])),
+            html_sheet([SheetEntry("a.jpg", card, b"")], "1 card"),
+        )
+        for page in pages:
+            assert b"Name" in page
+            # Blanks around the URL of a card object are no part of it.
+            assert set(re.findall(rb'href="([^"]*)"', page)) <= {b"https://scryfall.com/"}
+            assert given is face or b"href" not in page
+
+
+def test_scryfall_s_pages_are_linked() -> None:
+    for url in (
+        "https://scryfall.com/card/x?y=1&z",
+        "https://api.scryfall.com/",
+        "https://SCRYFALL.io",
+    ):
+        card = CardAnswer(
+            (Match(1, 0.9, replace(LEA, card_url=url), image=1),),
+            "likely",
+            ((0, 0), (1, 0), (1, 1), (0, 1)),
+        )
+        linked = f'<a href="{escape(url)}">Card 0</a>'.encode()
+        assert linked in render_page(collect([Sighting("a.jpg", 1, "likely", card.matches)]))
+        assert linked in html_sheet([SheetEntry("a.jpg", card, b"")], "1 card")
+
+
+def test_the_answers_have_a_line_for_every_card_uncertain_ones_first() -> None:
+    data = render_answers(collect([seen_as(LEA), seen_as(LEA, LEA, LEB, index=2)]))
+    assert data.startswith(b"\xef\xbb\xbf")
+    first, second = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""))
+    assert (first["id"], first["status"]) == ("a.jpg#2", "review")
+    assert first["candidates"] == "LEA 0 Card 0; LEB 1 Card 1"
+    assert (second["id"], second["status"]) == ("a.jpg#1", "collection")
+    assert (second["guess_id"], second["guess_score"]) == (card_id(0), "0.900")
+    assert not any(row[name] for row in (first, second) for name in ANSWER_COLUMNS)

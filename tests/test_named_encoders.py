@@ -74,7 +74,7 @@ def test_what_the_user_names_is_looked_at_and_remembered(
 
     monkeypatch.setenv("MTG_DB_ENCODER_CACHE", str(tmp_path / "here"))
     encoder = EncoderChoice("ViT-S-32-alt", str(clip), device="cpu")
-    folders = {"cache": home / "image_cache", "out": home / "index_out"}
+    folders: dict[str, Any] = {"cache": home / "image_cache", "out": home / "index_out"}
     build_database(BuildOptions(**folders, encoder=encoder, onnx=False, limit=3))
     # Where it was built, it was named.
     ask("here")

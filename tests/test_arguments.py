@@ -130,25 +130,6 @@ def test_a_file_that_cannot_be_written_is_refused_before_any_work(tmp_path: Path
     assert "--contact-sheet c.png: the folder . may not be written" in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ("--model ViT-B-23", "open_clip has no model ViT-B-23"),
-        ("--model ViT-B-32", "Name a tag or a file (pretrained). Tags: laion2b_s34b_b79k, "),
-        ("--model ViT-B-32 --pretrained no_tag", "is neither a file nor a tag of ViT-B-32"),
-        ("--pretrained no_tag", "Name a tag or a file (pretrained). Tags: builtin."),
-    ],
-)
-def test_an_encoder_that_cannot_be_had_is_never_made_up(
-    home: Path, arguments: str, message: str
-) -> None:
-    pytest.importorskip("open_clip")
-    done = mtg_db("build", "--out", "other", *arguments.split(), cwd=home)
-    assert done.returncode == 1
-    assert message in done.stderr
-    assert not (home / "other" / "CURRENT").exists()
-
-
 def test_help_and_version_import_nothing_heavy() -> None:
     heavy = (
         "torch",

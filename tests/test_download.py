@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import (
-    PixelEncoder,
+    build,
     card_id,
     download_options,
     jpeg,
@@ -21,13 +21,11 @@ from conftest import (
 )
 
 from mtg_image_db import (
-    BuildOptions,
     DownloadSummary,
     FaceFilter,
     InvalidArguments,
     NothingUsable,
     StorageError,
-    build_database,
     download_images,
 )
 from mtg_image_db.download.ledger import Ledger
@@ -374,7 +372,6 @@ def test_a_thousand_images_with_five_corrupt_give_995_entries(tmp_path: Path) ->
         (f"Card {n} (TST {n})", "not an image") for n in corrupt
     }
     assert len(files(tmp_path)) == 995
-    options = BuildOptions(cache=tmp_path, out=tmp_path / "out")
-    built = build_database(options, encoder=PixelEncoder())
+    built = build(tmp_path, tmp_path / "out")
     assert (built.faces, built.entries) == (995, 995)
     assert built.left_out == {"not an image": 5}

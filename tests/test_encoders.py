@@ -165,6 +165,22 @@ def test_a_weights_file_that_is_not_there_is_told_before_packages_that_are_not(
     assert "There is no weights file nowhere.safetensors" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("choice", "told"),
+    [
+        (EncoderChoice("ViT-B-23"), "open_clip has no model ViT-B-23"),
+        (EncoderChoice("ViT-B-32"), "file with --pretrained. Tags: laion2b_s34b_b79k, "),
+        (EncoderChoice("ViT-B-32", "no_tag"), "is neither a file nor a tag of ViT-B-32"),
+        (EncoderChoice(pretrained="no_tag"), "file with --pretrained. Tags: builtin."),
+    ],
+)
+def test_an_encoder_that_cannot_be_had_is_never_made_up(choice: EncoderChoice, told: str) -> None:
+    pytest.importorskip("open_clip")
+    with pytest.raises(EncoderError) as caught:
+        load_encoder(choice)
+    assert told in f"{caught.value.message} {caught.value.suggestion}"
+
+
 @pytest.mark.parametrize("device", ["cuda", "mps"])
 def test_a_device_that_is_not_there_is_a_clear_error(device: str) -> None:
     torch = pytest.importorskip("torch")

@@ -14,6 +14,7 @@ from damage import part
 
 from mtg_image_db import BuildOptions, Database, EncoderChoice, EncoderError, build_database
 from mtg_image_db.database.manifest import MANIFEST
+from mtg_image_db.encoders import DEFAULT_MODEL, WEIGHTS
 
 
 @pytest.fixture
@@ -27,6 +28,11 @@ def name_encoder(home: Path, model: str, pretrained: str) -> None:
     manifest = json.loads(part(home, MANIFEST).read_bytes())
     manifest["encoder"]["choice"].update(model=model, pretrained=pretrained)
     part(home, MANIFEST).write_text(json.dumps(manifest))
+
+
+def build_with(home: Path, encoder: EncoderChoice) -> None:
+    cache, out = home / "image_cache", home / "index_out"
+    build_database(BuildOptions(cache=cache, out=out, encoder=encoder, onnx=False))
 
 
 PHOTO = ("query", "photo.png")
@@ -74,8 +80,7 @@ def test_what_the_user_names_is_looked_at_and_remembered(
 
     monkeypatch.setenv("MTG_DB_ENCODER_CACHE", str(tmp_path / "here"))
     encoder = EncoderChoice("ViT-S-32-alt", str(clip), device="cpu")
-    folders: dict[str, Any] = {"cache": home / "image_cache", "out": home / "index_out"}
-    build_database(BuildOptions(**folders, encoder=encoder, onnx=False, limit=3))
+    build_with(home, encoder)
     # Where it was built, it was named.
     ask("here")
     with pytest.raises(EncoderError, match="was not named on this machine"):
@@ -84,6 +89,20 @@ def test_what_the_user_names_is_looked_at_and_remembered(
         ask("there", weights="no_tag")
     ask("there", weights=str(clip))
     ask("there")
+
+
+def test_weights_that_moved_can_be_named(home: Path, tmp_path: Path) -> None:
+    pytest.importorskip("open_clip")
+    weights, moved = tmp_path / "weights.safetensors", tmp_path / "moved.safetensors"
+    shutil.copy(WEIGHTS / f"{DEFAULT_MODEL}.safetensors", weights)
+    encoder = EncoderChoice(pretrained=str(weights), device="cpu")
+    build_with(home, encoder)
+    weights.rename(moved)
+    with pytest.raises(EncoderError, match="There is no weights file"):
+        Database.open(home / "index_out", device="cpu").query(home / "photo.png")
+    database = Database.open(home / "index_out", device="cpu", weights=moved)
+    [answer] = database.query(home / "photo.png")
+    assert answer.verdict == "confident"
 
 
 def test_a_model_that_brings_its_weights_has_to_be_named_itself(home: Path) -> None:

@@ -49,8 +49,10 @@ def test_a_damaged_file_is_an_error_that_says_what_to_do(tmp_path: Path, damage:
     assert "--refresh" in caught.value.suggestion
 
 
+words = st.text(max_size=5)
 objects = st.lists(
-    st.dictionaries(st.text(), st.text() | st.integers() | st.lists(st.text()), max_size=3)
+    st.dictionaries(words, words | st.integers() | st.lists(words, max_size=3), max_size=3),
+    max_size=5,
 )
 
 

@@ -169,9 +169,9 @@ def test_a_weights_file_that_is_not_there_is_told_before_packages_that_are_not(
     ("choice", "told"),
     [
         (EncoderChoice("ViT-B-23"), "open_clip has no model ViT-B-23"),
-        (EncoderChoice("ViT-B-32"), "file with --pretrained. Tags: laion2b_s34b_b79k, "),
+        (EncoderChoice("ViT-B-32"), "file (pretrained). Tags: laion2b_s34b_b79k, "),
         (EncoderChoice("ViT-B-32", "no_tag"), "is neither a file nor a tag of ViT-B-32"),
-        (EncoderChoice(pretrained="no_tag"), "file with --pretrained. Tags: builtin."),
+        (EncoderChoice(pretrained="no_tag"), "file (pretrained). Tags: builtin."),
     ],
 )
 def test_an_encoder_that_cannot_be_had_is_never_made_up(choice: EncoderChoice, told: str) -> None:

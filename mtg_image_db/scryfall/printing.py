@@ -8,6 +8,28 @@ from typing import Any
 
 from mtg_image_db.scryfall.values import fields_of
 
+LANGUAGE_NAMES = {
+    "en": "English",
+    "es": "Spanish",
+    "fr": "French",
+    "de": "German",
+    "it": "Italian",
+    "pt": "Portuguese",
+    "ja": "Japanese",
+    "ko": "Korean",
+    "ru": "Russian",
+    "zhs": "Simplified Chinese",
+    "zht": "Traditional Chinese",
+    "he": "Hebrew",
+    "la": "Latin",
+    "grc": "Ancient Greek",
+    "ar": "Arabic",
+    "sa": "Sanskrit",
+    "ph": "Phyrexian",
+    "qya": "Quenya",
+}
+"""Scryfall's codes of the languages that cards are printed in, and their names in English."""
+
 
 @dataclass(frozen=True, slots=True)
 class Printing:

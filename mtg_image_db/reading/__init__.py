@@ -1,0 +1,1 @@
+"""Which printing, which finish, which language: read from the card itself."""

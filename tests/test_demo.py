@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from conftest import mtg_db
@@ -16,6 +17,15 @@ def test_the_demo_goes_the_whole_way_offline(tmp_path: Path) -> None:
         assert sheet.width > 1000
     photos = sorted((folder / "photos").glob("*.jpg"))
     assert len(photos) >= 60
+    assert any(photo.stem.endswith("-foil") for photo in photos)
+    heights = []
+    for photo in photos:
+        with Image.open(photo) as picture:
+            heights.append(picture.height)
+    assert sum(height > 500 for height in heights) > 30
+    told = re.findall(r"named on +(\d+) of them, rightly on +(\d+)", done.stderr + done.stdout)
+    assert len(told) == 4
+    assert all(int(right) <= int(said) <= len(photos) for said, right in told)
     asked = mtg_db("query", photos[0], "--db", folder / "index_out", cwd=tmp_path)
     assert asked.stdout.splitlines()[2].split()[0] == "1"
 

@@ -52,9 +52,16 @@ def run(arguments: argparse.Namespace) -> int:
         print_build(build_database(stage.build_options(), Bars()), options.cache)
         say()
         say("$ mtg-db query (a distorted copy of every card)")
-        database = Database.open(arguments.folder / "index_out")
+        database = Database.open(arguments.folder / "index_out", cache=options.cache)
         result = ask(stage, database)
     say(f"{result.right} of {result.asked} distorted copies were named correctly.")
+    for name, said in (
+        ("the exact printing", result.exact),
+        ("a few printings that it may be", result.group),
+        ("the finish, foil or not", result.finish),
+        ("the language", result.lang),
+    ):
+        say(f"  {name:32}named on {len(said):2} of them, rightly on {sum(said):2}")
     say()
     say(f"Look at {result.sheet}")
     photos, index = arguments.folder / "photos", arguments.folder / "index_out"

@@ -27,8 +27,19 @@ _LAYOUTS = {
     **dict.fromkeys((8, 23, 35, 58), "token"),
     30: "planar",
 }
-# Slot of a reprint: slot of the original, and the frame of the reprint.
-_REPRINTS = {27: (3, "modern"), 41: (12, "old"), 52: (6, "borderless"), 61: (20, "modern")}
+# Slot of a reprint: slot of the original, the frame of the reprint, and its set. Those in slots 27,
+# 44 and 59 differ from their originals in set symbol and line, or in the line alone.
+_REPRINTS = {
+    27: (3, "modern", "reprint"),
+    41: (12, "old", "old"),
+    44: (3, "modern", "early"),
+    52: (6, "borderless", "borderless"),
+    59: (12, "modern", "modern"),
+    61: (20, "modern", "reprint"),
+}
+# Slots of cards that exist as foils only, although their frame does not tell, and in both finishes.
+_FOIL = (59,)
+_BOTH = (9, 21, 28, 31, 36, 46, 53, 56)
 _FIXED_STYLES = {**dict.fromkeys((3, 6, 12, 17, 45), "modern"), 20: "old"}
 _DIGITAL = (17, 45)
 _STYLES = ("modern",) * 9 + ("old",) * 4 + ("borderless",) * 3 + ("full_art",) * 2
@@ -39,10 +50,14 @@ _SPELLS = "Instant Sorcery"
 
 @dataclass(frozen=True)
 class SampleCard:
-    """One invented card: its Scryfall card object, and the picture of its front and back if any."""
+    """One invented card: its Scryfall card object, and the picture of its front and back if any.
+
+    Of a card in both finishes `faces` show the nonfoil copy, and `foil_faces` the foil one.
+    """
 
     card: dict[str, Any]
     faces: tuple[Image.Image, ...]
+    foil_faces: tuple[Image.Image, ...] = ()
 
 
 class _Design(NamedTuple):
@@ -144,7 +159,7 @@ class _Author:
         if layout == "normal":
             style = _FIXED_STYLES.get(self.slot) or self.rng.choice(_STYLES)
         # If a borderless reprint will show the art, it is large from the start.
-        tall = style in _LARGE_ART or (self.slot, "borderless") in _REPRINTS.values()
+        tall = style in _LARGE_ART or (self.slot, *["borderless"] * 2) in _REPRINTS.values()
         faces = tuple(replace(face, tall=tall) for face in self._faces(layout))
         artist, rarity = self.rng.choice(words.ARTISTS), self.rng.choice(_RARITIES)
         return _Design(layout, style, faces, self.key, artist, rarity)
@@ -179,8 +194,9 @@ def _face_keys(card_id: str, design: _Design) -> dict[str, Any]:
 def _card_object(design: _Design, index: int, seed: int) -> dict[str, Any]:
     """Choose the set a design is printed in and return the card object."""
     slot, faces, style = index % _CYCLE, design.faces, design.style
-    # A reprint must be in another set than its original.
-    home = "reprint" if slot in _REPRINTS and style == "modern" else style
+    home = _REPRINTS[slot][2] if slot in _REPRINTS else style
+    foil = style in ("borderless", "full_art") or slot in _FOIL
+    both = style == "modern" and slot in _BOTH
     code, name, released = words.SETS.get(home, words.SETS["modern"])
     digital, card_id = slot in _DIGITAL, _uuid(seed, index, "card")
     games = (["arena"] if digital else ["paper", "arena"]) if released > "2018" else ["paper"]
@@ -197,7 +213,7 @@ def _card_object(design: _Design, index: int, seed: int) -> dict[str, Any]:
         "image_status": "highres_scan",
         "type_line": " // ".join(face.type_line for face in faces),
         "games": games,
-        "finishes": ["foil" if style in ("borderless", "full_art") else "nonfoil"],
+        "finishes": ["nonfoil", "foil"] if both else ["foil" if foil else "nonfoil"],
         "reprint": slot in _REPRINTS,
         "set": code,
         "set_name": name,
@@ -223,10 +239,19 @@ def _issue(design: _Design, index: int, seed: int) -> SampleCard:
     if "printed_name" in card:
         name, line, text = (card[f"printed_{key}"] for key in ("name", "type_line", "text"))
         faces = (replace(faces[0], name=name, type_line=line, text=text, flavour=""),)
-    if design.layout != "transform":
-        return SampleCard(card, (paint_card(faces, card, design.style),))
-    back = paint_card(faces[1:], card, design.style, back=True)
-    return SampleCard(card, (paint_card(faces[:1], card, design.style), back))
+    finishes = card["finishes"]
+    pictures = [_paint(faces, card, design.style, finish == "foil") for finish in finishes]
+    return SampleCard(card, *pictures)
+
+
+def _paint(
+    faces: tuple[Face, ...], card: dict[str, Any], style: str, foil: bool
+) -> tuple[Image.Image, ...]:
+    """Paint the front of a copy, and its back if it has one."""
+    if style != "transform":
+        return (paint_card(faces, card, style, foil),)
+    back = paint_card(faces[1:], card, style, foil, back=True)
+    return paint_card(faces[:1], card, style, foil), back
 
 
 def sample_cards(count: int = _CYCLE, *, seed: int = 2026) -> list[SampleCard]:
@@ -242,7 +267,8 @@ def sample_cards(count: int = _CYCLE, *, seed: int = 2026) -> list[SampleCard]:
     Returns
     -------
     list of SampleCard
-        Among each 64: four reprints, three two-sided cards, and some of the other layouts.
+        Among each 64: six reprints, eight cards in both finishes, three two-sided cards, and some
+        of the other layouts.
     """
     taken: set[str] = set()
     designs: dict[int, _Design] = {}
@@ -250,7 +276,7 @@ def sample_cards(count: int = _CYCLE, *, seed: int = 2026) -> list[SampleCard]:
     for index in range(count):
         slot = index % _CYCLE
         if slot in _REPRINTS:
-            original, style = _REPRINTS[slot]
+            original, style, _ = _REPRINTS[slot]
             design = designs[original]._replace(style=style)
         else:
             design = designs[slot] = _Author(seed, index, taken).design()

@@ -11,6 +11,9 @@ from PIL import Image, ImageChops, ImageEnhance, ImageFilter
 def as_photographed(picture: Image.Image, seed: int) -> Image.Image:
     """A slightly skewed, blurred, tinted and recompressed copy, on a table top.
 
+    It is as large as the picture, or three quarters or half of that: small lines can be read on
+    some photos and not on others.
+
     Parameters
     ----------
     picture
@@ -30,7 +33,8 @@ def as_photographed(picture: Image.Image, seed: int) -> Image.Image:
     skewed = picture.transform(
         picture.size, Image.Transform.QUAD, quad, Image.Resampling.BICUBIC, fillcolor=table
     )
-    small = skewed.resize((width // 2, height // 2), Image.Resampling.BILINEAR)
+    size = rng.choice((0.5, 0.75, 1))
+    small = skewed.resize((round(width * size), round(height * size)), Image.Resampling.BILINEAR)
     blurred = small.filter(ImageFilter.GaussianBlur(rng.uniform(0.2, 1.0)))
     lit = ImageEnhance.Brightness(blurred).enhance(rng.uniform(0.75, 1.2))
     tint = tuple(rng.randrange(225, 256) for _ in range(3))

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from mtg_image_db.demo import words
 from mtg_image_db.demo.art import paint
 from mtg_image_db.demo.canvas import BLACK, RGB, WHITE, Brush, mix, noise, star
 
@@ -21,6 +22,8 @@ WIDTH, HEIGHT = 488, 680
 """Size of a card in pixels: Scryfall's size `normal`."""
 # Cards are drawn at twice their size and reduced at the end, so that edges are smooth.
 _SCALE = 2
+_MM = HEIGHT / 88
+"""Pixels a millimetre: cards are 63 x 88 mm."""
 _FLAT, _TALL = (848, 624), (976, 1360)
 
 
@@ -45,10 +48,10 @@ class Face:
 _PLAN_LIST = """
 modern     36 70 452 386   28 30 460 70   28 386 460 424  36 424 452 622  1
 old        50 62 438 356   32 28 456 58   36 360 452 392  50 396 438 598  1
-borderless 0 0 488 680     24 26 464 66   24 440 464 478  32 482 456 630  0.76
-full_art   30 30 458 630   40 40 448 78   40 446 448 482  52 486 436 606  0.88
-token      32 32 456 600   104 24 384 62  28 508 460 546  36 548 452 624  1
-saga       246 74 452 592  28 30 460 70   28 594 460 632  36 74 244 592   1
+borderless 0 0 488 680     24 26 464 66   24 440 464 478  32 482 456 622  0.76
+full_art   30 30 458 622   40 40 448 78   40 446 448 482  52 486 436 606  0.88
+token      32 32 456 600   104 24 384 62  28 508 460 546  36 548 452 622  1
+saga       246 74 452 584  28 30 460 70   28 586 460 624  36 74 244 584   1
 planar     32 32 648 434   140 26 540 60  170 62 510 90   60 324 620 426  0.9
 left       34 54 324 244   28 26 330 56   28 244 330 274  34 274 324 436  1
 right      356 54 646 244  350 26 652 56  350 244 652 274 356 274 646 436 1
@@ -69,6 +72,8 @@ _COLOURS = {
     "L": ((146, 122, 98), (222, 208, 190), (232, 224, 210)),
 }
 _RARITIES = {"common": (34, 32, 34), "uncommon": (168, 180, 190), "rare": (206, 168, 84)}
+_CAPITAL = 0.7
+"""Height of the font's capitals, as a share of its size."""
 _INK, _PAPER = (24, 20, 18), (248, 246, 240)
 # The sign on the disc of each mana symbol: our own sun, drop, thorn, peak, leaf, lozenge, arrow.
 _SIGNS = {
@@ -262,31 +267,89 @@ class _Sheet(Brush):
             if i:
                 self.line(_INK, 0.7, [(36, y - 86), (244, y - 86)])
 
+    def spaced(self, x: float, y: float, text: str, size: float, spread: float = 0.2) -> float:
+        """Write bold letters, `spread` times their size apart; return where the next would be."""
+        for letter in text:
+            for shift in (0, 0.4, 0.8):
+                self.text(x + shift, y, letter, size, _PAPER)
+            x += _length(letter, round(size * _SCALE)) / _SCALE + spread * size
+        return x
+
+    def shade(self, top: float) -> None:
+        """Let the picture grow dark from a height down to the foot, so that lines can be read."""
+        width, high = self.image.width, self.image.height - round(top * _SCALE)
+        ramp = Image.linear_gradient("L").point([min(150, 2 * v) for v in range(256)])
+        self.image.paste(BLACK, (0, round(top * _SCALE)), ramp.resize((width, high)))
+
+    def collector_lines(self, height: int, card: Mapping[str, str], foil: bool) -> None:
+        """Print the two lines that cards have at their bottom left since July 2014.
+
+        Number and rarity above set, finish, language and artist: where real cards have them, with
+        capitals of 1.05 mm (median of 367 scans of 30 sets).
+        """
+        left, first, second = 4 * _MM, height - 5.08 * _MM, height - 3.48 * _MM
+        size = 1.05 * _MM / _CAPITAL
+        number, rarity = card["collector_number"], card["rarity"][0].upper()
+        if card["layout"] == "token":
+            rarity = "T"
+        if card["released_at"] < "2023-04":
+            self.spaced(left, first, f"{number:>03}/{words.SET_SIZE} {rarity}", size)
+        else:
+            self.spaced(left, first, f"{rarity} {number:>04}", size)
+        # Mark and language stand at the same place on all cards; the letters of the set are spread.
+        code = card["set"].upper()
+        wide = sum(_length(letter, round(size * _SCALE)) for letter in code) / _SCALE
+        spread = (3.15 * _MM - wide) / (len(code) - 1) / size
+        self.spaced(left, second, code, size, spread)
+        mark = 8.2 * _MM
+        if foil:
+            self.at(mark, second, 0.54 * _MM).shape(_PAPER, star(5, 1, 0.42))
+        else:
+            self.oval(_PAPER, mark, second, 0.24 * _MM)
+        lang = words.PRINTED_LANGUAGES.get(card["lang"], card["lang"].upper())
+        x = self.spaced(9.1 * _MM, second, lang, size) + 0.5 * size
+        self.at(x, second).petal(_PAPER, size, 0.25 * size, 0)
+        self.text(x + 1.3 * size, second, card["artist"].upper(), size, _PAPER)
+        owner = f"© {card['released_at'][:4]} Demo cards"
+        self.text(self.image.width / _SCALE - 4 * _MM - 80, second, owner, 9.5, _PAPER)
+
+    def copyright(self, card: Mapping[str, str]) -> None:
+        """Print artist and number in the middle of the frame's foot, as before July 2014."""
+        year, number = card["released_at"][:4], card["collector_number"]
+        line = f"™ & © {year} Demo cards {number}/{words.SET_SIZE}"
+        for y, text, size in ((616, f"Illus. {card['artist']}", 14), (637, line, 12)):
+            left = (WIDTH - _length(text, round(size * _SCALE)) / _SCALE) / 2
+            self.text(left + 1, y + 1, text, size, _INK)
+            self.text(left, y, text, size, _PAPER)
+
 
 def paint_card(
-    faces: Sequence[Face], card: Mapping[str, str], style: str, *, back: bool = False
+    faces: Sequence[Face], card: Mapping[str, str], style: str, foil: bool, *, back: bool = False
 ) -> Image.Image:
     """Paint one side of a card in a style of frame: RGB, 488 x 680 pixels.
 
-    `faces` are the faces on that side: one, or two for a split card or an adventure.
+    `faces` are the faces on that side: one, or two for a split card or an adventure. A `foil` copy
+    has a star between set and language, any other a bullet.
     """
     white, turned = card["border_color"] == "white", style in ("split", "planar")
     width, height = (HEIGHT, WIDTH) if turned else (WIDTH, HEIGHT)
     sheet = _Sheet(width, height, (244, 243, 240) if white else (14, 13, 14))
     plans = ("left", "right") if style == "split" else (style if style in _PLANS else "modern",)
+    low = height - (26 if style == "old" else 50)
     for face, plan in zip(faces, plans, strict=False):
         left, right = {"left": (20, 338), "right": (342, 660)}.get(plan, (20, width - 20))
         colours = face.colours if face.identity == "M" else face.identity
-        sheet.paste(_stock(colours or "M"), (left, 20, right, height - 42), 12)
+        sheet.paste(_stock(colours or "M"), (left, 20, right, low), 12)
         sheet.face(face, card, plan, back)
+    if style == "borderless":
+        sheet.shade(low)
     if style == "adventure":
         sheet.adventure(*faces)
     if style == "saga":
         sheet.chapters(faces[0])
-    ink, number = _INK if white else (226, 226, 226), card["collector_number"].zfill(4)
-    line = f"{number} {card['rarity'][0]}  {card['set']} · {card['lang']}".upper()
-    sheet.text(28, height - 30, line, 9.5, ink)
-    sheet.text(28, height - 18, f"* {card['artist']}", 9.5, ink)
-    sheet.text(width - 130, height - 18, "© Demo cards, invented", 9, ink)
+    if style == "old":
+        sheet.copyright(card)
+    else:
+        sheet.collector_lines(height, card, foil)
     image = sheet.image.reduce(_SCALE)
     return image.transpose(Image.Transpose.ROTATE_90) if turned else image

@@ -15,8 +15,13 @@ SETS = {
     "old": ("qsm", "Demo: Saltmarch", "1999-10-04"),
     "borderless": ("qpr", "Demo: Promenade Promos", "2024-08-02"),
     "token": ("qtt", "Demo: Tides of Glass Tokens", "2024-05-17"),
-    "planar": ("qvo", "Demo: Voyages", "2012-06-01"),
+    "planar": ("qvo", "Demo: Voyages", "2016-06-03"),
+    "early": ("qhh", "Demo: Hearth and Harbour", "2017-09-29"),
 }
+SET_SIZE = 180
+"""How many cards each set has, by what is printed on cards until 2023."""
+PRINTED_LANGUAGES = {"es": "SP", "ja": "JP", "ko": "KR", "zhs": "CS", "zht": "CT"}
+"""How languages are printed on cards, if not as Scryfall's code in capitals."""
 # Motif of the art: card type, and nouns for the name; the first is a creature's subtype.
 SUBJECTS = {
     "tree": (("Land", "Grove Orchard Arbour"), ("Enchantment", "Bough Rootwork")),
@@ -54,5 +59,5 @@ FOREIGN = {
     14: ("it", "Terra dei Lampioni", "Terra", "Quando piove, racconta una storia.\n{T}: Canta."),
     22: ("de", "Bernsteinufer", "Land", "{T}: Frage freundlich nach dem Weg."),
     37: ("it", "Altopiano Segreto", "Terra", "Accendi tre lanterne, poi spegni una di loro."),
-    49: ("de", "Nebelhain", "Land", "Wer hier rastet, vernimmt die Glocken zuerst."),
+    49: ("es", "Bosque de Niebla", "Tierra", "Quien descansa aquí oye primero las campanas."),
 }

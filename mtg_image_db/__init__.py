@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         StorageError,
         StorageWarning,
     )
+    from mtg_image_db.reading.answer import PrintingAnswer, PrintingCandidate, Reading
     from mtg_image_db.scryfall.faces import CardFace, FaceFilter
     from mtg_image_db.scryfall.printing import Printing
     from mtg_image_db.system.progress import Progress
@@ -72,6 +73,7 @@ _HOMES = {
         "StorageError",
         "StorageWarning",
     ),
+    "mtg_image_db.reading.answer": ("PrintingAnswer", "PrintingCandidate", "Reading"),
     "mtg_image_db.scryfall.faces": ("CardFace", "FaceFilter"),
     "mtg_image_db.scryfall.printing": ("Printing",),
     "mtg_image_db.system.progress": ("Progress",),
@@ -101,7 +103,10 @@ __all__ = [
     "NetworkSetupError",
     "NothingUsable",
     "Printing",
+    "PrintingAnswer",
+    "PrintingCandidate",
     "Progress",
+    "Reading",
     "Recognition",
     "SnapshotError",
     "StorageError",

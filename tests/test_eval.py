@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,32 @@ import pytest
 from conftest import fill_cache, mtg_db
 from PIL import Image, ImageFilter
 
-from mtg_image_db import BuildOptions, CardAnswer, CardFace, InvalidArguments, Match, build_database
+from mtg_image_db import (
+    BuildOptions,
+    CardAnswer,
+    CardFace,
+    InvalidArguments,
+    Match,
+    PrintingAnswer,
+    PrintingCandidate,
+    Reading,
+    build_database,
+)
 from mtg_image_db.demo.cards import sample_cards
 from mtg_image_db.evaluation.fit import fit
 from mtg_image_db.evaluation.labels import LabelledCard, LabelledPhoto, plain_name, read_labels
-from mtg_image_db.evaluation.scores import PhotoResult, Share, figures, judge
+from mtg_image_db.evaluation.report import write_report
+from mtg_image_db.evaluation.scores import (
+    PhotoResult,
+    Share,
+    figures,
+    judge,
+    read_figures,
+    to_json,
+)
 from mtg_image_db.pages.page import jpeg
 from mtg_image_db.recognise.verdict import Verdict
+from mtg_image_db.scryfall.printing import Printing
 from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 
@@ -38,11 +58,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _table([absent.faces[0]]).save(folder / "photos" / "absent.jpg", quality=92)
     (folder / "photos" / "broken.jpg").write_bytes(b"nothing")
     rows = [
-        f'photos/two.jpg,several,"{names[0].upper()}|{names[1]}"',
-        f'photos/absent.jpg,single,"{names[2]}"',
-        f'photos/broken.jpg,single,"{names[0]}"',
+        f'photos/two.jpg,several,en|en,"{names[0].upper()}|{names[1]}"',
+        f'photos/absent.jpg,single,,"{names[2]}"',
+        f'photos/broken.jpg,single,en,"{names[0]}"',
     ]
-    (folder / "labels.csv").write_text("\n".join(["file,kind,names", *rows]), encoding="utf-8")
+    text = "\n".join(["file,kind,lang,names", *rows])
+    (folder / "labels.csv").write_text(text, encoding="utf-8")
     return folder
 
 
@@ -68,6 +89,10 @@ def test_photos_are_measured_and_what_went_wrong_is_shown(home: Path) -> None:
         r"^several: 1 photo .*\ncards found +2/2, 100.0 % \(", done.stdout, re.MULTILINE
     )
     assert re.search(r"^absent cards refused +1/1, ", done.stdout, re.MULTILINE)
+    assert re.search(
+        r"^read on the cards, cards 500 to 700 pixels high ", done.stdout, re.MULTILINE
+    )
+    assert re.search(r"^lang (right|wrong|not said) +\d/2, ", done.stdout, re.MULTILINE)
     assert re.search(r"^geometry +\d+\.\d +\d+\.\d$", done.stdout, re.MULTILINE)
     assert re.search(r"^\d+ \(margin \d+\) ", done.stdout, re.MULTILINE)
     told = json.loads((home / "figures.json").read_text(encoding="utf-8"))
@@ -185,6 +210,176 @@ def test_every_share_is_counted_as_the_documentation_says() -> None:
     }
     assert str(Share(8, 10)) == "8/10, 80.0 % (49.0 to 94.3)"
     assert str(Share(0, 0)) == "0/0, - (0.0 to 100.0)"
+
+
+ID = "12345678-1234-1234-1234-123456789abc"
+LABELS = f"""\
+file,names,printing,finish,lang
+a.jpg,A|B|C,FIC/230||{ID.upper()},foil|nonfoil|,en||JA
+b.jpg,A,,,
+"""
+
+
+def test_labels_give_printing_finish_and_language_of_each_card(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text(LABELS)
+    first, second = read_labels(tmp_path / "labels.csv", None, ())
+    assert [(card.printing, card.finish, card.lang) for card in first.cards] == [
+        ("fic/230", "foil", "en"),
+        ("", "nonfoil", ""),
+        (ID, "", "ja"),
+    ]
+    assert [(card.printing, card.finish, card.lang) for card in second.cards] == [("", "", "")]
+
+
+def test_labels_that_make_no_sense_are_told_with_their_lines(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    rows = ("A|B,fic/230,,", "A,FIC 230,,", "A,,shiny,", "A|B,,,en|klingon", "A,/7,etched,")
+    lines = [f"{number}.jpg,{row}" for number, row in enumerate(rows)]
+    path.write_text("\n".join(["file,names,printing,finish,lang", *lines]))
+    with pytest.raises(InvalidArguments) as caught:
+        read_labels(path, None, ())
+    told = [problem.removeprefix(f"{path}, ") for problem in caught.value.problems]
+    expected = (
+        "line 2: printing has 1 values for 2 names: give one for each name, or nothing between",
+        "line 3: printing must be a set and a number like fic/230, or a Scryfall id, not 'fic 230'",
+        "line 4: finish must be foil or nonfoil, not 'shiny'",
+        "line 5: lang must be one of en, es, fr,",
+        "line 6: printing must be a set and a number like fic/230, or a Scryfall id, not '/7'",
+        "line 6: finish must be foil or nonfoil, not 'etched'",
+    )
+    assert len(told) == len(expected)
+    for text, begins in zip(told, expected, strict=True):
+        assert text.startswith(begins)
+
+
+def _printing(label: str) -> Printing:
+    code, number = label.split("/")
+    return Printing.from_record({"set": code, "collector_number": number, "scryfall_id": label})
+
+
+def _read(printings: str, finish: str = "", lang: str = "") -> PrintingAnswer:
+    """One printing is exact, several are a group, none is unknown."""
+    some = tuple(PrintingCandidate(_printing(one), 0.5) for one in printings.split())
+    verdict = {0: "unknown", 1: "exact"}.get(len(some), "group")
+    said = [Reading(value, 0.9) if value else Reading() for value in (finish, lang)]
+    return PrintingAnswer(verdict, some, *said)  # type: ignore[arg-type]
+
+
+def _seen(name: str, printing: PrintingAnswer, height: float = 350) -> CardAnswer:
+    quad = ((0.0, 0.0), (250.0, 0.0), (250.0, height), (0.0, height))
+    return replace(_answer("confident", name), printing=printing, quad=quad)
+
+
+def _label(name: str, printing: str = "", finish: str = "", lang: str = "") -> LabelledCard:
+    return LabelledCard(name, True, True, printing, finish, lang)
+
+
+def _judged(labels: Sequence[LabelledCard], *answers: CardAnswer) -> PhotoResult:
+    return judge(LabelledPhoto("p", Path("p"), "", "", tuple(labels)), answers, {})
+
+
+def _counted(outcome: PhotoResult, height: str = "all") -> dict[str, tuple[int, int]]:
+    shares = read_figures([outcome])[height]
+    return {name: (share.hits, share.of) for name, share in shares.items() if share.of}
+
+
+def test_what_was_read_is_counted_as_the_documentation_says() -> None:
+    labels = [_label(name, "fic/230", "foil", "de") for name in "ABCDEF"]
+    outcome = _judged(
+        labels,
+        _seen("A", _read("fic/230", "foil", "de")),
+        _seen("B", _read("fin/7", "nonfoil", "en")),
+        _seen("C", _read("fin/7 fic/230", "foil")),
+        _seen("D", _read("fin/7 fin/8")),
+        _seen("E", _read("")),
+    )
+    assert _counted(outcome) == {
+        "printing_exact_right": (1, 6),
+        "printing_exact_wrong": (1, 6),
+        "printing_in_group": (1, 6),
+        "printing_not_in_group": (1, 6),
+        "printing_unknown": (2, 6),
+        "finish_right": (2, 6),
+        "finish_wrong": (1, 6),
+        "finish_not_said": (3, 6),
+        "lang_right": (1, 6),
+        "lang_wrong": (1, 6),
+        "lang_not_said": (4, 6),
+        "exact_answers_wrong": (1, 2),
+    }
+    # The card without an answer has no height.
+    assert _counted(outcome, "300 to 400")["printing_unknown"] == (1, 5)
+
+
+def test_what_the_labels_do_not_give_is_not_counted() -> None:
+    outcome = _judged([_label("A"), _label("B", lang="en")], _seen("A", _read("fin/7", "foil")))
+    assert _counted(outcome) == {
+        name: (int(name == "lang_not_said"), 1)
+        for name in ("lang_right", "lang_wrong", "lang_not_said")
+    }
+    assert not outcome.misread
+
+
+def test_an_exact_answer_for_no_card_is_wrong_too() -> None:
+    outcome = _judged(
+        [_label("A", "fic/230")], _seen("A", _read("fic/230")), _seen("X", _read("fin/7"))
+    )
+    assert _counted(outcome)["exact_answers_wrong"] == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("height", "group"),
+    [
+        (299, "under 300"),
+        (300, "300 to 400"),
+        (499, "400 to 500"),
+        (699, "500 to 700"),
+        (700, "over 700"),
+    ],
+)
+def test_figures_are_given_by_the_height_of_cards(height: float, group: str) -> None:
+    outcome = _judged([_label("A", "fic/230")], _seen("A", _read("fic/230"), height))
+    for name in ("under 300", "300 to 400", "400 to 500", "500 to 700", "over 700"):
+        assert bool(_counted(outcome, name)) == (name == group)
+
+
+def test_a_scryfall_id_names_a_printing_as_set_and_number_do() -> None:
+    read = PrintingAnswer(
+        "exact", (PrintingCandidate(replace(_printing("a/1"), scryfall_id=ID), 1),)
+    )
+    assert _counted(_judged([_label("A", ID)], _seen("A", read)))["printing_exact_right"] == (1, 1)
+
+
+def test_of_two_cards_with_one_name_an_answer_chooses_the_one_it_agrees_with() -> None:
+    labels = [_label("A", "fic/230", "foil"), _label("A", "fin/7", "nonfoil")]
+    unread = _seen("A", _read(""))
+    for printing, finish in (("fic/230", "foil"), ("fin/7", "nonfoil")):
+        read = _seen("A", _read(printing, finish))
+        counted = _counted(_judged(labels, unread, read))
+        assert counted["printing_exact_right"] == (1, 2)
+        assert counted["printing_exact_wrong"] == (0, 2)
+
+
+def test_what_was_misread_is_in_the_record_and_on_the_page(tmp_path: Path) -> None:
+    Image.new("RGB", (400, 500), "#445566").save(tmp_path / "p.png")
+    label = _label("A", "fic/230", "foil")
+    corners = ((10.0, 300.0), (60.0, 300.0), (60.0, 340.0), (10.0, 340.0))
+    read = replace(_read("fin/7", "foil"), reasons=("number <7> was read",), strip=corners)
+    photo = LabelledPhoto("p.png", tmp_path / "p.png", "", "", (label,))
+    outcome = judge(photo, (_seen("A", read),), {})
+    record = json.loads(json.dumps(to_json([outcome])))
+    assert record["read"]["all"]["printing_exact_wrong"]["hits"] == 1
+    assert len(record["read"]["300 to 400"]["finish_right"]["interval"]) == 2
+    assert record["photos"][0]["answers"][0][3]["verdict"] == "exact"
+    assert record["photos"][0]["cards"][0]["printing"] == "fic/230"
+    assert write_report([outcome], tmp_path / "report") == 1
+    page = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
+    assert "printing fic/230: exact wrong; finish foil: right" in page
+    assert "read: FIN 7, exact (0.500), foil<br>number &lt;7&gt; was read" in page
+    assert "<th>all<th>300 to 400\n" in page
+    assert "<tr><th>printing exact wrong<td>1/1, 100.0 %" in page
+    with Image.open(tmp_path / "report" / "0-0-read.jpg") as strip:
+        assert strip.size == (320, 128)
 
 
 def test_thresholds_are_chosen_on_one_half_and_tried_on_the_other() -> None:

@@ -19,15 +19,16 @@ MAY_IMPORT = {
     "encoders": "errors system pictures",
     "index": "errors system encoders",
     "recognise": "errors system pictures encoders",
-    "database": "errors system scryfall pictures encoders index recognise",
+    "reading": "errors scryfall pictures encoders",
+    "database": "errors system scryfall pictures download encoders index recognise reading",
     "building": "errors system scryfall pictures download encoders index database",
     "pages": "errors system net scryfall pictures download recognise database",
-    "collection": "errors system scryfall pictures recognise database pages",
-    "evaluation": "errors system pictures recognise database pages",
+    "collection": "errors system scryfall pictures recognise reading database pages",
+    "evaluation": "errors system scryfall pictures recognise reading database pages",
     "export": "errors system scryfall database",
     "scryfall_double": "",
     "demo": "errors system scryfall download database building pages scryfall_double",
-    "cli": "errors system scryfall pictures download encoders index database building "
+    "cli": "errors system scryfall pictures download encoders index reading database building "
     "pages collection evaluation export demo",
 }
 """Each folder, in the order of the data, and those it may import: all stand before it."""

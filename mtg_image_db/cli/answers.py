@@ -8,21 +8,35 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from mtg_image_db.cli.console import Style, answer, answer_bytes, one_line, say, table
+from mtg_image_db.cli.console import (
+    Style,
+    answer,
+    answer_bytes,
+    one_line,
+    say,
+    table,
+    wrapped,
+)
 from mtg_image_db.system.texts import cell
 
 if TYPE_CHECKING:
     from mtg_image_db.database.answers import CardAnswer, Match
     from mtg_image_db.pictures.inputs import LeftOut
+    from mtg_image_db.reading.answer import PrintingAnswer
+    from mtg_image_db.scryfall.printing import Printing
 
 VERSION = 1
 """Version of the JSON (docs/json.md). Within it, keys may be added, but none goes or changes."""
 COLUMNS = (
     *("query", "card", "verdict", "name", "set", "collector_number", "lang"),
     *("score", "points", "scryfall_id", "url", "quad", "error"),
+    *("printing", "printing_set", "printing_number", "printing_probability", "finish", "read_lang"),
 )
+_UNREAD = ("",) * 6
+"""The cells about the printing where no card was looked at."""
 _STYLES: dict[str, Style] = {"confident": "good", "likely": "unsure", "none": "bad"}
 
 
@@ -59,6 +73,9 @@ def print_table(asked: Asked, k: int) -> None:
     for number, card in enumerate(asked.cards, start=1):
         which = f"card {number}: " if len(asked.cards) > 1 else ""
         answer(which + _heading(card, narrowed=asked.narrowed), style=_STYLES[card.verdict])
+        if read := card.printing.summary:
+            why = (wrapped(reason, 6 * " ") for reason in card.printing.reasons)
+            answer(*wrapped(f"printing: {read}"), *chain.from_iterable(why))
         if card.matches:
             style: Style = "faint" if card.verdict == "none" else "plain"
             answer(*_matches(card.matches, k), style=style)
@@ -84,15 +101,16 @@ def print_csv(asked: Asked, k: int) -> None:  # noqa: ARG001
     """
     name = _text(asked.name)
     if asked.error:
-        _print_row([name, *[""] * (len(COLUMNS) - 2), _text(asked.error)])
+        _print_row([name, *[""] * (COLUMNS.index("error") - 1), _text(asked.error), *_UNREAD])
     for match in asked.matches or ():
-        _print_row([name, "", "", *_cells(match, ""), "", ""])
+        cells = _cells(match.face.printing, match.score, "")
+        _print_row([name, "", "", *cells, "", "", *_UNREAD])
     for number, card in enumerate(asked.cards, start=1):
         cells = ["", "", "", "", "", card.points, "", ""]
-        if card.face:
-            cells = _cells(card.matches[0], card.points)
+        if card.named:
+            cells = _cells(card.named, card.matches[0].score, card.points)
         quad = " ".join(f"{x:.0f},{y:.0f}" for x, y in card.quad)
-        _print_row([name, number, card.verdict, *cells, quad, ""])
+        _print_row([name, number, card.verdict, *cells, quad, "", *_read_cells(card.printing)])
 
 
 def print_csv_header() -> None:
@@ -107,12 +125,21 @@ PRINTERS: dict[str, Callable[[Asked, int], None]] = {
 }
 
 
-def _cells(match: Match, points: object) -> list[object]:
+def _cells(one: Printing, score: float, points: object) -> list[object]:
     """The columns from the name to the URL."""
-    face = match.face
-    named = map(_text, (face.name, face.set, face.collector_number, face.lang))
-    known = map(_text, (face.scryfall_id, face.card_url))
-    return [*named, f"{match.score:.4f}", points, *known]
+    named = map(_text, (one.name, one.set, one.collector_number, one.lang))
+    known = map(_text, (one.scryfall_id, one.card_url))
+    return [*named, f"{score:.4f}", points, *known]
+
+
+def _read_cells(read: PrintingAnswer) -> list[object]:
+    """The columns about the printing, with its most probable candidate."""
+    best: list[object] = ["", "", ""]
+    if read.candidates:
+        one = read.candidates[0]
+        code, number = _text(one.printing.set), _text(one.printing.collector_number)
+        best = [code, number, f"{one.probability:.4f}"]
+    return [read.verdict, *best, _text(read.finish.value), _text(read.lang.value)]
 
 
 def _text(text: str) -> str:
@@ -127,11 +154,11 @@ def _print_row(row: Iterable[object]) -> None:
 
 
 def _heading(card: CardAnswer, *, narrowed: bool) -> str:
-    if card.verdict == "none":
+    named = card.named
+    if named is None:
         where = "among the cards that pass the filter" if narrowed else "in the database"
         return f"none: not {where}, or no card." + (" The nearest:" if card.matches else "")
-    best = card.matches[0]
-    return f"{card.verdict}: {best.face.name}, {best.face.label}, score {best.score:.3f}"
+    return f"{card.verdict}: {named.name}, {named.label}, score {card.matches[0].score:.3f}"
 
 
 def _matches(matches: Sequence[Match], k: int) -> list[str]:

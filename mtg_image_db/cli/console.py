@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -80,12 +81,7 @@ def table(
     cells = [[one_line(cell) for cell in row] for row in [header, *rows]]
     aligned_right = frozenset(right)
     widths = [max(_width(row[i]) for row in cells) for i in range(len(header))]
-    room = (
-        shutil.get_terminal_size((100, 24)).columns
-        if sys.stdout and sys.stdout.isatty()
-        else 10_000
-    )
-    excess = sum(widths) + 2 * (len(widths) - 1) - room
+    excess = sum(widths) + 2 * (len(widths) - 1) - _room()
     if excess > 0 and last_if_room:
         excess -= widths.pop() + 2
         cells = [row[:-1] for row in cells]
@@ -100,6 +96,19 @@ def table(
         ]
         lines.append("  ".join([*parts, row[-1]]).rstrip())
     return lines
+
+
+def wrapped(text: str, indent: str = "") -> list[str]:
+    """A sentence in lines that fit the terminal; all but the first are indented by six more."""
+    hanging = indent + 6 * " "
+    return textwrap.wrap(one_line(text), _room(), initial_indent=indent, subsequent_indent=hanging)
+
+
+def _room() -> int:
+    """The columns of the terminal; where there is none, lines may be long."""
+    if sys.stdout and sys.stdout.isatty():
+        return shutil.get_terminal_size((100, 24)).columns
+    return 10_000
 
 
 def command(text: str, **folders: Path) -> str:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from mtg_image_db.cli.arguments import json_file, output_folder
 from mtg_image_db.cli.bars import Bars
 from mtg_image_db.cli.console import answer, counted, say, table
-from mtg_image_db.cli.options import add_db, add_device
+from mtg_image_db.cli.options import add_cache, add_db, add_device
 from mtg_image_db.errors import NothingUsable
 from mtg_image_db.system.outputs import write_json_output
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mtg_image_db.evaluation.fit import ThresholdFit
-    from mtg_image_db.evaluation.scores import PhotoResult
+    from mtg_image_db.evaluation.scores import PhotoResult, Share
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "also show the evidence of right and wrong answers, and thresholds fitted to it"
     add("--fit", action="store_true", help=text)
     add_db(parser)
+    add_cache(parser, "the image cache, for telling printings apart")
     add_device(parser)
 
 
@@ -47,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.report:
         refuse_other_files(arguments.report)
-    database = Database.open(arguments.db, device=arguments.device)
+    database = Database.open(arguments.db, device=arguments.device, cache=arguments.cache)
     known = {plain_name(face.name) for face in database.faces()}
     photos = read_labels(arguments.labels, arguments.truth, known)
     _ = database.encoder  # if it cannot be loaded, fail before any photo is opened
@@ -74,16 +75,22 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print_figures(outcomes: Sequence[PhotoResult]) -> None:
-    from mtg_image_db.evaluation.scores import by_kind, figures, milliseconds
+    from mtg_image_db.evaluation.scores import by_kind, figures, milliseconds, read_figures
 
     for kind, some in by_kind(outcomes).items():
-        shares = [(name, share) for name, share in figures(some).items() if share.of]
-        rows = [(name.replace("_", " "), str(share)) for name, share in shares]
-        head = f"{kind}: {counted(len(some), 'photo')}"
-        answer(*table((head, "count, share (95 % interval)"), rows), "")
+        _print_shares(f"{kind}: {counted(len(some), 'photo')}", figures(some))
+    for height, shares in read_figures(outcomes).items():
+        where = "" if height == "all" else f", cards {height} pixels high"
+        if any(share.of for share in shares.values()):
+            _print_shares(f"read on the cards{where}", shares)
     times = milliseconds(outcomes).items()
     rows_ = [(stage, f"{middle:.1f}", f"{mean:.1f}") for stage, (middle, mean) in times]
     answer(*table(("milliseconds a photo", "median", "mean"), rows_, right=(1,)))
+
+
+def _print_shares(head: str, shares: Mapping[str, Share]) -> None:
+    rows = [(name.replace("_", " "), str(share)) for name, share in shares.items() if share.of]
+    answer(*table((head, "count, share (95 % interval)"), rows), "")
 
 
 def _print_fit(fitted: ThresholdFit) -> None:

@@ -8,14 +8,14 @@ from mtg_image_db.cli.arguments import Choice, codes, folder, integer, json_file
 from mtg_image_db.encoders import DEVICES
 
 
-def add_cache(parser: argparse.ArgumentParser) -> None:
+def add_cache(parser: argparse.ArgumentParser, what: str = "the image cache") -> None:
     """Declare --cache."""
     parser.add_argument(
         "--cache",
         type=folder("--cache"),
         default="image_cache",
         metavar="FOLDER",
-        help="the image cache (%(default)s)",
+        help=f"{what} (%(default)s)",
     )
 
 

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 from mtg_image_db.cli.answers import PRINTERS, Asked, print_csv_header, say_left_out
 from mtg_image_db.cli.arguments import Choice, codes, file, folder, integer, number
 from mtg_image_db.cli.console import answer, counted, say
-from mtg_image_db.cli.options import add_db, add_device, add_filters, add_strict
+from mtg_image_db.cli.options import add_cache, add_db, add_device, add_filters, add_strict
 from mtg_image_db.database.manifest import MOST_EF_SEARCH
 from mtg_image_db.errors import ImageError, InvalidArguments, MissingInput
 from mtg_image_db.system.outputs import write_output
@@ -110,13 +110,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.png|.html",
         help="show all found cards beside their best matches, as one picture or page",
     )
-    add(
-        "--cache",
-        type=folder("--cache"),
-        default="image_cache",
-        metavar="FOLDER",
-        help="the image cache with the images for a contact sheet (%(default)s)",
-    )
+    add_cache(parser, "the image cache, for telling printings apart and for contact sheets")
     add(
         "--pretrained",
         metavar="TAG|FILE",
@@ -244,6 +238,7 @@ def _open(arguments: argparse.Namespace) -> Database:
         ef_search=arguments.ef_search,
         device=arguments.device,
         weights=arguments.pretrained,
+        cache=arguments.cache,
     )
     # If it cannot be loaded, fail before any picture is opened.
     _ = database.encoder if arguments.text is None else database.text_encoder

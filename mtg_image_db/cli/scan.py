@@ -18,7 +18,7 @@ from mtg_image_db.cli.arguments import (
 )
 from mtg_image_db.cli.bars import Bars
 from mtg_image_db.cli.console import answer_bytes, counted, say
-from mtg_image_db.cli.options import add_device, add_strict
+from mtg_image_db.cli.options import add_cache, add_device, add_strict
 from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, Assumptions
 from mtg_image_db.collection.formats import FORMATS, render
 from mtg_image_db.errors import InvalidArguments
@@ -55,13 +55,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--corrections", type=Path, metavar="FILE", help="a review.csv that you filled in")
     text = "if several printings share an artwork, it is the one in these sets"
     add("--set", type=codes("--set"), default=frozenset(), metavar="CODE,CODE", help=text)
-    one_of("--finish", FINISHES, "finish of the cards (nonfoil)", "nonfoil")
+    one_of("--finish", FINISHES, "finish of all cards (what is read, or else nonfoil)", None)
     one_of("--condition", CONDITIONS, "condition of the cards (near_mint)", "near_mint")
-    one_of("--lang", LANGUAGES, "language of the cards (each printing's own)", None)
+    one_of(
+        "--lang", LANGUAGES, "language of all cards (what is read, or else the printing's)", None
+    )
     text = "the database (index_out)"
     add("--db", type=folder("--db"), default="index_out", metavar="FOLDER", help=text)
-    text = "the image cache with the images for the review (image_cache)"
-    add("--cache", type=folder("--cache"), default="image_cache", metavar="FOLDER", help=text)
+    add_cache(parser, "the image cache, for telling printings apart and for the review")
     add_device(parser)
     add_strict(parser, "a photo could not be read")
 
@@ -100,11 +101,13 @@ def run(arguments: argparse.Namespace) -> int:
     photos = once(named.names)
     if repeated := len(named.names) - len(photos):
         say(f"Left out: {counted(repeated, 'name')} of photos already named. A photo counts once.")
-    database = Database.open(arguments.db, device=arguments.device)
+    database = Database.open(arguments.db, device=arguments.device, cache=arguments.cache)
     if problems := database.unknown(FaceFilter(sets=arguments.set)):
         raise InvalidArguments(problems)
-    given = (arguments.finish, arguments.condition, arguments.lang or "", arguments.set)
-    assumed, answers = Assumptions(*given), arguments.corrections
+    assumed = Assumptions(
+        arguments.finish or "", arguments.condition, arguments.lang or "", arguments.set
+    )
+    answers = arguments.corrections
     said = read_corrections(answers, database, photos, assumed) if answers else {}
     _ = database.encoder  # if it cannot be loaded, fail before any photo is opened
     scan = scan_photos(database, photos, assumed, said, Bars())

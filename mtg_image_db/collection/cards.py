@@ -1,4 +1,4 @@
-"""Cards in a collection: a printing, a quantity, and properties that no picture shows."""
+"""Cards in a collection: a printing, a quantity, finish, condition and language."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from mtg_image_db.scryfall.printing import Printing
+from mtg_image_db.scryfall.printing import LANGUAGE_NAMES, Printing
 from mtg_image_db.system.checks import check, wrong_texts, wrong_word
 
 Finish = Literal["nonfoil", "foil", "etched"]
@@ -17,7 +17,7 @@ CONDITIONS: tuple[Condition, ...] = get_args(Condition)
 """Best first. No site has more grades. A site with fewer grades gets the next worse one, so that no
 card looks better than it is."""
 
-LANGUAGES = tuple("en es fr de it pt ja ko ru zhs zht he la grc ar sa ph qya".split())  # noqa: SIM905
+LANGUAGES = tuple(LANGUAGE_NAMES)
 """Scryfall's codes. Sites have words for the first eleven."""
 
 _TWO_SIDED = ("transform", "modal_dfc", "reversible_card", "double_faced_token", "art_series")
@@ -25,12 +25,16 @@ _TWO_SIDED = ("transform", "modal_dfc", "reversible_card", "double_faced_token",
 
 @dataclass(frozen=True)
 class Assumptions:
-    """Properties that no picture shows, so the user has to give them.
+    """What the user says of all cards. It holds where nothing was read on a card.
+
+    What contradicts the card goes to the review.
 
     Parameters
     ----------
+    finish
+        Empty if the user does not say it: then it is what was read on the card, or else nonfoil.
     lang
-        A code of `LANGUAGES`; empty for the language of each printing.
+        A code of `LANGUAGES`; empty for what was read, or else the language of each printing.
     sets
         Set codes: if several printings or cards share an artwork, it is one of these sets.
 
@@ -40,7 +44,7 @@ class Assumptions:
         A value is not one of the allowed words; all such values are listed.
     """
 
-    finish: Finish = "nonfoil"
+    finish: Finish | Literal[""] = ""
     condition: Condition = "near_mint"
     lang: str = ""
     sets: Collection[str] = frozenset()
@@ -48,7 +52,7 @@ class Assumptions:
     def __post_init__(self) -> None:
         check(
             wrong_texts("sets", self.sets),
-            wrong_word("finish", self.finish, FINISHES),
+            wrong_word("finish", self.finish, FINISHES) if self.finish else None,
             wrong_word("condition", self.condition, CONDITIONS),
             wrong_word("lang", self.lang, LANGUAGES) if self.lang else None,
         )

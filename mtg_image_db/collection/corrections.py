@@ -48,13 +48,6 @@ class Correction:
         """How many cards it stands for."""
         return int(self.cells["quantity"] or 1)
 
-    def over(self, assumed: Assumptions) -> Assumptions:
-        """The assumptions for this card: those given here, and the common ones."""
-        said: dict[str, Any] = {
-            name: self.cells[name] for name in ("finish", "condition", "lang") if self.cells[name]
-        }
-        return replace(assumed, **said)
-
 
 def read_corrections(
     path: str | PathLike[str], database: Database, photos: Collection[str], assumed: Assumptions
@@ -220,7 +213,7 @@ def _complete(
     if printing.digital:
         return f"{answer} exists on screens only, and cannot have been photographed"
     exist = [one for one in FINISHES if one in printing.finishes]
-    if not exist or (finish or assumed.finish) in exist:
+    if not exist or (finish or assumed.finish or "nonfoil") in exist:
         return replace(correction, printing=printing)
     if finish or len(exist) > 1:
         return f"the finish of {answer} must be {' or '.join(exist)}"

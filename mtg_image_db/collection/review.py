@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from html import escape
 from os import PathLike
 from pathlib import Path
@@ -13,6 +14,7 @@ from mtg_image_db.collection.scan import Scan, SeenCard
 from mtg_image_db.errors import InvalidArguments
 from mtg_image_db.pages.page import embedded, link, page
 from mtg_image_db.pages.sheet import cached_image
+from mtg_image_db.reading.answer import PrintingAnswer
 from mtg_image_db.scryfall.printing import Printing
 from mtg_image_db.system.checks import path_of
 from mtg_image_db.system.files import atomic_write, make_folder
@@ -27,13 +29,15 @@ ANSWERS = "review.csv"
 _COLUMNS = (
     *("id", "photo", "status", "verdict", "reason", *ANSWER_COLUMNS),
     *("guess_id", "guess_name", "guess_set", "guess_number", "guess_score", "candidates"),
-    "place",
+    *("place", "read"),
 )
 
 _STYLE = """\
 article { display: flex; gap: 1.5rem; padding: 1.5rem 0; border-top: 1px solid #8886; }
 article > div { flex: 1; min-width: 0; }
-article > img { width: 12rem; flex: none; align-self: flex-start; }
+article > figure { width: 12rem; flex: none; margin: 0; }
+figure img { width: 100%; } figure img + img { margin-top: .5rem; }
+ul { margin: .25rem 0 .75rem; padding-left: 1.2rem; }
 td img { width: 4rem; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th, td { text-align: left; padding: .3rem .75rem .3rem 0; }
@@ -42,7 +46,7 @@ td:last-child { font-variant-numeric: tabular-nums; }
 code { white-space: nowrap; }
 @media (max-width: 40rem) {
   article { display: block; } article::after { content: ""; display: block; clear: both; }
-  article > img { width: 6rem; float: left; margin: 0 1rem .75rem 0; } table { clear: both; }
+  article > figure { width: 6rem; float: left; margin: 0 1rem .75rem 0; } table { clear: both; }
   th:nth-child(4), td:nth-child(4) { display: none; }
 }
 """
@@ -102,13 +106,20 @@ def render_answers(scan: Scan) -> bytes:
     for seen in sorted(scan.seen, key=lambda seen: seen.status != "review"):
         one = seen.sighting
         said = seen.correction.cells if seen.correction else {}
-        listed = (f"{printing.label} {printing.name}" for printing, _ in seen.candidates)
+        likely = _probabilities(one.printing)
+        listed = (
+            f"{printing.label} {printing.name}{_told(likely, printing, ' ({})')}"
+            for printing, _ in seen.candidates
+        )
         cells = (
             *(spelled(one.id), spelled(one.photo), seen.status, one.verdict, seen.reason),
             *(said.get(name, "") for name in ANSWER_COLUMNS),
             *map(without_controls, _guess(*seen.candidates[0]) if seen.candidates else [""] * 5),
             without_controls("; ".join(listed)),
             place_text(*one.place) if one.place else "",
+            without_controls(
+                "; ".join(filter(None, (one.printing.summary, *one.printing.reasons)))
+            ),
         )
         writer.writerow(map(cell, cells))
     # Without a byte order mark, spreadsheets read it as Latin-1 and break names.
@@ -123,27 +134,47 @@ def render_page(scan: Scan, cache: Path | None = None) -> bytes:
 
 
 def _article(seen: SeenCard, cache: Path | None) -> str:
-    image = f"{embedded(seen.crop)}\n" if seen.crop else ""
-    rows = "".join(_row(printing, score, cache) for printing, score in seen.candidates)
-    columns = ("Answer", "", "Name", "Set", "Finishes", "Score")
-    head = "".join(f"<th>{name}" for name in columns)
+    read = seen.sighting.printing
+    pictures = "".join(
+        embedded(picture, what)
+        for picture, what in ((seen.crop, ""), (seen.strip, "what was read"))
+        if picture
+    )
+    likely = _probabilities(read)
+    rows = "".join(_row(one, score, likely, cache) for one, score in seen.candidates)
+    columns = ("Answer", "", "Name", "Set", "Finishes", "Score", "Probability")
+    head = "".join(f"<th>{name}" for name in columns[: len(columns) if likely else -1])
+    reasons = "".join(f"<li>{escape(reason)}\n" for reason in read.reasons)
     return (
-        f"<article>\n{image}<div>\n<h2>{escape(seen.sighting.id)}</h2>\n"
+        f"<article>\n{f'<figure>{pictures}</figure>' if pictures else ''}<div>\n"
+        f"<h2>{escape(seen.sighting.id)}</h2>\n"
         f"<p>{escape(seen.reason[:1].upper() + seen.reason[1:])}.</p>\n"
+        + (f"<p>Read on the card: {escape(read.summary)}</p>\n" if read.summary else "")
+        + (f"<ul>\n{reasons}</ul>\n" if reasons else "")
         + (f"<table>\n<tr>{head}\n{rows}</table>\n" if rows else "")
         + "</div>\n</article>\n"
     )
 
 
-def _row(one: Printing, score: float, cache: Path | None) -> str:
+def _row(one: Printing, score: float, likely: Mapping[str, float], cache: Path | None) -> str:
     image = cached_image(one.face_id, cache, longest=_SMALL) if cache else b""
     cells = (
         f"<code>{escape(one.label)}</code>",
         embedded(image, one.name) if image else "",
         link(one.card_url, one.name),
         *(escape(one.set_name), escape(", ".join(one.finishes)), f"{score:.3f}"),
+        *([_told(likely, one, "{}")] if likely else []),
     )
     return f"<tr>{''.join(f'<td>{text}' for text in cells)}\n"
+
+
+def _probabilities(read: PrintingAnswer) -> dict[str, float]:
+    """The probabilities of candidates, by set and number."""
+    return {one.printing.label: one.probability for one in reversed(read.candidates)}
+
+
+def _told(likely: Mapping[str, float], one: Printing, form: str) -> str:
+    return form.format(f"{likely[one.label]:.3f}") if one.label in likely else ""
 
 
 def _guess(one: Printing, score: float) -> tuple[str, ...]:

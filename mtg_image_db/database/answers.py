@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mtg_image_db.reading.answer import PrintingAnswer
 from mtg_image_db.recognise.photo import Photo
 from mtg_image_db.recognise.verdict import Verdict
 from mtg_image_db.scryfall.faces import CardFace
@@ -14,6 +15,9 @@ from mtg_image_db.system.checks import check, wrong_kind
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+_STRIP_WIDTH, _STRIP_HEIGHT = 320, 128
+"""Size of a cut-out strip, in pixels: 16 x 6.4 mm of the card, large enough for people to read."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -71,12 +75,16 @@ class CardAnswer:
     points
         Number of local features that match the first match's artwork and no other; 0 in a database
         without local features.
+    printing
+        Which printing it is, with its finish and language: read from the card, and compared with
+        the images of its printings.
     """
 
     matches: tuple[Match, ...]
     verdict: Verdict
     quad: tuple[tuple[float, float], ...]
     points: int = 0
+    printing: PrintingAnswer = field(default_factory=PrintingAnswer)
 
     def __repr__(self) -> str:
         named = f": {self.face.name}, {self.face.label}" if self.face else ""
@@ -87,12 +95,21 @@ class CardAnswer:
         """The face of the first match; None if the verdict is ``none``."""
         return self.matches[0].face if self.verdict != "none" and self.matches else None
 
+    @property
+    def named(self) -> Printing | None:
+        """The printing that the card was taken for: the one that was read, or the first match's.
+
+        None if the verdict is ``none``.
+        """
+        return (self.printing.printing or self.face.printing) if self.face else None
+
     def to_json(self) -> dict[str, Any]:
         """The answer as JSON types (docs/json.md)."""
         return {
             "verdict": self.verdict,
             "quad": [[round(x, 1), round(y, 1)] for x, y in self.quad],
             "points": self.points,
+            "printing": self.printing.to_json(),
             "matches": [match.to_json() for match in self.matches],
         }
 
@@ -128,3 +145,11 @@ class Recognition:
         """
         check(wrong_kind("card", card, CardAnswer))
         return self.photo.cut(card.quad)
+
+    def strip(self, card: CardAnswer) -> Image | None:
+        """Cut out the part of a card where its printing was read; None if nothing was read.
+
+        It is 320 x 128 pixels, upright.
+        """
+        corners = card.printing.strip
+        return self.photo.cut(corners, _STRIP_WIDTH, _STRIP_HEIGHT) if corners else None

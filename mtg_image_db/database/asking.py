@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from mtg_image_db.database.answers import CardAnswer, Recognition
@@ -35,6 +36,7 @@ def recognise(
 ) -> Recognition:
     """Name the cards in a picture; see `Database.recognise`."""
     # Only recognition needs OpenCV; `info`, `verify` and `export` do not.
+    from mtg_image_db.database.printing_reader import PrintingReader
     from mtg_image_db.encoders.preprocessing import open_for
     from mtg_image_db.recognise.recogniser import Recogniser
 
@@ -46,19 +48,41 @@ def recognise(
         as_built = open_for(photo.source, encoder.fingerprint.preprocessing)
     # One for each picture, so that threads do not share its timings.
     recogniser = Recogniser(encoder, gallery)
+    found = recogniser.recognise(photo.picture, k, find=find, as_built=as_built)
+    began_reading = time.perf_counter()
+    reader = PrintingReader(photo, gallery)
     answers = []
-    for seen in recogniser.recognise(photo.picture, k, find=find, as_built=as_built):
+    for seen in found:
         # Geometry may have named a face with a lower score than others.
         lost = seen.verdict != "none" and seen.hits[0].score < min_score
-        answers.append(
-            CardAnswer(
-                matches=gallery.matches([hit for hit in seen.hits if hit.score >= min_score]),
-                verdict="none" if lost else seen.verdict,
-                quad=tuple((float(x) * photo.scale, float(y) * photo.scale) for x, y in seen.quad),
-                points=0 if lost else seen.points,
-            )
+        hits = tuple(hit for hit in seen.hits if hit.score >= min_score)
+        quad = tuple((float(x) * photo.scale, float(y) * photo.scale) for x, y in seen.quad)
+        answer = CardAnswer(
+            matches=gallery.matches(hits),
+            verdict="none" if lost else seen.verdict,
+            quad=quad,
+            points=0 if lost else seen.points,
         )
-    seconds = {"all": time.perf_counter() - began, "decode": decoded, **recogniser.seconds}
+        if answer.verdict != "none":
+            answer = replace(
+                answer,
+                printing=reader.named(quad, answer.matches, certain=answer.verdict == "confident"),
+            )
+        elif by_line := reader.alone(quad, encoder):
+            printing, shown, upright = by_line
+            rows = {hit.row for hit in shown}
+            hits = tuple(hit for hit in shown if hit.score >= min_score) + tuple(
+                hit for hit in hits if hit.row not in rows
+            )
+            if hits and hits[0].row in rows:
+                answer = CardAnswer(gallery.matches(hits), "likely", upright, printing=printing)
+        answers.append(answer)
+    seconds = {
+        "all": time.perf_counter() - began,
+        "decode": decoded,
+        **recogniser.seconds,
+        "read": time.perf_counter() - began_reading,
+    }
     return Recognition(photo, tuple(answers), seconds)
 
 

@@ -62,6 +62,7 @@ class Database:
         ef_search: int | None = None,
         device: str = "auto",
         weights: str | os.PathLike[str] | None = None,
+        cache: str | os.PathLike[str] | None = None,
     ) -> Database:
         """Open the database published in a folder.
 
@@ -74,6 +75,9 @@ class Database:
         weights
             The weights it was built with, if this machine does not know them: a file, or a tag
             that open_clip fetches.
+        cache
+            The image cache it was built from. With it, a card is also compared with the images of
+            its printings; without it, its printing is only read.
 
         Raises
         ------
@@ -97,7 +101,8 @@ class Database:
                 suggestion="Change its owner or permissions.",
             ) from error
         named = None if weights is None else os.fspath(path_of("weights", weights))
-        return cls(FolderGallery(parts), Encoders(parts.manifest, device, named))
+        images = None if cache is None else path_of("cache", cache)
+        return cls(FolderGallery(parts, cache=images), Encoders(parts.manifest, device, named))
 
     def close(self) -> None:
         """Release its files; using it afterwards is an error."""

@@ -18,6 +18,8 @@ from mtg_image_db.scryfall.faces import CardFace, FaceFilter
 from mtg_image_db.scryfall.printing import Printing
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -36,12 +38,17 @@ class FolderGallery:
         The open generation.
     rows
         Use only these rows, and compare with each of them; None for all, through the index.
+    cache
+        The image cache with the images of its faces, to tell printings apart; None for none.
     """
 
-    def __init__(self, parts: Parts, rows: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, parts: Parts, rows: Sequence[int] | None = None, *, cache: Path | None = None
+    ) -> None:
         import numpy as np
 
         self.parts = parts
+        self.cache = cache
         self._wanted: NDArray[np.bool_] | None = None
         self._exact: ExactIndex | None = None
         self._count = parts.manifest.faces
@@ -72,11 +79,13 @@ class FolderGallery:
         rows = rows_that_show(wanted, self.parts.records, self.parts.printings)
         if self._wanted is not None:
             rows = [row for row in rows if self._wanted[row]]
-        return FolderGallery(self.parts, rows)
+        return FolderGallery(self.parts, rows, cache=self.cache)
 
     def exact(self) -> FolderGallery:
         """The same faces, compared one by one instead of through the graph."""
-        return self if self._exact else FolderGallery(self.parts, range(self._count))
+        return (
+            self if self._exact else FolderGallery(self.parts, range(self._count), cache=self.cache)
+        )
 
     def face(self, row: int) -> CardFace:
         """The face of a row, with its metadata."""
@@ -100,6 +109,16 @@ class FolderGallery:
         """The id of a face's artwork: its illustration id, or else the id of the face."""
         face = self.face(row)
         return face.illustration_id or face.face_id
+
+    def rows_that_show(self, artwork: str) -> list[int]:
+        """The rows whose faces show an artwork."""
+        records = self.parts.records
+        return [
+            row
+            for row in records.possible({"illustration_id": {artwork}})
+            if records[row].get("illustration_id") == artwork
+            and (self._wanted is None or self._wanted[row])
+        ]
 
     def search_rows(
         self, vectors: NDArray[np.float32], k: int, *, min_score: float = -1.0

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
 from mtg_image_db.errors import InvalidArguments, MissingInput
 from mtg_image_db.pictures.inputs import identity
+from mtg_image_db.reading.answer import PrintingAnswer
+from mtg_image_db.scryfall.faces import is_card_id
+from mtg_image_db.scryfall.printing import LANGUAGE_NAMES, Printing
 from mtg_image_db.system.texts import Row, read_table
 
+_FINISHES = ("foil", "nonfoil")
 _PRESENT = {"same": True, "different": False, "unsure": None}
 
 
@@ -27,11 +32,31 @@ class LabelledCard:
         Whether the database has a card of that name, with any artwork.
     present
         Whether it has this card's artwork; None if unknown.
+    printing
+        Its printing, as ``fic/230`` or as a Scryfall id; empty if unknown.
+    finish, lang
+        ``foil`` or ``nonfoil``, and Scryfall's code of its language; empty if unknown.
     """
 
     name: str
     known: bool
     present: bool | None
+    printing: str = ""
+    finish: str = ""
+    lang: str = ""
+
+    def is_of(self, printing: Printing) -> bool:
+        """Whether the label names a printing."""
+        named = f"{printing.set}/{printing.collector_number}".casefold()
+        return self.printing in (printing.scryfall_id, named)
+
+    def agreement(self, read: PrintingAnswer) -> int:
+        """How much of what was read on a card agrees with the label."""
+        return (
+            3 * (read.printing is not None and self.is_of(read.printing))
+            + (read.finish.value == self.finish)
+            + (read.lang.value == self.lang)
+        )
 
 
 @dataclass(frozen=True)
@@ -100,18 +125,48 @@ def read_labels(
             text = f"{row['file']} is already in line {before}: name all its cards there"
             problems.append(f"{path}, line {line}: {text}")
             continue
+        read, wrong = _read_columns(row, len(names))
+        problems += [f"{path}, line {line}: {problem}" for problem in wrong]
         cards = []
-        for number, name in enumerate(names):
+        for number, (name, *what) in enumerate(zip(names, *read, strict=True)):
             plain = plain_name(name)
-            present = said[number] == "1" if said else plain in known
-            cards.append(
-                LabelledCard(name, plain in known, facts.get((row["file"], plain), present))
-            )
+            believed = said[number] == "1" if said else plain in known
+            present = facts.get((row["file"], plain), believed)
+            cards.append(LabelledCard(name, plain in known, present, *what))
         kind, conditions = row.get("kind", ""), row.get("conditions", "")
         photos.append(LabelledPhoto(row["file"], place, kind, conditions, tuple(cards)))
     if problems:
         raise InvalidArguments(problems)
     return tuple(photos)
+
+
+def _read_columns(row: Mapping[str, str], cards: int) -> tuple[list[list[str]], list[str]]:
+    """Printing, finish and language of each card of a photo; and what is wrong with them."""
+    columns, problems = [], []
+    for name, (what, is_right) in _READ.items():
+        text = row.get(name, "").casefold()
+        cells = [cell.strip() for cell in text.split("|")] if text else [""] * cards
+        if len(cells) != cards:
+            problems.append(
+                f"{name} has {len(cells)} values for {cards} names: give one for each name, or "
+                "nothing between two bars where it is unknown"
+            )
+            cells = [""] * cards
+        wrong = [cell for cell in cells if cell and not is_right(cell)]
+        problems += [f"{name} must be {what}, not {cell!r}" for cell in wrong]
+        columns.append(cells)
+    return columns, problems
+
+
+_READ: dict[str, tuple[str, Callable[[str], object]]] = {
+    "printing": (
+        "a set and a number like fic/230, or a Scryfall id",
+        lambda cell: is_card_id(cell) or re.fullmatch(r"[a-z0-9]+/[^\s/]+", cell),
+    ),
+    "finish": (" or ".join(_FINISHES), _FINISHES.__contains__),
+    "lang": (f"one of {', '.join(LANGUAGE_NAMES)}", LANGUAGE_NAMES.__contains__),
+}
+"""The columns about what a card says of itself: what they may hold, in words and as a test."""
 
 
 def _lines(path: Path, columns: tuple[str, ...]) -> list[Row]:

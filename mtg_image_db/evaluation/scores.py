@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from statistics import mean, median
 from typing import TYPE_CHECKING, Any
 
 from mtg_image_db.errors import ImageError
 from mtg_image_db.evaluation.labels import LabelledPhoto, plain_name
+from mtg_image_db.reading.answer import PrintingAnswer
 from mtg_image_db.system.progress import Progress, listener
 
 if TYPE_CHECKING:
@@ -19,6 +23,15 @@ if TYPE_CHECKING:
 _BEST = 5
 """Distinct images asked for each card: the first five, as `query` shows."""
 _VERDICTS = ("confident", "likely", "none")
+_HEIGHTS = (300, 400, 500, 700)
+"""Pixels of a card's height in the photo: figures are given between these."""
+_READ_FIGURES = {
+    "printing": ("exact_right", "exact_wrong", "in_group", "not_in_group", "unknown"),
+    "finish": ("right", "wrong", "not_said"),
+    "lang": ("right", "wrong", "not_said"),
+}
+"""What can come of each thing that a card says of itself. `_MISREAD` are the errors."""
+_MISREAD = {"exact_wrong", "not_in_group", "wrong"}
 
 
 @dataclass(frozen=True)
@@ -91,6 +104,41 @@ class PhotoResult:
         cards = enumerate(() if self.error else self.photo.cards)
         return [i for i, card in cards if card.present and not self.found(i)]
 
+    def answer_for(self, card: int) -> CardAnswer | None:
+        """The answer that counts for a card, if there is one."""
+        place = self.places[card]
+        return self.answers[place[0]] if place else None
+
+    def read(self, card: int) -> dict[str, str]:
+        """What came of the printing, finish and language that the labels give for a card.
+
+        The keys and the words are those of `read_figures`.
+        """
+        label, answer = self.photo.cards[card], self.answer_for(card)
+        read = answer.printing if answer else PrintingAnswer()
+        came = {}
+        if label.printing:
+            among = any(label.is_of(one.printing) for one in read.candidates)
+            came["printing"] = "in_group" if among else "not_in_group"
+            if read.verdict == "unknown":
+                came["printing"] = "unknown"
+            elif read.printing:
+                came["printing"] = "exact_right" if label.is_of(read.printing) else "exact_wrong"
+        for name, truth, said in (
+            ("finish", label.finish, read.finish),
+            ("lang", label.lang, read.lang),
+        ):
+            if truth:
+                right = "right" if said.value == truth else "wrong"
+                came[name] = right if said.known else "not_said"
+        return came
+
+    @property
+    def misread(self) -> bool:
+        """Whether the printing, finish or language of a card is not what the labels give."""
+        cards = range(0 if self.error else len(self.photo.cards))
+        return any(_MISREAD & set(self.read(card).values()) for card in cards)
+
 
 def evaluate(
     database: Database, photos: Sequence[LabelledPhoto], progress: Progress | None = None
@@ -117,18 +165,28 @@ def evaluate(
 def judge(
     photo: LabelledPhoto, answers: tuple[CardAnswer, ...], seconds: Mapping[str, float]
 ) -> PhotoResult:
-    """Compare answers with the cards in the photo; the surest answers choose a card first."""
+    """Compare answers with the cards in the photo; the surest answers choose a card first.
+
+    Of several cards with one name, an answer chooses the one whose label agrees with what was read.
+    """
     names = [plain_name(card.name) for card in photo.cards]
     said = [[plain_name(m.face.name) for m in answer.matches[:_BEST]] for answer in answers]
-    surest = sorted(range(len(answers)), key=lambda a: _VERDICTS.index(answers[a].verdict))
+
+    def sureness(number: int) -> tuple[int, bool]:
+        answer = answers[number]
+        return _VERDICTS.index(answer.verdict), answer.printing.verdict != "exact"
+
+    surest = sorted(range(len(answers)), key=sureness)
     places: list[tuple[int, int] | None] = [None] * len(names)
     for place in range(_BEST):
         for number in surest:
             free = number not in [found[0] for found in places if found]
             name = said[number][place] if free and place < len(said[number]) else None
             open_cards = [i for i, n in enumerate(names) if n == name and places[i] is None]
-            for card in open_cards[:1]:
-                places[card] = number, place + 1
+            if open_cards:
+                read = answers[number].printing
+                chosen = max(open_cards, key=lambda i: photo.cards[i].agreement(read))
+                places[chosen] = number, place + 1
     right = tuple(bool(some) and some[0] in names for some in said)
     return PhotoResult(photo, answers, right, tuple(places), seconds)
 
@@ -173,6 +231,48 @@ def figures(outcomes: Sequence[PhotoResult]) -> dict[str, Share]:
     }
 
 
+def read_figures(outcomes: Sequence[PhotoResult]) -> dict[str, dict[str, Share]]:
+    """Count what was read on labelled cards: of all, and by pixels of card height.
+
+    Cards without an answer have no height. They count among all, as unknown and not said.
+    """
+    counts: dict[str, Counter[str]] = {name: Counter() for name in ("all", *_height_names())}
+    for outcome in outcomes:
+        labels = () if outcome.error else outcome.photo.cards
+        for card in range(len(labels)):
+            for height in _heights_of(outcome.answer_for(card)):
+                counts[height].update(f"{k}_{v}" for k, v in outcome.read(card).items())
+        # Where all printings of a photo are known, so is each wrong answer, for whichever card.
+        for answer in outcome.answers if all(label.printing for label in labels) else ():
+            if exact := answer.printing.printing:
+                right = any(label.is_of(exact) for label in labels)
+                for height in _heights_of(answer):
+                    counts[height].update(("exact_answers", *(() if right else ("exact_false",))))
+    shares: dict[str, dict[str, Share]] = {}
+    for height, count in counts.items():
+        shares[height] = {}
+        for thing, words in _READ_FIGURES.items():
+            of = sum(count[f"{thing}_{word}"] for word in words)
+            shares[height] |= {f"{thing}_{w}": Share(count[f"{thing}_{w}"], of) for w in words}
+        wrong = Share(count["exact_false"], count["exact_answers"])
+        shares[height]["exact_answers_wrong"] = wrong
+    return shares
+
+
+def _height_names() -> list[str]:
+    between = [f"{low} to {high}" for low, high in pairwise(_HEIGHTS)]
+    return [f"under {_HEIGHTS[0]}", *between, f"over {_HEIGHTS[-1]}"]
+
+
+def _heights_of(answer: CardAnswer | None) -> list[str]:
+    """The groups that an answer belongs to; a height on a border belongs to the upper one."""
+    if answer is None:
+        return ["all"]
+    top_left, top_right, bottom_right, bottom_left = answer.quad
+    height = (math.dist(top_left, bottom_left) + math.dist(top_right, bottom_right)) / 2
+    return ["all", _height_names()[bisect_right(_HEIGHTS, height)]]
+
+
 def by_kind(outcomes: Sequence[PhotoResult]) -> dict[str, list[PhotoResult]]:
     """All results, then those of each kind of photo, in the order of the labels."""
     groups: dict[str, list[PhotoResult]] = {"all": list(outcomes)}
@@ -192,10 +292,12 @@ def milliseconds(outcomes: Sequence[PhotoResult]) -> dict[str, tuple[float, floa
 
 def to_json(outcomes: Sequence[PhotoResult]) -> dict[str, Any]:
     """All figures, and every photo's cards and answers, as JSON types."""
-    kinds = {
-        kind: {name: {**asdict(s), "interval": s.interval} for name, s in figures(some).items()}
-        for kind, some in by_kind(outcomes).items()
-    }
+
+    def told(shares: Mapping[str, Share]) -> dict[str, Any]:
+        return {name: {**asdict(s), "interval": s.interval} for name, s in shares.items()}
+
+    kinds = {kind: told(figures(some)) for kind, some in by_kind(outcomes).items()}
+    read = {height: told(shares) for height, shares in read_figures(outcomes).items()}
     photos = [
         {
             "file": one.photo.file,
@@ -203,7 +305,11 @@ def to_json(outcomes: Sequence[PhotoResult]) -> dict[str, Any]:
             "cards": [asdict(card) for card in one.photo.cards],
             "places": one.places,
             "answers": [
-                (answer.verdict, answer.points, [(m.face.name, m.score) for m in answer.matches])
+                (
+                    *(answer.verdict, answer.points),
+                    [(m.face.name, m.score) for m in answer.matches],
+                    answer.printing.to_json(),
+                )
                 for answer in one.answers
             ],
             "right": one.right,
@@ -212,4 +318,4 @@ def to_json(outcomes: Sequence[PhotoResult]) -> dict[str, Any]:
         for one in outcomes
     ]
     spent = {k: {"median": ms[0], "mean": ms[1]} for k, ms in milliseconds(outcomes).items()}
-    return {"figures": kinds, "milliseconds": spent, "photos": photos}
+    return {"figures": kinds, "read": read, "milliseconds": spent, "photos": photos}

@@ -31,6 +31,10 @@ _GAP = 14
 """Pixels between pairs, and at the rim. By hand."""
 _CAPTION = 50
 """Pixels below a pair, for its two lines. By hand."""
+_STRIP = (150, 60)
+"""Width and height of a strip that was read, in pixels: half a pair wide, and legible."""
+_READ = _STRIP[1] + 24
+"""Pixels below the caption, for the strip and a line about it."""
 _PAPER, _INK, _FAINT, _WRONG = "#f6f4ef", "#22262b", "#6b7178", "#b3362b"
 
 _STYLE = """\
@@ -40,6 +44,7 @@ article > div { display: grid; grid-template-columns: 1fr 1fr; gap: .5rem; margi
 img, .empty { width: 100%; aspect-ratio: 5 / 7; object-fit: fill; }
 .empty { box-sizing: border-box; border: 1px dashed #8888; border-radius: .5rem; display: grid;
   place-content: center; text-align: center; font-size: .8rem; opacity: .7; padding: .5rem; }
+article > img { aspect-ratio: auto; margin: .4rem 0; }
 p { margin: 0; font-size: .9rem; } small { opacity: .7; }
 b { color: #fff; border-radius: .3rem; padding: .05rem .4rem; margin-right: .3rem; }
 """ + "".join(f".{verdict} b {{ background: {c}; }}\n" for verdict, c in VERDICT_COLOURS.items())
@@ -58,6 +63,9 @@ class SheetEntry:
         thousand. Without a match, its place is empty.
     right
         False if the answer is known to be wrong.
+    strip
+        The part of the card where its printing was read, as a small JPEG; empty if nothing was
+        read.
     """
 
     photo: str
@@ -65,6 +73,7 @@ class SheetEntry:
     query: bytes
     match: bytes = b""
     right: bool = True
+    strip: bytes = b""
 
     @property
     def face(self) -> CardFace | None:
@@ -74,14 +83,14 @@ class SheetEntry:
     @property
     def title(self) -> str:
         """The card's name."""
-        return self.face.name if self.face else "not recognised"
+        return self.card.named.name if self.card.named else "not recognised"
 
     @property
     def printing(self) -> str:
         """The set, the number and the score."""
-        if self.face is None:
+        if self.card.named is None:
             return ""
-        return f"{self.face.label}, score {self.card.matches[0].score:.3f}"
+        return f"{self.card.named.label}, score {self.card.matches[0].score:.3f}"
 
 
 def write_sheet(entries: Sequence[SheetEntry], heading: str, path: str | os.PathLike[str]) -> None:
@@ -113,7 +122,8 @@ def contact_sheet(entries: Sequence[SheetEntry], heading: str, columns: int = 7)
     from PIL import Image, ImageDraw, ImageFont
 
     title, text = ImageFont.load_default(24), ImageFont.load_default(13)
-    pair = (2 * _CELL[0] + 6, _CELL[1] + _CAPTION)
+    read = any(entry.strip or entry.card.printing.summary for entry in entries)
+    pair = (2 * _CELL[0] + 6, _CELL[1] + _CAPTION + (_READ if read else 0))
     rows = -(-len(entries) // columns)
     width = max(columns * (pair[0] + _GAP), round(title.getlength(heading)) + _GAP) + _GAP
     size = (width, 64 + rows * (pair[1] + _GAP) + _GAP)
@@ -131,8 +141,13 @@ def contact_sheet(entries: Sequence[SheetEntry], heading: str, columns: int = 7)
             with Image.open(io.BytesIO(jpeg)) as picture:
                 sheet.paste(picture.resize(_CELL, Image.Resampling.LANCZOS), (x, top))
         draw.rectangle((left, top + _CELL[1] + 4, left + pair[0] - 1, top + _CELL[1] + 7), colour)
-        below = "   ".join(filter(None, (entry.card.verdict, entry.printing, entry.photo)))
-        for line, words, ink in ((11, entry.title, _INK), (28, below, _FAINT)):
+        if entry.strip:
+            with Image.open(io.BytesIO(entry.strip)) as picture:
+                picture.thumbnail(_STRIP, Image.Resampling.LANCZOS)
+                sheet.paste(picture, (left, top + _CELL[1] + _CAPTION + 16))
+        named = "   ".join(filter(None, (entry.card.verdict, entry.printing, entry.photo)))
+        said = entry.card.printing.summary
+        for line, words, ink in ((11, entry.title, _INK), (28, named, _FAINT), (45, said, _FAINT)):
             draw.text((left, top + _CELL[1] + line), _cut(words, text, pair[0]), ink, text)
     return sheet
 
@@ -155,7 +170,9 @@ def sheet_entries(
     entries = []
     for number, card in enumerate(recognition.cards, start=1):
         which = f"{photo}, card {number}" if len(recognition.cards) > 1 else photo
-        found = SheetEntry(which, card, small_jpeg(recognition.crop(card)))
+        strip = recognition.strip(card)
+        read = small_jpeg(strip) if strip else b""
+        found = SheetEntry(which, card, small_jpeg(recognition.crop(card)), strip=read)
         match = b""
         if face := found.face:
             match = cached_image(face.face_id, cache, face.image_url)
@@ -183,7 +200,7 @@ def cached_image(face_id: str, cache: Path, url: str = "", longest: int = 336) -
 
 def _article(entry: SheetEntry) -> str:
     found = embedded(entry.query, f"found in {entry.photo}")
-    name = link(entry.face.card_url if entry.face else "", entry.title)
+    name = link(entry.card.named.card_url if entry.card.named else "", entry.title)
     empty = "its image is not in the cache" if entry.face else ""
     place = f'<span class="empty">{empty}</span>'
     match = embedded(entry.match, entry.title) if entry.match else place
@@ -191,8 +208,17 @@ def _article(entry: SheetEntry) -> str:
         f'<article class="{entry.card.verdict}">\n'
         f"<div>{found}\n{match}</div>\n"
         f"<h2>{name}</h2>\n<p><b>{entry.card.verdict}</b> {escape(entry.printing)}"
-        f"<br><small>{escape(entry.photo)}</small>\n</article>\n"
+        f"<br><small>{escape(entry.photo)}</small>\n{_read(entry)}</article>\n"
     )
+
+
+def _read(entry: SheetEntry) -> str:
+    """The strip that was read, and what it says."""
+    answer = entry.card.printing
+    strip = f"{embedded(entry.strip, 'what was read')}\n" if entry.strip else ""
+    lines = map(escape, filter(None, (answer.summary, *answer.reasons)))
+    words = "<br>".join(lines)
+    return strip + (f"<p><small>{words}</small>\n" if words else "")
 
 
 def _cut(words: str, font: object, width: int) -> str:

@@ -78,6 +78,13 @@ class Photo:
         except (OSError, ValueError) as error:  # a damaged picture that Pillow opened lazily
             raise ImageError("damaged image") from error
 
+    def in_full(self) -> Photo:
+        """The same photo, decoded at its full size: for what is small on a small card."""
+        if self.source is None or self.scale == 1:
+            return self
+        picture, scale, count = open_photo(self.source)
+        return Photo(picture, scale, self.source, count)
+
     def cut(
         self,
         quad: Sequence[Sequence[float]],

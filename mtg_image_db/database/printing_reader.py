@@ -1,0 +1,216 @@
+"""Read the cards of a photo: their printings, by their lines and by the images in the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from mtg_image_db.download.paths import image_paths
+from mtg_image_db.encoders.preprocessing import prepare
+from mtg_image_db.errors import ImageError
+from mtg_image_db.pictures.opening import open_picture
+from mtg_image_db.reading.identify import Seen, identify, read_surely
+from mtg_image_db.reading.likeness import compare
+from mtg_image_db.reading.printed import DERIVED, LAYOUTS_ACROSS, RELISTED, printed
+from mtg_image_db.reading.reader import line_reader
+from mtg_image_db.reading.strip import ACROSS, COPYRIGHT, LINES, Place, cut_strip, where
+from mtg_image_db.recognise.gallery import Hit
+from mtg_image_db.recognise.quads import frame_of, rectify, side_lengths, turned
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mtg_image_db.database.answers import Match
+    from mtg_image_db.database.gallery import FolderGallery
+    from mtg_image_db.encoders import Encoder
+    from mtg_image_db.pictures.opening import Pixels
+    from mtg_image_db.reading.answer import Corners, PrintingAnswer
+    from mtg_image_db.reading.likeness import Likeness
+    from mtg_image_db.reading.reader import Lines
+    from mtg_image_db.recognise.photo import Photo
+    from mtg_image_db.recognise.quads import Quad
+    from mtg_image_db.scryfall.printing import Printing
+
+_SHARP_ENOUGH = 450
+"""Height of a card, in pixels of the decoded photo: if it is less, and the photo was decoded at a
+reduced size, the photo is decoded again in full. Numbers are hardly read below some 400. By
+hand."""
+_WIDTH, _HEIGHT = 488, 680
+"""Size at which a card is compared with images, in pixels: that of Scryfall's."""
+_MOST_IMAGES = 8
+"""Most images that a card is compared with: those of the most probable printings. Each takes some
+12 ms. By hand."""
+
+_SAMPLE = 2000
+"""Faces with which a card that is known by its line alone is compared. By hand."""
+_MOST_ALIKE = 0.02
+"""Share of all faces that may resemble such a card more than the face that its line names. By
+hand."""
+
+
+class PrintingReader:
+    """Reads the cards of one photo."""
+
+    def __init__(self, photo: Photo, gallery: FolderGallery) -> None:
+        self._photo = photo
+        self._gallery = gallery
+        self._pixels: Pixels = np.asarray(photo.picture)
+        self._scale = photo.scale
+
+    def named(self, quad: Corners, matches: Sequence[Match], *, certain: bool) -> PrintingAnswer:
+        """Which printing a card is whose artwork is that of the first match, certainly or not."""
+        candidates = candidates_of(matches)
+        corners = self._corners(quad)
+        seen = self._seen(corners, candidates)
+        read = identify(seen, candidates, certain=certain)
+        left = [one.printing for one in read.candidates]
+        # To compare images takes longer than to read, and what was read is surer.
+        if len(left) < 2 or read.verdict == "unknown":
+            return read
+        likeness, known = self._likeness(corners, left)
+        if likeness is None:
+            return read
+        if likeness.homography is not None:
+            seen = self._seen(_moved(corners, likeness.homography), candidates)
+        told = dict(zip(known, likeness.log_likelihoods, strict=True))
+        seen = replace(seen, likeness=told, regions=likeness.regions)
+        return identify(seen, candidates, certain=certain)
+
+    def _seen(self, corners: Quad, candidates: Sequence[Printing]) -> Seen:
+        """What is read at the places where these candidates have their lines."""
+        places = [LINES]
+        if any(one.layout in LAYOUTS_ACROSS for one in candidates):
+            places.append(ACROSS)
+        read = [self._read(corners, place) for place in places]
+        sure = [read_surely(lines) is not None for lines in read]
+        chosen = sure.index(True) if True in sure else 0
+        old = any(not printed(one).modern for one in candidates)
+        return Seen(
+            lines=read[chosen],
+            copyright=self._read(corners, COPYRIGHT) if old else None,
+            strip=self._strip(corners, places[chosen]),
+        )
+
+    def alone(
+        self, quad: Corners, encoder: Encoder
+    ) -> tuple[PrintingAnswer, tuple[Hit, ...], Corners] | None:
+        """Name a card by its line alone, if it also resembles an image of that printing.
+
+        Returns
+        -------
+        The printing, the faces that show its artwork, and its corners, upright; None if the line
+        cannot be read surely, names no known printing, or the card looks otherwise.
+        """
+        there = self._corners(quad)
+        for corners in (there, turned(there)):
+            lines = self._read(corners, LINES)
+            text = read_surely(lines)
+            if text is None:
+                continue
+            found = self._printings_with(*text)
+            how = encoder.fingerprint.preprocessing
+            upright = Image.fromarray(rectify(self._pixels, corners, _WIDTH, _HEIGHT))
+            [vector] = encoder.encode(prepare(upright, how)[None])
+            hits = {artwork: self._resembling(artwork, vector) for artwork, _ in found}
+            candidates = [one for artwork, one in found if hits[artwork]]
+            if candidates:
+                seen = Seen(lines, strip=self._strip(corners, LINES))
+                shown = sorted({h for some in hits.values() for h in some}, reverse=True)
+                return identify(seen, candidates), tuple(shown), self._in_photo(corners)
+        return None
+
+    def _printings_with(self, code: str, number: str) -> list[tuple[str, Printing]]:
+        """All printings on paper that say this set and number, each with its artwork's id."""
+        sets = {code.lower(), *(first + code.lower() for first in DERIVED), *RELISTED}
+        bare = number.lstrip("0")
+        numbers = {bare, number, f"{code}-{bare}"}
+        return [
+            (artwork, one)
+            for artwork, one in self._gallery.parts.printings.with_number(sets, numbers)
+            if not one.digital and code in printed(one).codes and number in printed(one).numbers
+        ]
+
+    def _resembling(self, artwork: str, vector: NDArray[np.float32]) -> list[Hit]:
+        """The faces with an artwork, if few others resemble the card more."""
+        rows = self._gallery.rows_that_show(artwork)
+        hits = [Hit(self._gallery.score(vector, row), row, row) for row in rows]
+        embeddings = self._gallery.parts.embeddings
+        others = embeddings[:: max(1, len(embeddings) // _SAMPLE)] @ vector
+        return [hit for hit in hits if float((others > hit.score).mean()) <= _MOST_ALIKE]
+
+    def _corners(self, quad: Corners) -> Quad:
+        """A card's corners in the decoded photo; it is decoded again if the card is too small."""
+        corners = self._decoded(quad)
+        if self._scale > 1 and side_lengths(corners)[[1, 3]].mean() < _SHARP_ENOUGH:
+            try:
+                whole = self._photo.in_full()
+            except ImageError:  # the file has changed since
+                return corners
+            self._pixels, self._scale = np.asarray(whole.picture), whole.scale
+            corners = self._decoded(quad)
+        return corners
+
+    def _decoded(self, quad: Corners) -> Quad:
+        """Corners in pixels of the decoded photo."""
+        return np.asarray(np.array(quad) / self._scale, dtype=np.float32)
+
+    def _in_photo(self, corners: Quad) -> Corners:
+        """Corners in pixels of the whole photo."""
+        return tuple((float(x) * self._scale, float(y) * self._scale) for x, y in corners)
+
+    def _read(self, corners: Quad, place: Place) -> Lines:
+        [lines] = line_reader().read([cut_strip(self._pixels, where(corners, place), place)])
+        return lines
+
+    def _strip(self, corners: Quad, place: Place) -> Corners:
+        return self._in_photo(where(corners, place))
+
+    def _likeness(
+        self, corners: Quad, candidates: Sequence[Printing]
+    ) -> tuple[Likeness | None, list[str]]:
+        """How much the card resembles the images of candidates, and the ids of those."""
+        cache = self._gallery.cache
+        if cache is None or len(candidates) < 2:
+            return None, []
+        known, scans = [], []
+        for one in candidates[:_MOST_IMAGES]:
+            for path in image_paths(cache, one.face_id)[:1]:
+                try:
+                    picture = open_picture(path, at_least=(_WIDTH, _HEIGHT))
+                except ImageError:
+                    continue  # `verify-cache` is there to complain
+                known.append(one.scryfall_id)
+                scans.append(np.asarray(picture))
+        if len(scans) < 2:
+            return None, []
+        card = rectify(self._pixels, corners, _WIDTH, _HEIGHT)
+        height = float(side_lengths(corners)[[1, 3]].mean())
+        return compare(card, scans, height), known
+
+
+def _moved(corners: Quad, homography: NDArray[np.float64]) -> Quad:
+    """Corners in the photo, corrected by a homography between upright cards of _WIDTH, _HEIGHT."""
+    frame = frame_of(_WIDTH, _HEIGHT)
+    matrix = cv2.getPerspectiveTransform(frame, corners) @ homography
+    return np.asarray(cv2.perspectiveTransform(frame[:, None], matrix)[:, 0], dtype=np.float32)
+
+
+def candidates_of(matches: Sequence[Match]) -> list[Printing]:
+    """All printings that a card may be whose artwork is the first match's.
+
+    Only those on paper, if there are any. Of a printing in several languages, the English one
+    stands for all: they say the same but for the language.
+    """
+    best = matches[0]
+    pool: dict[str, Printing] = {}
+    for match in matches:
+        if match.image == best.image or match.face.illustration_id == best.face.illustration_id:
+            for one in (match.face.printing, *match.printings):
+                if one.label not in pool or (one.lang == "en" and pool[one.label].lang != "en"):
+                    pool[one.label] = one
+    return [one for one in pool.values() if not one.digital] or list(pool.values())

@@ -96,7 +96,7 @@ def identify(seen: Seen, candidates: Sequence[Printing], *, certain: bool = True
     together = _softmax(np.log(_with_doubt(by_text)) + np.log(by_image))
     order = np.argsort(-together, kind="stable")
     best = int(order[0])
-    finish = _finish(seen.lines, says[best], _PRINTED_AS.get(lang.value, "EN"))
+    finish = _finish(seen.lines, says[best])
     if contradicted:
         finish = lang = Reading()
     listed = [int(i) for i in order if together[i] >= _LEFT_OUT]
@@ -129,26 +129,23 @@ def _language(lines: Lines, says: Sequence[Printed]) -> Reading:
     both = np.logaddexp(logs[:, 0], logs[:, 1])
     shares = _softmax(both / _TEMPERATURE)
     best = int(shares.argmax())
-    return _said(lines, float(both[best]), list(LANGUAGES.values())[best], float(shares[best]))
+    return _said(lines, list(LANGUAGES.values())[best], float(shares[best]))
 
 
-def _finish(lines: Lines, says: Printed, lang: str) -> Reading:
+def _finish(lines: Lines, says: Printed) -> Reading:
     """The finish that the mark between set and language says.
 
     Its place is that behind three letters, as nearly all codes have.
     """
-    codes = [code for code in says.codes if len(code) == _LETTERS_OF_A_CODE]
-    if not codes:
+    if not any(len(code) == _LETTERS_OF_A_CODE for code in says.codes):
         return Reading()
-    log = float(lines.log_lower([f"{c}{m}{lang}" for c in codes for m in BULLET + STAR]).max())
     foil = probability_of_foil(lines.strip)
-    return _said(lines, log, "foil" if foil > 0.5 else "nonfoil", max(foil, 1 - foil))
+    return _said(lines, "foil" if foil > 0.5 else "nonfoil", max(foil, 1 - foil))
 
 
-def _said(lines: Lines, log: float, value: str, probability: float) -> Reading:
-    """A value, if it is sure, and there is a line at all that says it."""
-    there = log > float(lines.log_lower([""])[0])
-    return Reading(value, probability) if there and probability >= _SURE else Reading()
+def _said(lines: Lines, value: str, probability: float) -> Reading:
+    """A value, if it is sure, and both lines are there at all."""
+    return Reading(value, probability) if all(lines.text) and probability >= _SURE else Reading()
 
 
 def _texts(seen: Seen, says: Sequence[Printed], lang: str) -> NDArray[np.float64]:

@@ -381,3 +381,14 @@ def test_a_line_that_contradicts_all_known_printings_goes_to_the_review() -> Non
     scan = scanned(card(PrintingAnswer(reasons=(why,)), FIC, FIC))
     assert entered(scan) == []
     assert reason(scan) == why
+
+
+def test_the_strip_is_cut_out_as_it_lies_on_the_card() -> None:
+    picture = Image.new("RGB", (488, 680), "black")
+    picture.paste("white", (20, 630, 60, 680))  # the left third of the strip
+    seen = card(exactly(FIC))
+    strip = Recognition(Photo.open(picture), (seen,), {}).strip(seen)
+    assert strip is not None
+    assert strip.size == (320, 128)
+    assert strip.getpixel((20, 20)) == strip.getpixel((20, 110)) == (255, 255, 255)
+    assert strip.getpixel((300, 20)) == strip.getpixel((300, 110)) == (0, 0, 0)

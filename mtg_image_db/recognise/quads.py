@@ -140,7 +140,9 @@ def rectify(photo: Pixels, quad: Quad, width: int, height: int) -> Pixels:
         photo = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
         scale = np.array([size[0] / part.shape[1], size[1] / part.shape[0]], dtype=np.float32)
         quad = ((quad - np.array([left, top], dtype=np.float32)) * scale).astype(np.float32)
-    matrix = cv2.getPerspectiveTransform(quad, frame_of(width, height))
+    # Not `frame_of`, which reads a wide picture from its left side.
+    frame = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
+    matrix = cv2.getPerspectiveTransform(quad, frame)
     flat = cv2.warpPerspective(
         photo, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )

@@ -2,12 +2,11 @@
 
     python benchmarks/line_readers.py SHARED OUT [--every 2] [--readers own rapidocr ...]
 
-SHARED and OUT as in printings.py, whose `build` comes first. A reader is `own`, or a package of the
-registry with models inside: `rapidocr` (3.x: PP-OCRv6) and `rapidocr_onnxruntime` (1.x: PP-OCRv4).
-They see the place of the lines on held-out scans, photographed as in printings.py and cut with
-corners that are off by a fifth of a millimetre, and on real photos: with the corners that the
-database found, or, where the card's artwork is not in the database, the only card's corners as they
-were found, the way up that a person chose (training/photo_turned.csv).
+SHARED and OUT as in printings.py, whose `build` and `photos` come first. A reader is `own`, or a
+package of the registry with models inside: `rapidocr` (3.x: PP-OCRv6) and `rapidocr_onnxruntime`
+(1.x: PP-OCRv4). They see the place of the lines on held-out scans, photographed as in printings.py
+and cut with corners that are off by a fifth of a millimetre, and on real photos, with the corners
+that the database found.
 
 Each is asked twice: what it reads, and which of 40 printings fits best: the right one, 12 of its
 set, and others. For PP-OCR that is the one with the fewest edits between what it read and what the
@@ -22,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import json
 import random
 import re
@@ -40,9 +40,8 @@ import numpy as np
 from lines import BEFORE_M15, NEWER
 from numpy.typing import NDArray
 from PIL import Image
-from printings import HEIGHTS, Pixels, digest, held_out, photo_labels, photograph, scans
+from printings import BINS, HEIGHTS, Pixels, digest, held_out, photograph, scans
 
-from mtg_image_db import Database
 from mtg_image_db.evaluation.scores import Share
 from mtg_image_db.reading.reader import LineReader
 from mtg_image_db.reading.strip import LINES, PIXELS_A_MM, cut_strip, where
@@ -74,9 +73,8 @@ def main() -> None:
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     readers = {name: own() if name == "own" else ocr(name) for name in arguments.readers}
-    printings = sorted(
-        {(code, number) for _, _, code, number, sure in scans(arguments.shared) if sure}
-    )
+    known = {one[2:4] for one in scans(arguments.shared) if one[4] and one[3].isdigit()}
+    printings = sorted(known)
     counts: dict[tuple[str, str], list[Any]] = defaultdict(list)
     for case in cases(arguments.shared, arguments.out, arguments.every):
         others = candidates(case, printings)
@@ -86,9 +84,8 @@ def main() -> None:
             spent = 1000 * (time.process_time() - began)
             number = text[0].lstrip("0") == case.number if case.number else None
             right = best[0] == case.code and (not case.number or best[1] == case.number)
-            counts[case.group, name].append(
-                (number, text[1] == said(case.code, "")[1], right, spent)
-            )
+            code = text[1] == said(case.code, "")[1]
+            counts[case.group, name].append((number, code, right, spent))
     print("| strips | reader | number read | set read | right of 40 | CPU ms |")
     print("|---|---|---|---|---|---|")
     for (group, name), some in counts.items():
@@ -111,46 +108,17 @@ def cases(shared: Path, out: Path, every: int) -> Iterator[Case]:
             rng = np.random.default_rng(list(digest(f"{code} {number} {height}")[:8]))
             ground = np.asarray(Image.open(some[rng.integers(len(some))][0]).convert("RGB"))
             photo, corners = photograph(scan, ground, height, rng)
-            pixels = cv2.cvtColor(
-                cv2.imdecode(np.frombuffer(photo, np.uint8), 1), cv2.COLOR_BGR2RGB
-            )
+            pixels = np.asarray(Image.open(io.BytesIO(photo)))
             off = rng.normal(0, 0.2 * height / 88, (4, 2)).astype(np.float32)
             yield Case(f"held-out scans, {height}", pixels, corners + off, code, number)
-    quads = found_quads(shared, out)
-    for path, lang, known, _ in photo_labels(shared):
-        for name, (codes, number) in known.items():
-            quad = quads.get(f"{path.name} {name}")
-            if quad is None or len(codes) > 1 or codes & BEFORE_M15 or lang != "en":
-                continue
-            corners = np.array(quad, np.float32)
-            height = float(side_lengths(corners)[[1, 3]].mean())
-            size = (
-                "400 and more" if height >= 400 else "250 to 400" if height >= 250 else "below 250"
-            )
-            pixels = np.asarray(Image.open(path).convert("RGB"))
-            yield Case(f"photos, {size}", pixels, corners, *codes, number)
-
-
-def found_quads(shared: Path, out: Path) -> dict[str, Any]:
-    """The corners of photographed cards, by file and name; they are kept in OUT."""
-    kept = out / "quads.json"
-    if kept.exists():
-        found: dict[str, Any] = json.loads(kept.read_text())
-        return found
-    answers = json.loads((out / "photos.json").read_text())
-    named = {(Path(r["file"]).name, r["name"]): r["quad"] for r in answers if r["named"]}
-    asked = {(Path(r["file"]).name, r["name"]) for r in answers}
-    found = {f"{file} {name}": quad for (file, name), quad in named.items()}
-    with Database.open(out / "index_out") as database:
-        for path, _, known, _ in photo_labels(shared):
-            if len(known) > 1 or any((path.name, name) in asked for name in known):
-                continue
-            cards = database.recognise(path).cards
-            largest = max(cards, key=lambda card: cv2.contourArea(np.float32(card.quad)))
-            for name in known:
-                found[f"{path.name} {name}"] = largest.quad
-    kept.write_text(json.dumps(found, indent=1))
-    return found
+    for answer in json.loads((out / "photos.json").read_text(encoding="utf-8")):
+        if not answer["named"] or not answer["modern"] or answer["lang"][2] != "en":
+            continue
+        corners = np.array(answer["quad"], np.float32)
+        height = float(side_lengths(corners)[[1, 3]].mean())
+        size = next(f"{low} to {high}" for low, high in BINS if low <= height < high)
+        pixels = np.asarray(Image.open(shared / answer["file"]).convert("RGB"))
+        yield Case(f"photos, {size}", pixels, corners, *answer["truth"])
 
 
 def candidates(case: Case, printings: list[Said]) -> list[tuple[str, str]]:

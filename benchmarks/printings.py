@@ -16,6 +16,9 @@ number, and another set with another number.
 
 A synthetic photo shows one scan on a ground made of another one: turned and in perspective, under
 uneven light, a cast, in a third of them with glare, blurred, noisy, and saved as JPEG.
+
+Finishes were labelled by eye: the mark that stands on a photographed card, or on a scan
+(training/photo_finishes.csv, training/scan_finishes.csv).
 """
 
 # A plain installation lacks what training/ needs.
@@ -36,7 +39,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
+LABELS = Path(__file__).parents[1] / "training"
+sys.path.insert(0, str(LABELS))
 
 import cv2
 import numpy as np
@@ -255,7 +259,7 @@ def identity_of(text: str) -> str:
 
 def photo_labels(shared: Path) -> Iterator[tuple[Path, str, dict[str, Truth], dict[str, str]]]:
     """Photos with known printings: path, language, the printings by name, the finishes by name."""
-    table = Path(__file__).parents[1] / "training" / "photo_finishes.csv"
+    table = LABELS / "photo_finishes.csv"
     finishes = {(r["file"], r["name"]): r["finish"] for r in read_table(table)}
     for folder in ("cards", "cards2"):
         for row in read_table(shared / folder / "photos.csv"):
@@ -291,6 +295,8 @@ def ask_synthetic(
 ) -> Iterator[dict[str, Any]]:
     """Photograph scans that have several printings, at each height: held-out names first."""
     (out / "photos").mkdir(exist_ok=True)
+    table = LABELS / "scan_finishes.csv"
+    finishes = {row["scryfall_id"]: row["finish"] for row in read_table(table)}
     grounds = sorted(cache.glob("images/**/*.*"))
     some = sorted(
         several_printings(database, cache),
@@ -298,6 +304,7 @@ def ask_synthetic(
     )
     for printing, path in some[:most]:
         scan = np.asarray(Image.open(path).convert("RGB"))
+        finish = finishes.get(printing.scryfall_id, "")
         for height in HEIGHTS:
             photo = out / "photos" / f"{printing.scryfall_id}-{height}.jpg"
             if not photo.exists():
@@ -305,10 +312,9 @@ def ask_synthetic(
                 ground = Image.open(grounds[rng.integers(len(grounds))]).convert("RGB")
                 photo.write_bytes(photograph(scan, np.asarray(ground), height, rng)[0])
             truth = frozenset([printing.set]), printing.collector_number
-            sure = printing.finishes if len(printing.finishes) == 1 else ("",)
             answers = database.recognise(photo).cards
             named = [a for a in answers if a.face and same_name(a.face.name, printing.name)]
-            record = judged(named[0] if named else None, truth, "en", sure[0])
+            record = judged(named[0] if named else None, truth, "en", finish)
             yield record | {
                 "file": str(photo),
                 "name": printing.name,

@@ -71,7 +71,8 @@ class PrintingAnswer:
     ----------
     verdict
         ``exact``: it is the first candidate. ``group``: it is one of the candidates. ``unknown``:
-        nothing tells. docs/printings.md says how often each is right.
+        what stands on the card contradicts all known printings of the artwork, or the card has no
+        name. docs/printings.md says how often each is right.
     candidates
         The most probable first.
     finish, lang

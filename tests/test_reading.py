@@ -238,3 +238,10 @@ def test_a_card_whose_artwork_is_uncertain_is_exact_only_if_its_line_was_read() 
     one = [printing("fic", "83")]
     assert identify(Seen(UNREADABLE), one, certain=False).verdict == "group"
     assert identify(Seen(lines("0083", "FIC•EN")), one, certain=False).verdict == "exact"
+
+
+def test_a_line_that_was_not_read_does_not_prove_an_old_printing() -> None:
+    old, new = printing("rtr", "214", "2012-10-05"), printing("uma", "214", "2018-12-07")
+    answer = identify(Seen(lines("", ""), copyright=lines("", "")), [new, old])
+    assert answer.verdict == "group"
+    assert {one.printing.set for one in answer.candidates} == {"rtr", "uma"}

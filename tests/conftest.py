@@ -178,7 +178,7 @@ def mtg_db(
     cwd: Path,
     stdin: bytes | None = None,
     environment: Mapping[str, str] | None = None,
-    timeout: float = 600,
+    timeout: float = 120,
     unprivileged: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     """Run the command as a user does, in a process of its own."""

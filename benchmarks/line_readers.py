@@ -14,8 +14,7 @@ printing says. Milliseconds are CPU time of one thread.
 """
 
 # A plain installation lacks what training/ needs, and the other readers.
-# OpenCV returns arrays of fewer types than its annotations say.
-# mypy: disable-error-code="import-not-found, arg-type, call-arg, call-overload, assignment"
+# mypy: disable-error-code="import-not-found"
 
 from __future__ import annotations
 
@@ -37,10 +36,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
 
 import cv2
 import numpy as np
-from lines import BEFORE_M15, NEWER
+from lines import BEFORE_M15, NEWER, held_out
 from numpy.typing import NDArray
+from photographs import Pixels, photograph
 from PIL import Image
-from printings import BINS, HEIGHTS, Pixels, digest, held_out, photograph, scans
+from printing_cards import scans
+from printings import BINS, HEIGHTS, digest
 
 from mtg_image_db.evaluation.scores import Share
 from mtg_image_db.reading.reader import LineReader
@@ -115,8 +116,8 @@ def cases(shared: Path, out: Path, every: int) -> Iterator[Case]:
         if not answer["named"] or not answer["modern"] or answer["lang"][2] != "en":
             continue
         corners = np.array(answer["quad"], np.float32)
-        height = float(side_lengths(corners)[[1, 3]].mean())
-        size = next(f"{low} to {high}" for low, high in BINS if low <= height < high)
+        seen = float(side_lengths(corners)[[1, 3]].mean())
+        size = next(f"{low} to {high}" for low, high in BINS if low <= seen < high)
         pixels = np.asarray(Image.open(shared / answer["file"]).convert("RGB"))
         yield Case(f"photos, {size}", pixels, corners, *answer["truth"])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import random
@@ -27,11 +26,6 @@ CODES = {letter: number for number, letter in enumerate(ALPHABET, start=1)}
 
 Scan: TypeAlias = tuple[Path, str, str, str]
 """Path, name, set code and number."""
-
-
-def held_out(name: str) -> bool:
-    """Whether scans of this card are kept for measuring: a quarter, by name."""
-    return hashlib.sha256(name.encode()).digest()[0] % 4 == 0
 
 
 def sample_scans(folder: Path) -> list[Scan]:
@@ -91,7 +85,7 @@ class Batches(IterableDataset[Any]):
         cv2.setNumThreads(1)
         rng = self.rng = random.Random(self.seed)
         large, small = (
-            [one for one in some if not held_out(one[1])] for some in all_scans(self.shared)
+            [one for one in some if not lines.held_out(one[1])] for some in all_scans(self.shared)
         )
         self.large, self.small = (
             [lines.of_scan(path, code, number) for path, _, code, number in some]

@@ -55,27 +55,16 @@ def recognise(
     for seen in found:
         # Geometry may have named a face with a lower score than others.
         lost = seen.verdict != "none" and seen.hits[0].score < min_score
-        hits = tuple(hit for hit in seen.hits if hit.score >= min_score)
-        quad = tuple((float(x) * photo.scale, float(y) * photo.scale) for x, y in seen.quad)
         answer = CardAnswer(
-            matches=gallery.matches(hits),
+            matches=gallery.matches([hit for hit in seen.hits if hit.score >= min_score]),
             verdict="none" if lost else seen.verdict,
-            quad=quad,
+            quad=tuple((float(x) * photo.scale, float(y) * photo.scale) for x, y in seen.quad),
             points=0 if lost else seen.points,
         )
         if answer.verdict != "none":
-            answer = replace(
-                answer,
-                printing=reader.named(quad, answer.matches, certain=answer.verdict == "confident"),
-            )
-        elif by_line := reader.alone(quad, encoder):
-            printing, shown, upright = by_line
-            rows = {hit.row for hit in shown}
-            hits = tuple(hit for hit in shown if hit.score >= min_score) + tuple(
-                hit for hit in hits if hit.row not in rows
-            )
-            if hits and hits[0].row in rows:
-                answer = CardAnswer(gallery.matches(hits), "likely", upright, printing=printing)
+            certain = answer.verdict == "confident"
+            read = reader.named(answer.quad, answer.matches, certain=certain)
+            answer = replace(answer, printing=read)
         answers.append(answer)
     seconds = {
         "all": time.perf_counter() - began,

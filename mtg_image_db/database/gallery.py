@@ -110,16 +110,6 @@ class FolderGallery:
         face = self.face(row)
         return face.illustration_id or face.face_id
 
-    def rows_that_show(self, artwork: str) -> list[int]:
-        """The rows whose faces show an artwork."""
-        records = self.parts.records
-        return [
-            row
-            for row in records.possible({"illustration_id": {artwork}})
-            if records[row].get("illustration_id") == artwork
-            and (self._wanted is None or self._wanted[row])
-        ]
-
     def search_rows(
         self, vectors: NDArray[np.float32], k: int, *, min_score: float = -1.0
     ) -> list[list[Hit]]:

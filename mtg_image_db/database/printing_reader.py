@@ -8,26 +8,22 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from mtg_image_db.download.paths import image_paths
-from mtg_image_db.encoders.preprocessing import prepare
 from mtg_image_db.errors import ImageError
 from mtg_image_db.pictures.opening import open_picture
 from mtg_image_db.reading.identify import Seen, identify, read_surely
 from mtg_image_db.reading.likeness import compare
-from mtg_image_db.reading.printed import DERIVED, LAYOUTS_ACROSS, RELISTED, printed
+from mtg_image_db.reading.printed import LAYOUTS_ACROSS, printed
 from mtg_image_db.reading.reader import line_reader
 from mtg_image_db.reading.strip import ACROSS, COPYRIGHT, LINES, Place, cut_strip, where
-from mtg_image_db.recognise.gallery import Hit
-from mtg_image_db.recognise.quads import frame_of, rectify, side_lengths, turned
+from mtg_image_db.recognise.quads import frame_of, rectify, side_lengths
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtg_image_db.database.answers import Match
     from mtg_image_db.database.gallery import FolderGallery
-    from mtg_image_db.encoders import Encoder
     from mtg_image_db.pictures.opening import Pixels
     from mtg_image_db.reading.answer import Corners, PrintingAnswer
     from mtg_image_db.reading.likeness import Likeness
@@ -45,12 +41,6 @@ _WIDTH, _HEIGHT = 488, 680
 _MOST_IMAGES = 8
 """Most images that a card is compared with: those of the most probable printings. Each takes some
 12 ms. By hand."""
-
-_SAMPLE = 2000
-"""Faces with which a card that is known by its line alone is compared. By hand."""
-_MOST_ALIKE = 0.02
-"""Share of all faces that may resemble such a card more than the face that its line names. By
-hand."""
 
 
 class PrintingReader:
@@ -87,61 +77,15 @@ class PrintingReader:
         if any(one.layout in LAYOUTS_ACROSS for one in candidates):
             places.append(ACROSS)
         read = [self._read(corners, place) for place in places]
-        sure = [read_surely(lines) is not None for lines in read]
-        chosen = sure.index(True) if True in sure else 0
+        # The place where most is read; the first, if there is no difference.
+        most = [(read_surely(lines) is not None, all(lines.text)) for lines in read]
+        chosen = most.index(max(most))
         old = any(not printed(one).modern for one in candidates)
         return Seen(
             lines=read[chosen],
             copyright=self._read(corners, COPYRIGHT) if old else None,
             strip=self._strip(corners, places[chosen]),
         )
-
-    def alone(
-        self, quad: Corners, encoder: Encoder
-    ) -> tuple[PrintingAnswer, tuple[Hit, ...], Corners] | None:
-        """Name a card by its line alone, if it also resembles an image of that printing.
-
-        Returns
-        -------
-        The printing, the faces that show its artwork, and its corners, upright; None if the line
-        cannot be read surely, names no known printing, or the card looks otherwise.
-        """
-        there = self._corners(quad)
-        for corners in (there, turned(there)):
-            lines = self._read(corners, LINES)
-            text = read_surely(lines)
-            if text is None:
-                continue
-            found = self._printings_with(*text)
-            how = encoder.fingerprint.preprocessing
-            upright = Image.fromarray(rectify(self._pixels, corners, _WIDTH, _HEIGHT))
-            [vector] = encoder.encode(prepare(upright, how)[None])
-            hits = {artwork: self._resembling(artwork, vector) for artwork, _ in found}
-            candidates = [one for artwork, one in found if hits[artwork]]
-            if candidates:
-                seen = Seen(lines, strip=self._strip(corners, LINES))
-                shown = sorted({h for some in hits.values() for h in some}, reverse=True)
-                return identify(seen, candidates), tuple(shown), self._in_photo(corners)
-        return None
-
-    def _printings_with(self, code: str, number: str) -> list[tuple[str, Printing]]:
-        """All printings on paper that say this set and number, each with its artwork's id."""
-        sets = {code.lower(), *(first + code.lower() for first in DERIVED), *RELISTED}
-        bare = number.lstrip("0")
-        numbers = {bare, number, f"{code}-{bare}"}
-        return [
-            (artwork, one)
-            for artwork, one in self._gallery.parts.printings.with_number(sets, numbers)
-            if not one.digital and code in printed(one).codes and number in printed(one).numbers
-        ]
-
-    def _resembling(self, artwork: str, vector: NDArray[np.float32]) -> list[Hit]:
-        """The faces with an artwork, if few others resemble the card more."""
-        rows = self._gallery.rows_that_show(artwork)
-        hits = [Hit(self._gallery.score(vector, row), row, row) for row in rows]
-        embeddings = self._gallery.parts.embeddings
-        others = embeddings[:: max(1, len(embeddings) // _SAMPLE)] @ vector
-        return [hit for hit in hits if float((others > hit.score).mean()) <= _MOST_ALIKE]
 
     def _corners(self, quad: Corners) -> Quad:
         """A card's corners in the decoded photo; it is decoded again if the card is too small."""

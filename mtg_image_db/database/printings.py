@@ -40,15 +40,6 @@ class Printings:
             record = self._records[number]
             yield str(record.get("illustration_id")), self._listed(record)
 
-    def with_number(
-        self, sets: Collection[str], numbers: Collection[str]
-    ) -> Iterator[tuple[str, Printing]]:
-        """Yield the printings of some sets with one of the numbers, each after its artwork's id."""
-        for artwork, some in self.possible({"set": sets, "collector_number": numbers}):
-            for one in some:
-                if one["set"] in sets and one["collector_number"] in numbers:
-                    yield artwork, Printing.from_record(one)
-
     def values(self, key: str) -> set[str]:
         """All values of a key among the printings."""
         return self._records.values(key)

@@ -32,7 +32,7 @@ _SURE = 0.98
 """Least probability at which a finish or a language is said (docs/printings.md)."""
 _TEMPERATURE = 2.0
 """By this, log-likelihoods of texts are divided: the places along a line are not independent, so
-the network is surer than it is right. Fitted (docs/printings.md)."""
+the network is surer than it is right. By hand."""
 _MISREAD = 0.003
 """Share of cards on which what was read says nothing: light, dirt, a counterfeit. By hand."""
 _UNREAD = 0.3
@@ -184,8 +184,7 @@ def _texts(seen: Seen, says: Sequence[Printed], lang: str) -> NDArray[np.float64
     if modern.any() and not modern.all():
         # A line that was not read need not be missing.
         most = logs[modern].max() + _TEMPERATURE * np.log(_BLANK_FAVOURS_OLD)
-        excess = max(0.0, float(upper[""] + lower[""] + notes[""] - most))
-        logs[~modern] -= excess
+        logs[~modern] -= max(0.0, float(upper[""] + lower[""] + notes[""] - most))
     return logs
 
 
@@ -248,7 +247,7 @@ def _reasons(
             reasons.append(f"number {number} and set {code} were read")
         elif seen.copyright is not None and said.year:
             reasons.append(f"the copyright line of {said.year} was read")
-    elif by_text[listed[0]] < EXACT and len(listed) > 1:
+    elif len(listed) > 1:
         reasons.append("its number and set could not be read surely")
     if by_image[listed[0]] >= EXACT and seen.regions:
         reasons.append(f"it looks like {best.label} ({', '.join(seen.regions)})")

@@ -27,9 +27,10 @@ _GAPS = ((21, 28), (63.5, 67), (77, 80.5), (102.5, 107))
 """Where a bullet is, and where nothing is: between these three, before and behind them."""
 _STAR, _BULLET = (0.66, 0.075), (0.28, 0.055)
 """Mean and standard deviation of the ink of each, on photographed scans of 300 to 700 pixels height
-(docs/printings.md)."""
+(docs/decisions.md)."""
 _ELSEWHERE = 0.03
-"""What is added for marks that were not found where they are: one in 50. By the same scans."""
+"""Added to both, so that an ink that neither has says nothing. By hand: some 2 % of the marks were
+not found at their place."""
 _HALF = 8
 """Half of the height of a line with some room, in pixels."""
 _MOST_OFF = 9

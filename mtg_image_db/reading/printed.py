@@ -32,19 +32,18 @@ COLLECTOR_LINES_SINCE = "2014-07-18"
 """Release of Magic 2015, the first set with set and language on the card."""
 NUMBERED_SINCE = "1998-06-15"
 """Release of Exodus, the first set with collector numbers."""
-LAYOUTS_ACROSS = ("split", "battle")
-"""Layouts that are printed across the card."""
+LAYOUTS_ACROSS = ("split", "planar", "transform")
+"""Layouts of which some cards are printed across: halves, planes, and battles, which Scryfall calls
+transform."""
 
 BULLET, STAR = "•", "★"
 """Between set and language: on a plain card, and on a foil one."""
 _MARKS = {BULLET: ("nonfoil",), STAR: ("foil", "etched")}
-RELISTED = ("plst", "ulst", "mb1")
-"""Sets whose numbers name the original: `IMA-158`."""
 _LISTED = re.compile(r"([A-Z0-9]{3,4})-(\d+)")
 """A number in The List and its like: the card is printed as its original was."""
 _FRAMES_BEFORE = ("1993", "1997", "2003")
 """Frames that were replaced in July 2014. Later sets that imitate them have collector lines."""
-DERIVED = "tpa"
+_DERIVED = "tpa"
 """First letters of Scryfall's own codes for tokens, promos and art cards: TFIN and PFIN say FIN."""
 
 
@@ -94,7 +93,7 @@ def printed(printing: Printing) -> Printed:
         numbered = released >= NUMBERED_SINCE
         return Printed((bare,) if bare and numbered else (), (), year, marks or BULLET + STAR)
     codes = [code]
-    if len(code) == 4 and code[0].lower() in DERIVED:
+    if len(code) == 4 and code[0].lower() in _DERIVED:
         codes.append(code[1:])
     codes = [one for one in codes if one.isascii() and one.isalnum() and len(one) <= 4]
     numbers = tuple(dict.fromkeys((bare.zfill(4), bare.zfill(3)))) if bare else ()

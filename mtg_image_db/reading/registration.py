@@ -120,5 +120,6 @@ def _even(grey: Picture) -> Pixels:
     """Brightness without light and contrast of its surroundings, for following points."""
     window = (_SURROUNDINGS, _SURROUNDINGS)
     offset = grey - cv2.blur(grey, window)
-    spread = np.sqrt(cv2.blur(offset * offset, window)) + _FLAT
+    # The sliding sums of OpenCV may round to less than nothing.
+    spread = np.sqrt(np.maximum(cv2.blur(offset * offset, window), 0)) + _FLAT
     return np.asarray(np.clip(128 + 42 * offset / spread, 0, 255), dtype=np.uint8)

@@ -130,6 +130,14 @@ def test_a_file_that_cannot_be_written_is_refused_before_any_work(tmp_path: Path
     assert "--contact-sheet c.png: the folder . may not be written" in done.stderr
 
 
+def test_a_build_with_an_encoder_that_cannot_be_had_publishes_nothing(home: Path) -> None:
+    pytest.importorskip("open_clip")
+    done = mtg_db("build", "--out", "other", "--pretrained", "no_tag", cwd=home)
+    assert done.returncode == 1
+    assert "Name a tag or a file (pretrained). Tags: builtin." in done.stderr
+    assert not (home / "other" / "CURRENT").exists()
+
+
 def test_help_and_version_import_nothing_heavy() -> None:
     heavy = (
         "torch",

@@ -35,21 +35,24 @@ def build_with(home: Path, encoder: EncoderChoice) -> None:
     build_database(BuildOptions(cache=cache, out=out, encoder=encoder, onnx=False))
 
 
-PHOTO = ("query", "photo.png")
-
-
 @pytest.mark.parametrize(
-    ("model", "pretrained", "command"),
+    ("model", "pretrained"),
     [
-        ("hf-hub:somebody/something", "builtin", PHOTO),
-        ("local-dir:/", "builtin", PHOTO),
-        ("ViT-B-32", "laion2b_s34b_b79k", PHOTO),
-        ("ViT-B-32", "{home}/elsewhere.pt", PHOTO),
-        ("ViT-B-32", "//server/share/elsewhere.pt", PHOTO),
-        ("mtg-resnet10t-104x144", "{home}/elsewhere.pt", PHOTO),
-        ("hf-hub:somebody/something", "builtin", ("query", "--text", "a dragon")),
-        ("hf-hub:somebody/something", "builtin", ("scan", "photo.png")),
-        ("hf-hub:somebody/something", "builtin", ("eval", "labels.csv")),
+        ("hf-hub:somebody/something", "builtin"),
+        ("local-dir:/", "builtin"),
+        ("ViT-B-32", "laion2b_s34b_b79k"),
+        ("ViT-B-32", "{home}/elsewhere.pt"),
+        ("ViT-B-32", "//server/share/elsewhere.pt"),
+        ("mtg-resnet10t-104x144", "{home}/elsewhere.pt"),
+    ],
+)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("query", "photo.png"),
+        ("query", "--text", "a dragon"),
+        ("scan", "photo.png"),
+        ("eval", "labels.csv"),
     ],
 )
 def test_no_encoder_is_fetched_or_read_that_only_a_manifest_names(

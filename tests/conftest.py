@@ -50,16 +50,8 @@ SLOW = frozenset(
         *("disks", "download", "download_command", "encoders", "environment", "eval", "exported"),
         *("fuzz", "graph", "interruption", "left_out", "named_encoders", "names", "outputs"),
         *("own_files", "progress", "publication", "query", "recognise", "resume", "sample"),
-        *(
-            "scan_command",
-            "strangers",
-            "sheets",
-            "telemetry",
-            "terminal",
-            "text",
-            "transport",
-            "verify",
-        ),
+        *("scan_command", "sheets", "strangers", "telemetry", "terminal", "text", "transport"),
+        *("verify",),
         "watch",
     )
 )

@@ -240,16 +240,36 @@ def test_labels_that_make_no_sense_are_told_with_their_lines(tmp_path: Path) -> 
         read_labels(path, None, ())
     told = [problem.removeprefix(f"{path}, ") for problem in caught.value.problems]
     expected = (
-        "line 2: printing has 1 values for 2 names: give one for each name, or nothing between",
-        "line 3: printing must be a set and a number like fic/230, or a Scryfall id, not 'fic 230'",
         "line 4: finish must be foil or nonfoil, not 'shiny'",
         "line 5: lang must be one of en, es, fr,",
-        "line 6: printing must be a set and a number like fic/230, or a Scryfall id, not '/7'",
         "line 6: finish must be foil or nonfoil, not 'etched'",
     )
     assert len(told) == len(expected)
     for text, begins in zip(told, expected, strict=True):
         assert text.startswith(begins)
+
+
+def test_printings_that_cannot_be_read_are_unknown_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    rows = ("A|B,fic/230", "A,Revised Edition #123", "A,/7", "A|B,FIC/7|UMA", "A,fic/230")
+    lines = [f"{number}.jpg,{row}" for number, row in enumerate(rows)]
+    path.write_text("\n".join(["file,names,printing", *lines]))
+    photos = read_labels(path, None, ())
+    assert [[card.printing for card in photo.cards] for photo in photos] == [
+        ["", ""],
+        [""],
+        [""],
+        ["fic/7", ""],
+        ["fic/230"],
+    ]
+    form = "printing must be a set and a number like fic/230, or a Scryfall id, not"
+    told = [one for photo in photos for one in photo.unread]
+    assert told[0].startswith("line 2: printing has 1 values for 2 names: give one for each name")
+    assert told[1:] == [
+        f"line 3: {form} 'revised edition #123'",
+        f"line 4: {form} '/7'",
+        f"line 5: {form} 'uma'",
+    ]
 
 
 def _printing(label: str) -> Printing:

@@ -51,6 +51,10 @@ def run(arguments: argparse.Namespace) -> int:
     database = Database.open(arguments.db, device=arguments.device, cache=arguments.cache)
     known = {plain_name(face.name) for face in database.faces()}
     photos = read_labels(arguments.labels, arguments.truth, known)
+    if unread := [one for photo in photos for one in photo.unread]:
+        how_many = counted(len(unread), "printing")
+        say(f"{how_many} in {arguments.labels} cannot be read. They count as unknown. The first:")
+        say(f"{unread[0]}.")
     _ = database.encoder  # if it cannot be loaded, fail before any photo is opened
     outcomes = evaluate(database, photos, Bars())
     broken = sum(bool(outcome.error) for outcome in outcomes)

@@ -61,13 +61,23 @@ class LabelledCard:
 
 @dataclass(frozen=True)
 class LabelledPhoto:
-    """A photo and all cards in it. `file` is its name in the labels."""
+    """A photo and all cards in it.
+
+    Parameters
+    ----------
+    file
+        Its name in the labels.
+    unread
+        Why its printings are not known, with the line; empty if they are, or if the labels give
+        none.
+    """
 
     file: str
     path: Path
     kind: str
     conditions: str
     cards: tuple[LabelledCard, ...]
+    unread: tuple[str, ...] = ()
 
 
 def plain_name(name: str) -> str:
@@ -126,7 +136,9 @@ def read_labels(
             problems.append(f"{path}, line {line}: {text}")
             continue
         read, wrong = _read_columns(row, len(names))
-        problems += [f"{path}, line {line}: {problem}" for problem in wrong]
+        # Labels from before printings were measured may say anything there.
+        unread = tuple(f"line {line}: {problem}" for problem in wrong.pop("printing", ()))
+        problems += [f"{path}, line {line}: {one}" for some in wrong.values() for one in some]
         cards = []
         for number, (name, *what) in enumerate(zip(names, *read, strict=True)):
             plain = plain_name(name)
@@ -134,27 +146,33 @@ def read_labels(
             present = facts.get((row["file"], plain), believed)
             cards.append(LabelledCard(name, plain in known, present, *what))
         kind, conditions = row.get("kind", ""), row.get("conditions", "")
-        photos.append(LabelledPhoto(row["file"], place, kind, conditions, tuple(cards)))
+        photos.append(LabelledPhoto(row["file"], place, kind, conditions, tuple(cards), unread))
     if problems:
         raise InvalidArguments(problems)
     return tuple(photos)
 
 
-def _read_columns(row: Mapping[str, str], cards: int) -> tuple[list[list[str]], list[str]]:
-    """Printing, finish and language of each card of a photo; and what is wrong with them."""
-    columns, problems = [], []
+def _read_columns(
+    row: Mapping[str, str], cards: int
+) -> tuple[list[list[str]], dict[str, list[str]]]:
+    """Printing, finish and language of each card of a photo; and what is wrong with them.
+
+    A value that is wrong is empty.
+    """
+    columns: list[list[str]] = []
+    problems: dict[str, list[str]] = {}
     for name, (what, is_right) in _READ.items():
         text = row.get(name, "").casefold()
         cells = [cell.strip() for cell in text.split("|")] if text else [""] * cards
         if len(cells) != cards:
-            problems.append(
-                f"{name} has {len(cells)} values for {cards} names: give one for each name, or "
-                "nothing between two bars where it is unknown"
-            )
+            counts = f"{name} has {len(cells)} values for {cards} names"
+            how = "give one for each name, or nothing between two bars where it is unknown"
+            problems[name] = [f"{counts}: {how}"]
             cells = [""] * cards
         wrong = [cell for cell in cells if cell and not is_right(cell)]
-        problems += [f"{name} must be {what}, not {cell!r}" for cell in wrong]
-        columns.append(cells)
+        if wrong:
+            problems[name] = [f"{name} must be {what}, not {cell!r}" for cell in wrong]
+        columns.append(["" if cell in wrong else cell for cell in cells])
     return columns, problems
 
 

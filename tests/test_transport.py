@@ -62,7 +62,9 @@ def test_a_large_file_may_take_longer_than_others_if_it_flows() -> None:
     pieces = 25
 
     def answer(client: socket.socket) -> None:
-        client.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {pieces << 16}\r\n\r\n".encode())
+        # The next request must not go out on this connection: it is closed after the answer.
+        head = f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {pieces << 16}\r\n\r\n"
+        client.sendall(head.encode())
         for _ in range(pieces):
             site.stopping.wait(0.1)
             client.sendall(bytes(1 << 16))

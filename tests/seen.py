@@ -7,7 +7,8 @@ from typing import Any
 from conftest import card_id, make_card
 
 from mtg_image_db.collection.cards import Assumptions
-from mtg_image_db.collection.scan import Scan, Sighting
+from mtg_image_db.collection.scan import Scan
+from mtg_image_db.collection.seen import Sighting
 from mtg_image_db.database.answers import Match
 from mtg_image_db.recognise.verdict import Verdict
 from mtg_image_db.scryfall.faces import CardFace, faces_of

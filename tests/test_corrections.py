@@ -21,7 +21,8 @@ from mtg_image_db.collection.corrections import (
     read_corrections,
 )
 from mtg_image_db.collection.review import render_answers
-from mtg_image_db.collection.scan import Scan, Sighting, collect
+from mtg_image_db.collection.scan import Scan, collect
+from mtg_image_db.collection.seen import Sighting
 from mtg_image_db.database.answers import Match
 from mtg_image_db.recognise.verdict import Verdict
 from mtg_image_db.scryfall_double.double import ScryfallDouble
@@ -270,12 +271,13 @@ def test_a_review_comes_back_from_any_spreadsheet(
             (tmp_path / "r.csv").write_bytes(text.encode(encoding))
             said = read_corrections(tmp_path / "r.csv", database, photos, Assumptions())
             assert sorted(said) == sorted(f"{photo}#1" for photo in photos)
-            assert all(one.skip for one in said.values())
+            assert all(one.answer.skip for one in said.values())
 
 
 def test_answers_are_kept_whatever_their_printing_is_called(tmp_path: Path) -> None:
     cells = dict.fromkeys(ANSWER_COLUMNS, "") | {"answer": "LEA x;=1"}
-    scan = collect([seen_as(LEA)], corrections={"a.jpg#1": Correction(2, cells, LEA.printing)})
+    odd = replace(LEA.printing, collector_number="x;=1")
+    scan = collect([seen_as(LEA)], corrections={"a.jpg#1": Correction(2, cells, odd)})
     (tmp_path / "r.csv").write_bytes(render_answers(scan))
     [(_, identity, kept, _)] = filled_lines(tmp_path / "r.csv")
     assert (identity, kept) == ("a.jpg#1", cells)

@@ -28,7 +28,8 @@ from mtg_image_db.cli.answers import Asked, print_csv, print_csv_header, print_j
 from mtg_image_db.collection.cards import Assumptions
 from mtg_image_db.collection.corrections import ANSWER_COLUMNS, Correction
 from mtg_image_db.collection.review import render_answers, render_page
-from mtg_image_db.collection.scan import Scan, collect, sightings_of
+from mtg_image_db.collection.scan import Scan, collect
+from mtg_image_db.collection.seen import sightings_of
 from mtg_image_db.pages.sheet import contact_sheet, html_sheet, sheet_entries
 from mtg_image_db.recognise.photo import Photo
 from mtg_image_db.recognise.verdict import Verdict

@@ -19,7 +19,8 @@ from mtg_image_db.collection.corrections import (
     ANSWER_COLUMNS,
 )
 from mtg_image_db.collection.review import render_answers, render_page, write_review
-from mtg_image_db.collection.scan import Sighting, collect
+from mtg_image_db.collection.scan import collect
+from mtg_image_db.collection.seen import Sighting
 from mtg_image_db.database.answers import CardAnswer, Match
 from mtg_image_db.download.paths import image_path
 from mtg_image_db.pages.sheet import SheetEntry, html_sheet

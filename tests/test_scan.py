@@ -15,7 +15,8 @@ from mtg_image_db.collection.corrections import (
     ANSWER_COLUMNS,
     Correction,
 )
-from mtg_image_db.collection.scan import Sighting, collect
+from mtg_image_db.collection.scan import collect
+from mtg_image_db.collection.seen import Sighting
 from mtg_image_db.database.answers import Match
 from mtg_image_db.recognise.verdict import Verdict
 from mtg_image_db.scryfall.faces import faces_of

@@ -7,9 +7,17 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, Assumptions
+from mtg_image_db.collection.answer import Answer
+from mtg_image_db.collection.cards import (
+    CONDITIONS,
+    FINISHES,
+    LANGUAGES,
+    Assumptions,
+    Condition,
+    Finish,
+)
 from mtg_image_db.database.database import Database
 from mtg_image_db.errors import InvalidArguments, MissingInput
 from mtg_image_db.pictures.inputs import identity
@@ -39,14 +47,16 @@ class Correction:
     place: tuple[float, float] | None = None
 
     @property
-    def skip(self) -> bool:
-        """Whether the card stays out of the collection."""
-        return self.cells["answer"].lower() == "skip"
-
-    @property
-    def quantity(self) -> int:
-        """How many cards it stands for."""
-        return int(self.cells["quantity"] or 1)
+    def answer(self) -> Answer:
+        """What the line says of the card."""
+        return Answer(
+            self.printing,
+            self.cells["answer"].lower() == "skip",
+            int(self.cells["quantity"] or 1),
+            cast("Finish", self.cells["finish"]),
+            cast("Condition", self.cells["condition"]),
+            self.cells["lang"],
+        )
 
 
 def read_corrections(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+from mtg_image_db.collection.answer import Answer
 from mtg_image_db.collection.cards import FINISHES, Assumptions, Finish
-from mtg_image_db.collection.corrections import Correction
 from mtg_image_db.reading.answer import PrintingAnswer
 from mtg_image_db.scryfall.printing import LANGUAGE_NAMES, Printing
 
@@ -40,13 +40,14 @@ class Known:
     conflict: str = ""
 
     @classmethod
-    def of(cls, assumed: Assumptions, said: Correction | None, read: PrintingAnswer) -> Known:
+    def of(cls, assumed: Assumptions, said: Answer | None, read: PrintingAnswer) -> Known:
         """Put together what was read on a card and what the user says of it.
 
         What a person has filled in for this card counts, whatever was read. What the user says of
         all cards has to agree with what was read.
         """
-        finish, lang = (said.cells["finish"], said.cells["lang"]) if said else ("", "")
+        finish: str = said.finish if said else ""
+        lang = said.lang if said else ""
         named = said.printing if said else None
         if named is not None:
             # Who names a printing of one finish, or one that Scryfall lists in another language

@@ -10,7 +10,8 @@ from os import PathLike
 from pathlib import Path
 
 from mtg_image_db.collection.corrections import ANSWER_COLUMNS, filled_lines, place_text, spelled
-from mtg_image_db.collection.scan import Scan, SeenCard
+from mtg_image_db.collection.scan import Scan
+from mtg_image_db.collection.seen import SeenCard
 from mtg_image_db.errors import InvalidArguments
 from mtg_image_db.pages.page import embedded, link, page
 from mtg_image_db.pages.sheet import cached_image
@@ -105,7 +106,7 @@ def render_answers(scan: Scan) -> bytes:
     writer.writerow(_COLUMNS)
     for seen in sorted(scan.seen, key=lambda seen: seen.status != "review"):
         one = seen.sighting
-        said = seen.correction.cells if seen.correction else {}
+        said = seen.answer.cells if seen.answer else {}
         likely = _probabilities(one.printing)
         listed = (
             f"{printing.label} {printing.name}{_told(likely, printing, ' ({})')}"

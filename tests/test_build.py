@@ -33,6 +33,7 @@ from mtg_image_db.database.verify import verify_database
 from mtg_image_db.index.hnsw import Index, add_rows, new_index
 from mtg_image_db.index.quality import measure, with_noise
 from mtg_image_db.index.storage import save_index
+from mtg_image_db.scryfall.prices import NO_PRICES
 from mtg_image_db.scryfall_double import faults
 from mtg_image_db.scryfall_double.double import ScryfallDouble
 from mtg_image_db.system.progress import Silent
@@ -245,6 +246,38 @@ def test_other_data_of_a_card_are_refreshed_without_encoding(tmp_path: Path) -> 
     summary = build(cache, tmp_path / "out")
     assert (summary.encoded, summary.refreshed) == (0, 1)
     assert "Errata" in [face.name for face in Database.open(tmp_path / "out").faces()]
+
+
+def test_new_prices_enter_a_database_of_which_all_else_is_reused(tmp_path: Path) -> None:
+    cards = [make_card(n, prices={"usd": "1.00", "eur": None}) for n in range(20)]
+    with ScryfallDouble(cards, make_images(20)) as double:
+        cache = fill_cache(double, tmp_path / "cache")
+        build(cache, tmp_path / "out")
+        before = next(Database.open(tmp_path / "out").faces()).prices
+        double.publish(cards)
+        double.publish([{**card, "prices": {"usd": "2.50", "eur": "2.00"}} for card in cards])
+        fill_cache(double, cache)
+    summary = build(cache, tmp_path / "out")
+    # Prices change every day: a card is not another for that.
+    assert (summary.encoded, summary.changed, summary.refreshed) == (0, 0, 0)
+    [now] = {face.prices for face in Database.open(tmp_path / "out").faces()}
+    assert (before.usd, before.eur, now.usd, now.eur) == ("1.00", "", "2.50", "2.00")
+    assert before.date < now.date
+    gallery = Database.open(tmp_path / "out").gallery
+    assert [one.prices for one in gallery.printings(gallery.face(3))] == [now]
+
+
+def test_a_database_from_before_prices_opens_and_has_none(cache: Path, tmp_path: Path) -> None:
+    build(cache, tmp_path)
+    folder = Database.open(tmp_path).folder
+    for name in ("mtg_meta.jsonl", "mtg_printings.jsonl"):
+        # As older versions wrote them, padded so that offsets and sizes still fit.
+        text = (folder / name).read_bytes()
+        assert b',"prices":{}' in text
+        (folder / name).write_bytes(text.replace(b',"prices":{}', b" " * 12))
+    database = Database.open(tmp_path)
+    face = next(database.faces())
+    assert face.prices == database.gallery.printings(face)[0].prices == NO_PRICES
 
 
 def test_an_index_of_which_much_is_gone_is_built_anew(cache: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -12,27 +13,43 @@ from conftest import card_id, make_card
 
 from mtg_image_db.collection.cards import CONDITIONS, LANGUAGES, Assumptions, CollectionCard, add_up
 from mtg_image_db.collection.formats import FORMATS, render
+from mtg_image_db.collection.worth import Total, total_of, worth
 from mtg_image_db.errors import InvalidArguments
 from mtg_image_db.scryfall.faces import faces_of
 
 
 def a_card(
-    number: int, name: str, place: str, *, layout: str = "normal", **said: Any
+    number: int,
+    name: str,
+    place: str,
+    *,
+    layout: str = "normal",
+    prices: dict[str, str] | None = None,
+    **said: Any,
 ) -> CollectionCard:
     """`place`: set, set's name and collector number."""
     told = dict(zip(("set", "set_name", "collector_number"), place.split("|"), strict=True))
-    [face] = faces_of(make_card(number, name=name, rarity="rare", layout=layout, **told))
+    card = make_card(number, name=name, rarity="rare", layout=layout, prices=prices, **told)
+    [face] = faces_of(card, prices_of="2026-09-08")
     return CollectionCard(face.printing, **said)
 
 
 CARDS = (
-    a_card(1, 'Kongming, "Sleeping Dragon"', "ptk|Three Kingdoms|9", quantity=3, condition="mint"),
+    a_card(
+        1,
+        'Kongming, "Sleeping Dragon"',
+        "ptk|Three Kingdoms|9",
+        prices={"usd": "2000.10", "usd_foil": "1", "tix": "0.02"},
+        quantity=3,
+        condition="mint",
+    ),
     a_card(2, "Lim-Dûl's Vault", "all|Alliances|107", condition="excellent"),
     a_card(
         3,
         "Valki, God of Lies // Tibalt, Cosmic Impostor",
         "khm|Kaldheim|114",
         layout="modal_dfc",
+        prices={"usd": "1.00", "usd_foil": "3.45", "eur_foil": "2.90"},
         finish="foil",
     ),
     a_card(4, "Fire // Ice", "apc|Apocalypse|128", layout="split", condition="played"),
@@ -58,6 +75,25 @@ def test_words_that_nothing_has_are_told() -> None:
 def test_a_file_is_exactly_what_its_site_imports(form: str) -> None:
     [golden] = GOLDEN.glob(f"{form}.*")
     assert render(CARDS, form) == golden.read_bytes()
+
+
+def test_totals_count_each_copy_in_its_finish_and_what_has_no_price() -> None:
+    usd, eur = total_of(CARDS, "usd"), total_of(CARDS, "eur")
+    assert (usd.amount, usd.unpriced, usd.date) == (Decimal("6003.75"), 6, "2026-09-08")
+    assert (eur.amount, eur.unpriced) == (Decimal("2.90"), 9)
+    told = "6,003.75 USD (6 without a price), 2.90 EUR (9 without a price), "
+    assert worth(CARDS) == told + "0.06 tix (7 without a price); prices of 2026-09-08"
+
+
+def test_cards_without_any_price_are_worth_no_word() -> None:
+    assert worth(CARDS[3:]) == worth(()) == ""
+    assert total_of(CARDS[3:], "usd") == Total(Decimal(0), 5, "")
+
+
+def test_a_total_is_as_old_as_its_oldest_price() -> None:
+    old = replace(CARDS[0].printing.prices, date="2026-08-01")
+    other = replace(CARDS[0], printing=replace(CARDS[0].printing, prices=old))
+    assert total_of([CARDS[0], other], "usd").date == "2026-08-01"
 
 
 @pytest.mark.parametrize(

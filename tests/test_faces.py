@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,32 @@ def test_a_card_with_its_own_picture_is_one_face_named_by_its_id() -> None:
     assert face.image_url.startswith("https://cards.scryfall.io/normal/front/")
     assert face.card_url == "https://scryfall.com/card/tst/7/card-7"
     assert face.scryfall_uri.endswith("?utm_source=api")
+
+
+def test_both_sides_have_the_prices_of_their_card_and_the_day_of_its_snapshot() -> None:
+    prices = {"usd": "0.25", "usd_foil": "1.5", "usd_etched": None, "eur": "0.20", "tix": None}
+    day, night = faces_of(two_sided(prices=prices), prices_of="2026-09-08")
+    assert day.prices == night.printing.prices
+    assert day.prices.of("foil", "usd") == Decimal("1.50")
+    assert (day.prices.of("nonfoil", "eur"), day.prices.of("foil", "eur")) == (Decimal("0.2"), None)
+    assert day.prices.of("nonfoil", "tix") is None
+    told = {"usd": "0.25", "usd_foil": "1.5", "eur": "0.20", "date": "2026-09-08"}
+    assert day.record()["prices"] == day.printing.record()["prices"] == told
+    assert CardFace.from_record(day.record()).prices == day.prices
+
+
+@pytest.mark.parametrize(
+    "prices", [None, {}, [], "1.00", {"usd": 1.5}, {"usd": "NaN"}, {"usd": "-1"}, {"usd": "1e9"}]
+)
+def test_what_is_no_price_is_left_out(prices: object) -> None:
+    [face] = faces_of(make_card(1, prices=prices), prices_of="2026-09-08")
+    assert face.record()["prices"] == {}
+    assert face.prices.of("nonfoil", "usd") is None
+
+
+def test_tickets_are_the_same_for_each_finish() -> None:
+    [face] = faces_of(make_card(1, prices={"tix": "0.03"}))
+    assert face.prices.of("foil", "tix") == face.prices.of("nonfoil", "tix") == Decimal("0.03")
 
 
 def test_a_card_whose_sides_have_pictures_is_a_face_each() -> None:

@@ -167,8 +167,9 @@ def plan_faces(
             continue
         count = RowCount()
         progress.start(f"reading {snapshot.kind}", snapshot.rows, "cards")
+        day = snapshot.updated_at[:10]
         rows = read_rows(snapshot.path, count, progress)
-        faces = (face for card in rows for face in faces_of(card))
+        faces = (face for card in rows for face in faces_of(card, prices_of=day))
         while some := list(islice(faces, _AT_ONCE)):
             if snapshot.kind == "default_cards":
                 draft.add_printings(some)

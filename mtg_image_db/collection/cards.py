@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Literal, get_args
 
+from mtg_image_db.scryfall.prices import Currency
 from mtg_image_db.scryfall.printing import LANGUAGE_NAMES, Printing
 from mtg_image_db.system.checks import check, wrong_texts, wrong_word
 
@@ -87,6 +89,14 @@ class CollectionCard:
     def two_sided(self) -> bool:
         """Whether its second name is on the back; a split card has both on its front."""
         return self.printing.layout in _TWO_SIDED
+
+    def price(self, currency: Currency) -> Decimal | None:
+        """The price of one of them, in its finish; None if the snapshot had none.
+
+        It is the price of a near mint card, whatever its condition, and of a printing in all its
+        languages.
+        """
+        return self.printing.prices.of(self.finish, currency)
 
 
 def add_up(cards: Iterable[CollectionCard]) -> tuple[CollectionCard, ...]:

@@ -14,6 +14,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, CollectionCard
+from mtg_image_db.scryfall.prices import CURRENCIES
 from mtg_image_db.scryfall.printing import Printing
 from mtg_image_db.system.checks import check, wrong_word
 from mtg_image_db.system.texts import cell, without_controls
@@ -88,6 +89,8 @@ def _values(card: CollectionCard) -> Mapping[str, object]:
     short = card.face_name if card.two_sided else one.name
     return {
         **one.record(),
+        **{name: "" if (price := card.price(name)) is None else price for name in CURRENCIES},
+        "price_date": one.prices.date,
         "quantity": card.quantity,
         "face_name": card.face_name,
         "lang": card.lang,
@@ -266,9 +269,10 @@ _WRITERS: Mapping[str, Callable[[Sequence[CollectionCard]], str]] = {
     "cockatrice": _cockatrice,
     "csv": _Table(
         "quantity,name,face_name,set,set_name,collector_number,rarity,finish,condition,lang,layout,"
-        "scryfall_id,oracle_id",
+        "scryfall_id,oracle_id,usd,eur,tix,price_date",
         "{quantity},{name},{face_name},{set},{set_name},{collector_number},{rarity},{finish},"
-        "{grade},{lang},{layout},{scryfall_id},{oracle_id}",
+        "{grade},{lang},{layout},{scryfall_id},{oracle_id},"
+        "{usd},{eur},{tix},{price_date}",
     ),
 }
 

@@ -46,6 +46,8 @@ _STYLES = ("modern",) * 9 + ("old",) * 4 + ("borderless",) * 3 + ("full_art",) *
 _LARGE_ART = ("borderless", "full_art", "token", "saga")
 _RARITIES = ("common",) * 4 + ("uncommon",) * 3 + ("rare",) * 2 + ("mythic",)
 _SPELLS = "Instant Sorcery"
+_CENTS = {"common": 15, "uncommon": 40, "rare": 250, "mythic": 1200}
+"""About what a card of a rarity costs, in cents of a US dollar. Invented."""
 
 
 @dataclass(frozen=True)
@@ -224,6 +226,7 @@ def _card_object(design: _Design, index: int, seed: int) -> dict[str, Any]:
         "border_color": "white" if style == "old" and index % 2 else "black",
         "frame": "1997" if style == "old" else "2015",
         "full_art": style == "full_art",
+        "prices": _prices(card_id, design.rarity, both=both, foil=foil, digital=digital),
     }
     if style == "borderless":
         card |= {"border_color": "borderless", "promo_types": ["boosterfun"]}
@@ -231,6 +234,28 @@ def _card_object(design: _Design, index: int, seed: int) -> dict[str, Any]:
         told = ("lang", "printed_name", "printed_type_line", "printed_text")
         card |= dict(zip(told, words.FOREIGN[slot], strict=True))
     return card
+
+
+def _prices(
+    card_id: str, rarity: str, *, both: bool, foil: bool, digital: bool
+) -> dict[str, str | None]:
+    """Invent prices, with the keys that Scryfall has: null where a card has no price."""
+    rng = random.Random(f"prices|{card_id}")
+    usd = _CENTS[rarity] * rng.uniform(0.4, 2.5)
+
+    def price(share: float, *, exists: bool) -> str | None:
+        return f"{usd * share / 100:.2f}" if exists else None
+
+    plain, shiny = not digital and not foil, not digital and (foil or both)
+    return {
+        "usd": price(1, exists=plain),
+        "usd_foil": price(2.2, exists=shiny),
+        "usd_etched": None,
+        "eur": price(0.8, exists=plain),
+        "eur_foil": price(1.9, exists=shiny),
+        # Not every card has a price in every currency.
+        "tix": price(0.3, exists=digital or rng.random() < 0.8),
+    }
 
 
 def _issue(design: _Design, index: int, seed: int) -> SampleCard:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit, urlunsplit
 
+from mtg_image_db.scryfall.prices import NO_PRICES, Prices, read_prices
 from mtg_image_db.scryfall.printing import Printing, label_of
 from mtg_image_db.scryfall.values import bool_of, fields_of, list_of, mapping_of, text_of, texts_of
 from mtg_image_db.system.checks import check, wrong_kind, wrong_texts
@@ -71,6 +72,7 @@ class CardFace:
     card_url: str
     scryfall_uri: str
     imageless: str = ""
+    prices: Prices = NO_PRICES
 
     @property
     def label(self) -> str:
@@ -86,7 +88,8 @@ class CardFace:
         """The face as one line of metadata."""
         # `dataclasses.asdict` copies deeply and costs sixty times as much; a build makes two
         # records for each of half a million faces.
-        return {name: getattr(self, name) for name in _RECORD_KEYS}
+        values = {name: getattr(self, name) for name in _RECORD_KEYS}
+        return {**values, "prices": self.prices.record()}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> CardFace:
@@ -210,7 +213,9 @@ def is_card_id(value: object) -> bool:
     return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
-def faces_of(card: Mapping[str, Any], size: str = "normal") -> Iterator[CardFace]:
+def faces_of(
+    card: Mapping[str, Any], size: str = "normal", *, prices_of: str = ""
+) -> Iterator[CardFace]:
     """Yield each face of a card object; a card without any picture yields itself, imageless.
 
     Parameters
@@ -219,14 +224,18 @@ def faces_of(card: Mapping[str, Any], size: str = "normal") -> Iterator[CardFace
         A card object whose `id` is a card id (see `is_card_id`).
     size
         Which of Scryfall's image sizes `image_url` points to.
+    prices_of
+        The day of the prices in it (``2026-09-08``): that of its snapshot.
     """
+    prices = read_prices(card, date=prices_of)
     sides = [face for face in list_of(card, "card_faces") if isinstance(face, Mapping)]
     if mapping_of(card, "image_uris") or not any(mapping_of(s, "image_uris") for s in sides):
         # On reversible cards, the front face holds values that the card itself lacks.
-        yield _face(card, sides[0] if sides else {}, None, mapping_of(card, "image_uris"), size)
+        front = sides[0] if sides else {}
+        yield _face(card, front, None, mapping_of(card, "image_uris"), size, prices)
         return
     for position, side in enumerate(sides):
-        yield _face(card, side, position, mapping_of(side, "image_uris"), size)
+        yield _face(card, side, position, mapping_of(side, "image_uris"), size, prices)
 
 
 def _face(
@@ -235,6 +244,7 @@ def _face(
     position: int | None,
     uris: Mapping[str, Any],
     size: str,
+    prices: Prices,
 ) -> CardFace:
     """Build one face; `position` is None if the picture shows the whole card."""
     own = card if position is None else side
@@ -275,6 +285,7 @@ def _face(
         card_url=_without_query(text_of(card, "scryfall_uri")),
         scryfall_uri=text_of(card, "scryfall_uri"),
         imageless=imageless,
+        prices=prices,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mtg_image_db.scryfall.prices import NO_PRICES, Prices
 from mtg_image_db.scryfall.values import fields_of
 
 LANGUAGE_NAMES = {
@@ -41,6 +42,8 @@ class Printing:
         The face that shows the artwork.
     name
         The name of the whole card ("A // B"), in English.
+    prices
+        Those of the snapshot that the database was built from; none in older databases.
     """
 
     scryfall_id: str
@@ -62,6 +65,7 @@ class Printing:
     full_art: bool
     digital: bool
     card_url: str
+    prices: Prices = NO_PRICES
 
     @property
     def label(self) -> str:
@@ -70,7 +74,8 @@ class Printing:
 
     def record(self) -> dict[str, Any]:
         """The printing as JSON types."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return {**values, "prices": self.prices.record()}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Printing:

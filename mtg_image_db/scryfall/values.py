@@ -7,6 +7,8 @@ from dataclasses import fields
 from functools import cache
 from typing import Any
 
+from mtg_image_db.scryfall.prices import read_prices
+
 
 def text_of(values: Mapping[str, Any], key: str) -> str:
     """A text; empty if there is none."""
@@ -44,5 +46,10 @@ def fields_of(record: Mapping[str, Any], kind: type) -> dict[str, Any]:
 @cache
 def _readers_of(kind: type) -> tuple[tuple[str, Callable[[Mapping[str, Any], str], Any]], ...]:
     """Each field of a data class, and the function that reads it."""
-    by_type = {"str": text_of, "bool": bool_of, "tuple[str, ...]": texts_of}
+    by_type: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
+        "str": text_of,
+        "bool": bool_of,
+        "tuple[str, ...]": texts_of,
+        "Prices": read_prices,
+    }
     return tuple((one.name, by_type[str(one.type)]) for one in fields(kind))

@@ -45,14 +45,13 @@ COUNT = 300
 
 SLOW = frozenset(
     (
-        *("arguments", "bad_input", "build", "cache_commands", "cli", "closed_streams"),
-        *("completion", "corrections", "database", "database_commands", "demo", "demo_cards"),
-        *("disks", "download", "download_command", "encoders", "environment", "eval", "exported"),
-        *("fuzz", "graph", "interruption", "left_out", "named_encoders", "names", "outputs"),
-        *("own_files", "progress", "publication", "query", "recognise", "resume", "sample"),
-        *("scan_command", "sheets", "strangers", "telemetry", "terminal", "text", "transport"),
-        *("verify",),
-        "watch",
+        *("arguments", "bad_input", "browser_camera", "browser_pages", "browser_review", "build"),
+        *("cache_commands", "cli", "closed_streams", "completion", "corrections", "database"),
+        *("database_commands", "demo", "demo_cards", "disks", "download", "download_command"),
+        *("encoders", "environment", "eval", "exported", "fuzz", "graph", "interruption", "kills"),
+        *("left_out", "named_encoders", "names", "outputs", "own_files", "progress", "publication"),
+        *("query", "recognise", "resume", "sample", "scan_command", "sheets", "strangers"),
+        *("telemetry", "terminal", "text", "transport", "verify", "watch"),
     )
 )
 """Modules whose tests start many processes, build databases or load torch: all of them are marked

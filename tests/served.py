@@ -1,0 +1,125 @@
+"""A shop of invented cards, and `mtg-db serve` over it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import requests
+from conftest import fill_cache, jpeg
+
+from mtg_image_db import BuildOptions, build_database
+from mtg_image_db.demo.cards import sample_cards
+from mtg_image_db.scryfall_double.double import ScryfallDouble
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+PATIENCE_S = 120
+"""How long anything may take before a test gives up: against hangs, not against busy machines."""
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A database of the demo's cards, with its cache, and a picture of each card.
+
+    Parameters
+    ----------
+    pictures
+        The fronts by their Scryfall ids, in the order of the cards, without digital ones.
+    names
+        Their names.
+    """
+
+    folder: Path
+    pictures: dict[str, Image.Image]
+    names: dict[str, str]
+
+
+def name_of(entry: dict[str, Any]) -> str:
+    """The name of a card that was taken, also where its printing is not sure."""
+    printing = entry["card"] or entry["candidates"][0]
+    return str(printing["name"])
+
+
+def make_shop(folder: Path, count: int) -> Shop:
+    """Download and build a database of so many of the demo's cards."""
+    cards = sample_cards(count)
+    images = {
+        f"{sample.card['id']}/{side}": jpeg(face)
+        for sample in cards
+        for side, face in zip(("front", "back"), sample.faces, strict=False)
+    }
+    with ScryfallDouble([sample.card for sample in cards], images) as double:
+        fill_cache(double, folder / "image_cache")
+    build_database(BuildOptions(cache=folder / "image_cache", out=folder / "index_out"))
+    paper = [sample for sample in cards if not sample.card["digital"]]
+    return Shop(
+        folder,
+        {sample.card["id"]: sample.faces[0] for sample in paper},
+        {sample.card["id"]: sample.card["name"] for sample in paper},
+    )
+
+
+class Server:
+    """`mtg-db serve` in a process of its own, on a free port unless one is given.
+
+    Attributes
+    ----------
+    url
+        Its address.
+    """
+
+    def __init__(self, shop: Path, collection: Path, *options: str, port: int = 0) -> None:
+        command = [
+            *(sys.executable, "-m", "mtg_image_db", "serve", "--port", str(port), *options),
+            *("--db", str(shop / "index_out"), "--cache", str(shop / "image_cache")),
+            *("--collection", str(collection)),
+        ]
+        self._log = collection.with_suffix(".log")
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        assert self.process.stdout is not None
+        self.url = self.process.stdout.readline().strip().rstrip("/")
+        assert self.url, self.said
+        self.port = int(self.url.rpartition(":")[2])
+
+    @property
+    def said(self) -> str:
+        """What it has written on standard error, and the servers of this collection before it."""
+        return self._log.read_text("utf-8")
+
+    def get(self, path: str) -> Any:
+        """The JSON at an address of the API."""
+        answer = requests.get(self.url + path, timeout=PATIENCE_S)
+        answer.raise_for_status()
+        return answer.json()
+
+    def post(self, path: str, body: bytes = b"") -> Any:
+        """What the API answers to these bytes."""
+        answer = requests.post(self.url + path, data=body, timeout=PATIENCE_S)
+        answer.raise_for_status()
+        return answer.json()
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End it as Ctrl-C does."""
+        self._end(signal.SIGINT)
+
+    def _end(self, how: signal.Signals) -> None:
+        self.process.send_signal(how)
+        self.process.communicate(timeout=PATIENCE_S)
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.kill()

@@ -55,6 +55,17 @@ def documented(heading: str) -> set[str]:
     return {key for cell in cells for key in re.findall(r"`(\w+)`", cell)}
 
 
+def test_python_gives_the_object_that_the_command_prints(
+    inside: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["query", "card7.jpg", "--json"]) == 0
+    [printed] = json_lines(capsys.readouterr().out)
+    given = Database.open("index_out").recognise("card7.jpg").to_json("card7.jpg")
+    assert printed.pop("seconds") > 0
+    assert given.pop("seconds") > 0
+    assert printed == json.loads(json.dumps(given))
+
+
 def test_the_json_is_what_its_page_says(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["query", "card7.jpg", "broken.jpg", "noise.png", "--json"]) == 0
     good, broken, unknown = json_lines(capsys.readouterr().out)
@@ -69,6 +80,7 @@ def test_the_json_is_what_its_page_says(inside: Path, capsys: pytest.CaptureFixt
     }
     for answer in (good, unknown):
         assert answer["version"] == 1
+        assert answer["seconds"] > 0
         for card in answer["cards"]:
             assert {key: type(value) for key, value in card.items()} == types
             assert set(card) == documented("Each of `cards`")

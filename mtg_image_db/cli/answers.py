@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from mtg_image_db.reading.answer import PrintingAnswer
     from mtg_image_db.scryfall.printing import Printing
 
-VERSION = 1
-"""Version of the JSON (docs/json.md). Within it, keys may be added, but none goes or changes."""
 COLUMNS = (
     *("query", "card", "verdict", "name", "set", "collector_number", "lang"),
     *("score", "points", "scryfall_id", "url", "quad", "error"),
@@ -45,6 +43,7 @@ class Asked:
     """A query picture, or a text; `error` says why the picture could not be read.
 
     A text has `matches` and no cards. `narrowed`: a filter left only some of the database's faces.
+    `seconds` is how long the answer took.
     """
 
     name: str
@@ -52,6 +51,7 @@ class Asked:
     error: str = ""
     matches: tuple[Match, ...] | None = None
     narrowed: bool = False
+    seconds: float = 0.0
 
     @property
     def title(self) -> str:
@@ -83,13 +83,15 @@ def print_table(asked: Asked, k: int) -> None:
 
 def print_json(asked: Asked, k: int) -> None:  # noqa: ARG001
     """For programs: one object per line."""
-    about: dict[str, object] = {"version": VERSION, "query": asked.name}
+    from mtg_image_db.database.answers import JSON_VERSION, json_of
+
+    about: dict[str, object]
     if asked.error:
-        about["error"] = asked.error
+        about = {"version": JSON_VERSION, "query": asked.name, "error": asked.error}
     elif asked.matches is not None:
-        about["matches"] = [match.to_json() for match in asked.matches]
+        about = json_of(asked.name, asked.seconds, "matches", asked.matches)
     else:
-        about["cards"] = [card.to_json() for card in asked.cards]
+        about = json_of(asked.name, asked.seconds, "cards", asked.cards)
     # A file name may contain bytes that are not text; ASCII output can hold them.
     answer(json.dumps(about).replace("\x7f", r"\u007f"))
 

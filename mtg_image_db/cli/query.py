@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -151,8 +152,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.format == "csv":
         print_csv_header()
     if arguments.text is not None:
+        _ = database.text_encoder  # loading it is no part of the answer
+        began = time.perf_counter()
         matches = database.search_text(arguments.text, arguments.k, min_score=arguments.min_score)
-        show(Asked(arguments.text, matches=matches), arguments.k)
+        seconds = time.perf_counter() - began
+        show(Asked(arguments.text, matches=matches, seconds=seconds), arguments.k)
         return 0
     sheet: list[SheetEntry] = []
     asked = broken = 0
@@ -165,7 +169,8 @@ def run(arguments: argparse.Namespace) -> int:
             about = Asked(name, error=found.message + remedy)
             broken += 1
         else:
-            about = Asked(name, found.cards, narrowed=database.gallery.narrowed)
+            narrowed, seconds = database.gallery.narrowed, found.seconds["all"]
+            about = Asked(name, found.cards, narrowed=narrowed, seconds=seconds)
             sheet += _drawn(name, found, arguments)
             if found.photo.note:
                 say(f"{about.title}: {found.photo.note}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,8 @@ from mtg_image_db.system.checks import check, wrong_kind
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+JSON_VERSION = 1
+"""Version of the JSON (docs/json.md). Within it, keys may be added, but none goes or changes."""
 _STRIP_WIDTH, _STRIP_HEIGHT = 320, 128
 """Size of a cut-out strip, in pixels: 16 x 6.4 mm of the card, large enough for people to read."""
 
@@ -153,3 +155,33 @@ class Recognition:
         """
         corners = card.printing.strip
         return self.photo.cut(corners, _STRIP_WIDTH, _STRIP_HEIGHT) if corners else None
+
+    def to_json(self, query: str) -> dict[str, Any]:
+        """What `mtg-db query --json` prints for the picture, as JSON types (docs/json.md).
+
+        Parameters
+        ----------
+        query
+            The picture's name.
+        """
+        return json_of(query, self.seconds["all"], "cards", self.cards)
+
+
+def json_of(
+    query: str, seconds: float, what: str, answers: Sequence[CardAnswer | Match]
+) -> dict[str, Any]:
+    """The answers to a query, as the JSON types of docs/json.md.
+
+    Parameters
+    ----------
+    seconds
+        How long the answer took.
+    what
+        The key of the answers: ``cards`` of a picture, ``matches`` of a text.
+    """
+    return {
+        "version": JSON_VERSION,
+        "query": query,
+        "seconds": round(seconds, 3),
+        what: [one.to_json() for one in answers],
+    }

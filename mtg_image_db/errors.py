@@ -15,6 +15,7 @@
     ├── EncoderError           an encoder cannot be loaded or used
     ├── DatabaseError          a database is damaged or does not fit the encoder
     ├── ExportError            an export cannot be written
+    ├── ServingError           an address cannot be served
     └── StorageError           the disk is full, read-only or held by another process
 """
 
@@ -154,6 +155,12 @@ class ExportError(MtgDbError):
     """An export cannot be written because a package is missing."""
 
     category = "Export"
+
+
+class ServingError(MtgDbError):
+    """An address cannot be served: the port is taken, or the machine has no network."""
+
+    category = "Server"
 
 
 class StorageError(MtgDbError):

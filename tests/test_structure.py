@@ -26,10 +26,11 @@ MAY_IMPORT = {
     "collection": "errors system scryfall pictures recognise reading database pages",
     "evaluation": "errors system scryfall pictures recognise reading database pages",
     "export": "errors system scryfall database",
+    "serving": "errors system scryfall download recognise database collection",
     "scryfall_double": "",
     "demo": "errors system scryfall download database building pages scryfall_double",
     "cli": "errors system scryfall pictures download encoders index reading database building "
-    "pages collection evaluation export demo",
+    "pages collection evaluation export serving demo",
 }
 """Each folder, in the order of the data, and those it may import: all stand before it."""
 

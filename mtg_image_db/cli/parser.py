@@ -19,6 +19,7 @@ COMMANDS = {
     "update": "Download what is new and build the database from it: download and build in one",
     "query": "Name the cards in pictures",
     "scan": "Turn photos of cards into a file that collection sites import",
+    "serve": "Show cards to a camera, review them and keep a collection, in a browser",
     "info": "Show what is in a database",
     "eval": "Measure how well labelled photos are recognised",
     "export": "Write a database's vectors and metadata for other programs",

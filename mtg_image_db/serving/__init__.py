@@ -1,0 +1,1 @@
+"""The collection in a browser, and the API: `mtg-db serve`."""

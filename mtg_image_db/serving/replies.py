@@ -1,0 +1,71 @@
+"""Refusals, and how they are told: as JSON to programs, as a page to people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.templating import Jinja2Templates
+from starlette.types import Scope
+
+from mtg_image_db.errors import (
+    ImageError,
+    InvalidArguments,
+    MissingInput,
+    MtgDbError,
+    StorageError,
+)
+
+HERE = Path(__file__).parent
+TEMPLATES = Jinja2Templates(HERE / "templates")
+"""The pages. What is filled in is escaped."""
+
+_STATUS: tuple[tuple[type[MtgDbError], int], ...] = (
+    (InvalidArguments, 400),
+    (MissingInput, 404),
+    (ImageError, 422),
+    (StorageError, 507),
+)
+"""The HTTP status of our errors; 500 for all others."""
+
+
+@dataclass
+class Refusal(Exception):
+    """Why a request is not answered.
+
+    Parameters
+    ----------
+    status
+        The HTTP status.
+    message, details, suggestion
+        See `MtgDbError`.
+    """
+
+    status: int
+    message: str
+    details: str = ""
+    suggestion: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, error: MtgDbError) -> Refusal:
+        """The refusal that tells one of our errors."""
+        status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+        if isinstance(error, InvalidArguments):
+            return cls(status, "; ".join(error.problems))
+        return cls(status, error.message, error.details, error.suggestion)
+
+    def reply(self, scope: Scope) -> Response:
+        """The answer that tells it."""
+        about = {"message": self.message, "details": self.details, "suggestion": self.suggestion}
+        headers = {"cache-control": "no-store", **self.headers}
+        for_people = "text/html" in Headers(scope=scope).get("accept", "")
+        if not for_people or scope["path"].startswith(("/api/", "/images/")):
+            return JSONResponse({"error": about}, self.status, headers)
+        return TEMPLATES.TemplateResponse(
+            Request(scope), "error.html", {"status": self.status, **about}, self.status, headers
+        )

@@ -1,4 +1,4 @@
-"""Folders that one process holds at a time."""
+"""Folders and files that one process holds at a time."""
 
 from __future__ import annotations
 
@@ -39,14 +39,37 @@ def exclusive(
     StorageError
         Held by another process and `wait` is false, or the folder cannot be written.
     """
+    make_folder(folder)
+    with _held(folder, folder / ".lock", task, wait, on_wait):
+        yield
+
+
+@contextmanager
+def exclusive_file(path: Path, task: str) -> Iterator[None]:
+    """Hold the file `path` for this process alone, or raise at once; see `exclusive`.
+
+    The lock is a file beside it. `path` need not exist, but its folder must.
+    """
+    with _held(path, path.with_name(f"{path.name}.lock"), task):
+        yield
+
+
+@contextmanager
+def _held(
+    what: Path,
+    path: Path,
+    task: str,
+    wait: bool = False,
+    on_wait: Callable[[str], None] | None = None,
+) -> Iterator[None]:
+    """Hold the lock at `path`, which protects `what`."""
     import socket
 
     from filelock import FileLock, Timeout
 
-    make_folder(folder)
-    note, path = folder / ".lock-holder", folder / ".lock"
+    note = path.with_name(f"{path.name}-holder")
     lock = FileLock(path)
-    with storage_errors(folder):
+    with storage_errors(path.parent):
         _refuse_other_than_a_file(path)
         try:
             lock.acquire(timeout=0)
@@ -54,7 +77,7 @@ def exclusive(
             holder = _describe_holder(note)
             if not wait:
                 raise StorageError(
-                    f"{folder} is in use", details=holder, suggestion="Run it again later."
+                    f"{what} is in use", details=holder, suggestion="Run it again later."
                 ) from None
             if on_wait is not None:
                 on_wait(holder)

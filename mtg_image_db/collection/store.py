@@ -1,0 +1,385 @@
+"""The collection file: one SQLite file that `scan` and `serve` read and write."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, TypeVar, cast
+
+from mtg_image_db.collection import records, rows
+from mtg_image_db.collection.answer import Answer
+from mtg_image_db.collection.cards import Assumptions, CollectionCard, add_up
+from mtg_image_db.collection.entries import Entry, Pile, Step, TakenPhoto, Undone
+from mtg_image_db.collection.rows import State
+from mtg_image_db.collection.seen import Sighting, Status
+from mtg_image_db.collection.tables import COLLECTION, Tables
+from mtg_image_db.collection.worth import total_of
+from mtg_image_db.errors import InvalidArguments, MissingInput
+from mtg_image_db.scryfall.prices import CURRENCIES
+from mtg_image_db.system.checks import check, path_of, wrong_integer, wrong_kind
+
+_LONGEST_NAME = 100
+"""Characters of a pile's name. By hand."""
+
+_T = TypeVar("_T")
+
+
+class CollectionFile:
+    """A collection in a file. Only one process can have it open; its threads share it.
+
+    What a method returned is on the disk, and stays there whatever happens to the process. Every
+    method raises a `StorageError` if the disk is full or the file is damaged; nothing of a change
+    is then in the file.
+
+    Examples
+    --------
+    >>> from mtg_image_db.collection.store import CollectionFile
+    >>> with CollectionFile.open("mine.sqlite") as file:  # doctest: +SKIP
+    ...     print([card.printing.name for card in file.cards()])
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._reading = tables.reading
+        self._entries: dict[int, Entry] = {}
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], task: str = "collection") -> CollectionFile:
+        """Open a collection file; it is made if it does not exist.
+
+        Parameters
+        ----------
+        task
+            What this process does with it: others who want it are told.
+
+        Raises
+        ------
+        StorageError
+            Another process holds it, it is damaged, made by a newer version or by another program,
+            or it cannot be written.
+        """
+        return cls(Tables(path_of("path", path), task))
+
+    @classmethod
+    def temporary(cls) -> CollectionFile:
+        """A collection that is gone when it is closed."""
+        return cls(Tables(None, "collection"))
+
+    def close(self) -> None:
+        """Release the file; using it afterwards is an error."""
+        self._tables.close()
+
+    def __enter__(self) -> CollectionFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _changing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that is whole or has not happened."""
+        try:
+            with self._tables.changing() as db:
+                yield db
+        except BaseException:
+            # What was read since its beginning may be what never happened.
+            self._entries.clear()
+            raise
+
+    def _read(self, what: Callable[[], _T]) -> _T:
+        """What was stored, read by `what`; it may be damaged."""
+        try:
+            return what()
+        except records.WRONG as error:
+            raise self._tables.damaged(f"a row is damaged: {error}") from error
+
+    def piles(self) -> tuple[Pile, ...]:
+        """All piles, in the order in which they were added."""
+        with self._reading() as db:
+            found = db.execute("SELECT id FROM pile WHERE removed = 0 ORDER BY id").fetchall()
+            return tuple(self.pile(row[0]) for row in found)
+
+    def pile(self, pile: int) -> Pile:
+        """One pile.
+
+        Raises
+        ------
+        MissingInput
+            There is none with this id.
+        """
+        with self._reading() as db:
+            name, assumed = self._pile(db, pile)
+            entries = self.entries(pile)
+            cards = [entry.seen.card for entry in entries if entry.seen.card is not None]
+            count = sum(card.quantity for card in cards)
+            totals = {name: total_of(cards, name) for name in CURRENCIES}
+            return Pile(
+                pile,
+                name,
+                assumed,
+                len(entries),
+                sum(entry.status == "review" for entry in entries),
+                count,
+                {
+                    name: str(one.amount) if one.unpriced < count else None
+                    for name, one in totals.items()
+                },
+            )
+
+    def add_pile(self, name: str, assumed: Assumptions | None = None) -> Pile:
+        """Add a pile.
+
+        Raises
+        ------
+        InvalidArguments
+            The name is empty, too long, or that of another pile.
+        """
+        assumed = assumed or Assumptions()
+        with self._changing() as db:
+            self._check_pile(db, name, assumed)
+            values = (name.strip(), records.assumptions_text(assumed))
+            added = db.execute("INSERT INTO pile (name, assumed) VALUES (?, ?)", values).lastrowid
+        return self.pile(cast("int", added))
+
+    def change_pile(
+        self, pile: int, name: str | None = None, assumed: Assumptions | None = None
+    ) -> Pile:
+        """Rename a pile, or assume something else of its cards; these are decided anew.
+
+        Raises
+        ------
+        InvalidArguments, MissingInput
+            See `add_pile` and `pile`.
+        """
+        with self._changing() as db:
+            old, before = self._pile(db, pile)
+            name, assumed = old if name is None else name, assumed or before
+            self._check_pile(db, name, assumed, pile)
+            values = (name.strip(), records.assumptions_text(assumed), pile)
+            db.execute("UPDATE pile SET name = ?, assumed = ? WHERE id = ?", values)
+            self._entries.clear()
+        return self.pile(pile)
+
+    def remove_pile(self, pile: int, *, with_cards: bool = False) -> None:
+        """Remove a pile; `undo` brings its cards back, and the pile with them.
+
+        Parameters
+        ----------
+        with_cards
+            Also remove the cards in it. Otherwise a pile with cards is refused.
+
+        Raises
+        ------
+        InvalidArguments
+            It has cards, or it is the first pile, which stays.
+        MissingInput
+            There is no pile with this id.
+        """
+        with self._changing() as db:
+            name, _ = self._pile(db, pile)
+            if pile == COLLECTION:
+                raise InvalidArguments([f"the pile {name} stays: there is always one"])
+            query = "SELECT id, pile, answer, 0 FROM entry WHERE pile = ? AND removed = 0"
+            inside = {row[0]: State(*row[1:]) for row in db.execute(query, (pile,))}
+            if inside and not with_cards:
+                said = f"the pile {name} has cards: move them first, or remove it with its cards"
+                raise InvalidArguments([said])
+            rows.note_step(db, "remove", inside.items())
+            for entry, state in inside.items():
+                self._set(db, entry, state._replace(removed=1))
+            db.execute("UPDATE pile SET removed = 1 WHERE id = ?", (pile,))
+
+    def _pile(self, db: sqlite3.Connection, pile: int) -> tuple[str, Assumptions]:
+        check(wrong_integer("pile", pile, 1))
+        query = "SELECT name, assumed FROM pile WHERE id = ? AND removed = 0"
+        row = db.execute(query, (pile,)).fetchone()
+        if row is None:
+            raise MissingInput(
+                f"There is no pile {pile}", suggestion="It may have been removed: load it anew."
+            )
+        return row[0], self._read(lambda: records.read_assumptions(row[1]))
+
+    def _check_pile(
+        self, db: sqlite3.Connection, name: str, assumed: Assumptions, pile: int = 0
+    ) -> None:
+        check(wrong_kind("name", name, str), wrong_kind("assumed", assumed, Assumptions))
+        name = name.strip()
+        if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
+            said = f"the name of a pile must have 1 to {_LONGEST_NAME} characters, in one line"
+            raise InvalidArguments([said])
+        query = "SELECT 1 FROM pile WHERE name = ? AND removed = 0 AND id <> ?"
+        if db.execute(query, (name, pile)).fetchone():
+            raise InvalidArguments([f"there is already a pile {name}"])
+
+    def take(self, sighting: Sighting, pile: int = COLLECTION, *, token: str = "") -> Entry:
+        """Add a card that was seen.
+
+        Parameters
+        ----------
+        token
+            Of the request: if one comes twice, its card is added once, and the same entry returned.
+        """
+        check(wrong_kind("sighting", sighting, Sighting), wrong_kind("token", token, str))
+        with self._changing() as db:
+            earlier = db.execute("SELECT id FROM entry WHERE token = ?", (token,)).fetchone()
+            if earlier:
+                return self._entry(db, earlier[0])
+            self._pile(db, pile)
+            entry = rows.add_entry(db, sighting, pile, token=token)
+            rows.note_step(db, "take", [(entry, State(pile, None, 1))])
+            return self._entry(db, entry)
+
+    def take_photo(
+        self,
+        photo: TakenPhoto,
+        sightings: Sequence[Sighting],
+        pile: int = COLLECTION,
+        *,
+        anyway: bool = False,
+    ) -> tuple[Entry, ...]:
+        """Add all cards of a photo, in one step.
+
+        Parameters
+        ----------
+        anyway
+            Whoever took it knows that an earlier photo shows the same. Otherwise such cards go to
+            the review.
+        """
+        with self._changing() as db:
+            self._pile(db, pile)
+            again = {} if anyway else rows.repeated(db, photo, sightings)
+            taken = rows.add_photo(db, photo, sightings, pile, again)
+            rows.note_step(db, "take", ((entry, State(pile, None, 1)) for entry in taken))
+            return tuple(self._entry(db, entry) for entry in taken)
+
+    def photo_with(self, sha256: str) -> str | None:
+        """The name of a photo with these bytes whose cards are here; None if there is none."""
+        query = (
+            "SELECT p.name FROM photo p JOIN entry e ON e.photo = p.id "
+            "WHERE p.sha256 = ? AND e.removed = 0 ORDER BY p.id LIMIT 1"
+        )
+        with self._reading() as db:
+            row = db.execute(query, (sha256,)).fetchone()
+        return row[0] if row else None
+
+    def photo_like(self, photo: TakenPhoto, sightings: Sequence[Sighting]) -> str | None:
+        """The name of a photo here that seems to show the same cards; None if there is none."""
+        with self._reading() as db:
+            for earlier in rows.repeated(db, photo, sightings).values():
+                row = db.execute("SELECT name FROM photo WHERE id = ?", (earlier,)).fetchone()
+                return str(row[0])
+        return None
+
+    def entries(self, pile: int | None = None, status: Status | None = None) -> tuple[Entry, ...]:
+        """The cards of one pile or of all, in the order in which they were taken.
+
+        Parameters
+        ----------
+        status
+            Only those with this status.
+        """
+        query = "SELECT id FROM entry WHERE removed = 0 AND pile = coalesce(?, pile) ORDER BY id"
+        with self._reading() as db:
+            if pile is not None:
+                self._pile(db, pile)
+            ids = [row[0] for row in db.execute(query, (pile,))]
+            found = tuple(self._entry(db, one) for one in ids)
+        return found if status is None else tuple(one for one in found if one.status == status)
+
+    def entry(self, entry: int) -> Entry:
+        """One card.
+
+        Raises
+        ------
+        MissingInput
+            There is none with this id.
+        """
+        with self._reading() as db:
+            self._check_entry(db, entry)
+            return self._entry(db, entry)
+
+    def cards(self, pile: int | None = None) -> tuple[CollectionCard, ...]:
+        """The cards in the collection, for `formats.render`; equal ones are added up."""
+        found = (entry.seen.card for entry in self.entries(pile))
+        return add_up(card for card in found if card is not None)
+
+    def picture(self, entry: int) -> bytes:
+        """A JPEG of the cut-out card; empty if there is none."""
+        return self._blob("SELECT picture FROM entry WHERE id = ?", entry)
+
+    def strip(self, entry: int) -> bytes:
+        """A JPEG of the part of the card that was read; empty if there is none."""
+        return self._blob("SELECT strip FROM entry WHERE id = ?", entry)
+
+    def _blob(self, query: str, entry: int) -> bytes:
+        with self._reading() as db:
+            self._check_entry(db, entry)
+            [[data]] = db.execute(query, (entry,))
+        return bytes(data or b"")
+
+    def answer(self, entry: int, said: Answer | None) -> Entry:
+        """Write down what a person says of a card, and decide anew; None takes an answer back."""
+        check(wrong_kind("said", said, Answer) if said is not None else None)
+        return self._change("answer", entry, answer=records.answer_text(said))
+
+    def move(self, entry: int, pile: int) -> Entry:
+        """Put a card into another pile; it is decided anew by what is assumed there."""
+        return self._change("move", entry, pile=pile)
+
+    def remove(self, entry: int) -> None:
+        """Remove a card."""
+        self._change("remove", entry, removed=1)
+
+    def undo(self) -> Undone | None:
+        """Take back the last step: a card taken, answered, moved or removed; None if there is none.
+
+        The steps are in the file, so those of an earlier process can be taken back as well.
+        """
+        with self._changing() as db:
+            last = rows.take_last_step(db)
+            if last is None:
+                return None
+            what, before = last
+            taken = [self._entry(db, entry) for entry in before] if what == "take" else []
+            for entry, state in before.items():
+                # A card that comes back brings its pile with it.
+                db.execute("UPDATE pile SET removed = 0 WHERE id = ?", (state.pile,))
+                self._set(db, entry, state)
+            return Undone(what, tuple(taken or (self._entry(db, entry) for entry in before)))
+
+    def _check_entry(self, db: sqlite3.Connection, entry: int) -> State:
+        check(wrong_integer("entry", entry, 1))
+        state = rows.state_of(db, entry)
+        if state is None or state.removed:
+            raise MissingInput(
+                f"There is no card {entry} in this collection",
+                suggestion="It may have been removed: load the cards anew.",
+            )
+        return state
+
+    def _entry(self, db: sqlite3.Connection, entry: int) -> Entry:
+        """A card, whether it was removed or not."""
+        if entry not in self._entries:
+            self._entries[entry] = self._read(lambda: rows.read_entry(db, entry))
+        return self._entries[entry]
+
+    def _change(self, what: Step, entry: int, **changes: Any) -> Entry:
+        with self._changing() as db:
+            before = self._check_entry(db, entry)
+            after = before._replace(**changes)
+            self._pile(db, after.pile)
+            rows.note_step(db, what, [(entry, before)])
+            self._set(db, entry, after)
+            return self._entry(db, entry)
+
+    def _set(self, db: sqlite3.Connection, entry: int, state: State) -> None:
+        rows.set_state(db, entry, state)
+        self._entries.pop(entry, None)

@@ -1,0 +1,402 @@
+// @ts-check
+// The camera's page: a live picture, and the cards that were taken.
+
+import { ask, ApiError, listen, nameOf, patiently, pause } from "./api.js";
+import { belongsToField, cardPicture, el, find, presses, remember, remembered } from "./dom.js";
+import { cardDialog } from "./editor.js";
+import { answered, frameSize, measure, newWatch, sent, wanted } from "./frames.js";
+import { draw } from "./outline.js";
+import { choosePile, refreshPiles, whenPiles } from "./piles.js";
+import { allowSound, soundTaken } from "./sound.js";
+import { attempt, complain, say, takeBack } from "./status.js";
+import { openCamera, whyNot } from "./webcam.js";
+
+/** @typedef {import("./api.js").Entry} Entry */
+/** @typedef {import("./api.js").Look} Look */
+
+/** Milliseconds between two glances at the live picture. */
+const GLANCE_MS = 70;
+
+/** Pixels of the longer side at which frames are compared with each other. */
+const GLANCE_SIDE = 384;
+
+/** JPEG quality of frames: at 0.85 collector lines are read as well as in the original. */
+const QUALITY = 0.85;
+
+/** Cards in the list beside the picture. */
+const LISTED = 20;
+
+const video = find("#video", HTMLVideoElement);
+const view = find("#view", HTMLElement);
+const outlines = find("#outlines", SVGSVGElement);
+const welcome = find("#welcome", HTMLElement);
+const chip = find("#chip", HTMLElement);
+const start = find("#start", HTMLButtonElement);
+const stop = find("#stop", HTMLButtonElement);
+const shutter = find("#shutter", HTMLButtonElement);
+const choice = find("#choice", HTMLSelectElement);
+const mode = find("#mode", HTMLSelectElement);
+const sound = find("#sound", HTMLInputElement);
+const mirror = find("#mirror", HTMLInputElement);
+const list = find("#taken-list", HTMLElement);
+const heard = find("#heard", HTMLElement);
+
+/** @type {import("./webcam.js").Webcam|null} */
+let camera = null;
+let watch = newWatch();
+let busy = false;
+let takeNext = false;
+let seenAt = -1;
+let pile = 1;
+/** @type {Entry[]} */
+let entries = [];
+/** A card that is in the picture, and not taken yet. @type {import("./api.js").LookCard|null} */
+let inSight = null;
+
+const small = el("canvas");
+const frame = el("canvas");
+const openCard = cardDialog(replaceEntry);
+
+/**
+ * The name of this camera's session. It outlives a reload, so that a card that lies before the
+ * camera is not taken a second time.
+ */
+const session = (() => {
+  let name = null;
+  try {
+    name = sessionStorage.getItem("mtg-db-camera");
+    name ??= crypto.randomUUID();
+    sessionStorage.setItem("mtg-db-camera", name);
+  } catch {
+    name ??= String(Math.random()).slice(2);
+  }
+  return name;
+})();
+
+/** @param {boolean} on Whether a reload of the page starts the camera again. */
+function keepRunning(on) {
+  try {
+    sessionStorage.setItem("mtg-db-running", on ? "yes" : "");
+  } catch {
+    // Then a person starts it again.
+  }
+}
+
+async function begin() {
+  start.disabled = true;
+  try {
+    camera?.stop();
+    camera = await openCamera(video, remembered("camera") ?? "", ended);
+  } catch (error) {
+    camera = null;
+    const why = whyNot(error);
+    find("#welcome-title", HTMLElement).textContent = why.title;
+    find("#welcome-text", HTMLElement).textContent = why.text;
+    welcome.setAttribute("role", "alert");
+    show();
+    return;
+  } finally {
+    start.disabled = false;
+  }
+  keepRunning(true);
+  watch = newWatch();
+  view.style.aspectRatio = `${video.videoWidth} / ${video.videoHeight}`;
+  const { cameras, chosen } = camera;
+  choice.replaceChildren(
+    ...cameras.map((one, at) => el("option", { value: one.deviceId }, one.label || `Camera ${at + 1}`)),
+  );
+  choice.value = chosen;
+  mirror.checked = (remembered("mirror") ?? (camera.facesUser ? "yes" : "")) === "yes";
+  showAbilities();
+  show();
+}
+
+/** The camera was unplugged, or another program took it. */
+function ended() {
+  halt();
+  find("#welcome-title", HTMLElement).textContent = "The camera stopped";
+  find("#welcome-text", HTMLElement).textContent =
+    "It was unplugged, or another program uses it now. What was taken is kept. Start it again, or choose another one.";
+}
+
+function halt() {
+  camera?.stop();
+  camera = null;
+  keepRunning(false);
+  show();
+  start.focus();
+}
+
+/** Show what belongs to a camera that runs, or to one that does not. */
+function show() {
+  const on = camera !== null;
+  video.hidden = chip.hidden = stop.hidden = !on;
+  welcome.hidden = on;
+  shutter.hidden = !on || mode.value !== "key";
+  view.classList.toggle("mirrored", mirror.checked);
+  if (!on) draw(outlines, 1, 1, []);
+}
+
+function showAbilities() {
+  const zoomField = find("#zoom-field", HTMLElement);
+  const zoom = find("#zoom", HTMLInputElement);
+  find("#torch-field", HTMLElement).hidden = !camera?.torch;
+  find("#torch", HTMLInputElement).checked = false;
+  zoomField.hidden = !camera?.zoom;
+  if (camera?.zoom) {
+    const { min, max, step, now } = camera.zoom;
+    Object.assign(zoom, { min: String(min), max: String(max), step: String(step || "any") });
+    zoom.value = String(now);
+  }
+}
+
+/** Look at the live picture, and send it if it is worth that. */
+function glance() {
+  if (!camera || video.readyState < 2 || document.hidden || video.currentTime === seenAt) return;
+  seenAt = video.currentTime;
+  const shrink = GLANCE_SIDE / Math.max(video.videoWidth, video.videoHeight);
+  small.width = Math.round(video.videoWidth * shrink);
+  small.height = Math.round(video.videoHeight * shrink);
+  const pencil = small.getContext("2d", { willReadFrequently: true });
+  if (!pencil) return;
+  pencil.drawImage(video, 0, 0, small.width, small.height);
+  const sample = measure(pencil.getImageData(0, 0, small.width, small.height), performance.now());
+  const send = wanted(watch, sample, busy);
+  if (busy || !(send || takeNext)) return;
+  const take = takeNext ? "now" : mode.value === "auto" ? "auto" : "never";
+  takeNext = false;
+  sent(watch, sample);
+  void look(take);
+}
+
+/** @param {"auto"|"never"|"now"} take */
+async function look(take) {
+  busy = true;
+  Object.assign(frame, frameSize(video.videoWidth, video.videoHeight));
+  frame.getContext("2d")?.drawImage(video, 0, 0, frame.width, frame.height);
+  /** @type {Blob|null} */
+  const jpeg = await new Promise((resolve) => frame.toBlob(resolve, "image/jpeg", QUALITY));
+  const asked = `/api/look?pile=${pile}&camera=${encodeURIComponent(session)}&take=${take}`;
+  try {
+    if (jpeg === null) throw new ApiError(0, { message: "The browser gave no picture" });
+    /** @type {Look} */
+    const found = await ask("POST", asked, jpeg);
+    const open = take === "auto" && found.cards.some((card) => card.state === "seen" && card.name);
+    answered(watch, open);
+    if (camera) showLook(found, take);
+  } catch (error) {
+    answered(watch, false, true);
+    const refused = error instanceof ApiError ? error : null;
+    if (refused?.status === 503) chip.textContent = "The server is busy; waiting";
+    else {
+      chip.textContent = "No answer; trying again";
+      complain(error);
+    }
+    await pause(1000 * (refused?.retryAfter || 1));
+  }
+  busy = false;
+}
+
+/**
+ * @param {Look} found
+ * @param {"auto"|"never"|"now"} take
+ */
+function showLook(found, take) {
+  const { cards, taken } = found;
+  const named = cards.filter((card) => card.name);
+  draw(
+    outlines,
+    ...found.size,
+    cards.map((card) => ({
+      quad: card.quad,
+      kind: !card.name ? "unnamed" : card.state === "seen" ? "seen" : "settled",
+      label: cards.length > 1 ? card.name : "",
+    })),
+    mirror.checked,
+  );
+  inSight = named.find((card) => card.state === "seen") ?? null;
+  if (!cards.length) chip.textContent = "No card in the picture";
+  else if (taken.length || named.some((card) => card.state === "taken")) chip.textContent = "Taken";
+  else if (inSight) chip.textContent = mode.value === "auto" ? "Hold still" : "Press space to take it";
+  else if (named.length) chip.textContent = "Taken already; show the next card";
+  else chip.textContent = "No name yet: nearer, flatter, more light";
+  if (take === "now" && !taken.length) {
+    say(named.length ? "Nothing new to take: this card was taken." : "No card was named, so nothing was taken.");
+  }
+  for (const entry of taken) {
+    if (entries.some((one) => one.id === entry.id)) continue;
+    entries.unshift(entry);
+    heard.textContent = `Taken: ${nameOf(entry)}${entry.card ? `, ${entry.card.label}` : ", to review"}`;
+  }
+  if (taken.length) {
+    if (sound.checked) soundTaken(taken.every((entry) => entry.status === "collection"));
+    refreshPiles();
+    showTaken();
+  } else showLast();
+}
+
+/** The card that counts now: one in the picture, or the last that was taken. */
+function showLast() {
+  const last = entries[0];
+  const one = inSight ?? last?.card ?? last?.candidates[0] ?? null;
+  const settled = inSight !== null || last?.status === "collection";
+  const state = !one
+    ? "Nothing taken yet"
+    : inSight
+      ? "In the picture"
+      : settled
+        ? "Taken"
+        : last?.status === "skipped"
+          ? "Skipped"
+          : "Taken, to review";
+  const image = inSight ? inSight.image : one && "face_id" in one ? `/images/${one.face_id}` : null;
+  const key = `${state} ${one?.name} ${one?.label} ${image}`;
+  const panel = find("#last", HTMLElement);
+  if (panel.dataset.shown === key) return;
+  panel.dataset.shown = key;
+  panel.dataset.state = inSight ? "sight" : settled ? "taken" : one ? "review" : "";
+  find("#last-state", HTMLElement).textContent = state;
+  find("#last-name", HTMLElement).textContent = one?.name ?? "";
+  find("#last-label", HTMLElement).textContent = one?.label ?? "";
+  find("#last-picture", HTMLElement).replaceChildren(...(one ? [cardPicture(image, one.name)] : []));
+  const card = inSight ? null : last?.card;
+  find("#last-more", HTMLElement).textContent = card
+    ? [card.set_name, card.finish, card.lang.toUpperCase()].join(" · ")
+    : inSight || !last
+      ? ""
+      : last.reason;
+}
+
+function showTaken() {
+  entries.length = Math.min(entries.length, LISTED);
+  list.replaceChildren(
+    ...entries.map((entry) =>
+      el(
+        "li",
+        { class: entry.status },
+        el(
+          "button",
+          { type: "button", onclick: () => openCard(entry) },
+          el("span", { class: "name" }, nameOf(entry)),
+          entry.status === "collection"
+            ? el("span", { class: "line" }, entry.card?.label ?? "")
+            : el("span", { class: "tag" }, entry.status === "review" ? "to review" : "skipped"),
+        ),
+      ),
+    ),
+  );
+  showLast();
+}
+
+/** @param {Entry} entry */
+function replaceEntry(entry) {
+  entries = entries.map((one) => (one.id === entry.id ? entry : one));
+  refreshPiles();
+  showTaken();
+}
+
+async function loadTaken() {
+  const answer = await attempt(() => ask("GET", `/api/entries?pile=${pile}&last=${LISTED}`));
+  if (answer === null) return;
+  entries = answer.entries;
+  showTaken();
+}
+
+async function undo() {
+  if (await takeBack()) await loadTaken();
+}
+
+function takeNow() {
+  if (camera && mode.value === "key") takeNext = true;
+}
+
+/** A photo in place of the live picture: where there is no camera, or the browser refuses it. */
+async function sendPhoto() {
+  const input = find("#photo", HTMLInputElement);
+  const file = input.files?.[0];
+  if (!file) return;
+  say("The photo is sent and read …");
+  const name = encodeURIComponent(file.name || "photo");
+  const answer = await attempt(() =>
+    patiently(() => ask("POST", `/api/photos?pile=${pile}&name=${name}`, file)),
+  );
+  input.value = "";
+  if (answer === null) return;
+  const names = answer.entries.map(nameOf).join("; ");
+  if (answer.again !== null) say(`This photo is in the collection already, as ${answer.again}.`);
+  else if (!names) say("No card was found in the photo.");
+  else say(`Taken: ${names}.`, () => void undo());
+  refreshPiles();
+  await loadTaken();
+}
+
+start.addEventListener("click", () => {
+  allowSound();
+  void begin();
+});
+stop.addEventListener("click", halt);
+shutter.addEventListener("click", takeNow);
+choice.addEventListener("change", () => {
+  remember("camera", choice.value);
+  if (camera) void begin();
+});
+mode.addEventListener("change", () => {
+  remember("mode", mode.value);
+  watch = newWatch();
+  show();
+});
+mirror.addEventListener("change", () => {
+  remember("mirror", mirror.checked ? "yes" : "");
+  draw(outlines, 1, 1, []);
+  show();
+});
+sound.addEventListener("change", () => {
+  remember("sound", sound.checked ? "" : "off");
+  allowSound();
+});
+find("#torch", HTMLInputElement).addEventListener("change", (event) => {
+  const on = /** @type {HTMLInputElement} */ (event.target).checked;
+  void attempt(async () => camera?.set({ torch: on }));
+});
+find("#zoom", HTMLInputElement).addEventListener("input", (event) => {
+  const zoom = /** @type {HTMLInputElement} */ (event.target).valueAsNumber;
+  void attempt(async () => camera?.set({ zoom }));
+});
+find("#photo", HTMLInputElement).addEventListener("change", () => void sendPhoto());
+find("#undo", HTMLButtonElement).addEventListener("click", () => void undo());
+document.addEventListener("keydown", (event) => {
+  if (belongsToField(event)) return;
+  if (event.key.toLowerCase() === "z") void undo();
+  else if (event.key === " " && !presses(event)) takeNow();
+  else return;
+  event.preventDefault();
+});
+document.addEventListener("pointerdown", allowSound, { once: true });
+
+mode.value = remembered("mode") ?? "auto";
+sound.checked = remembered("sound") !== "off";
+// On a phone, the picture and the last card need the room.
+find("#controls", HTMLDetailsElement).open = matchMedia("(min-width: 60rem)").matches;
+choosePile(find("#pile", HTMLSelectElement), (value) => {
+  pile = value ?? 1;
+  void loadTaken();
+});
+whenPiles((piles) => {
+  const here = piles.find((one) => one.id === pile);
+  find("#count", HTMLElement).textContent = here
+    ? `${here.cards} ${here.cards === 1 ? "card" : "cards"} in ${here.name}${here.review ? `, ${here.review} to review` : ""}`
+    : "";
+});
+listen(
+  (kind, entry) => {
+    if (kind === "changed") replaceEntry(entry);
+    else if (kind === "undone") void loadTaken();
+  },
+  () => void loadTaken(),
+);
+setInterval(glance, GLANCE_MS);
+try {
+  if (sessionStorage.getItem("mtg-db-running")) void begin();
+} catch {
+  // Then a person starts it.
+}

@@ -1,0 +1,343 @@
+// @ts-check
+// What a card is, and a person's word about it.
+
+import { ask } from "./api.js";
+import { belongsToField, cardPicture, el, find } from "./dom.js";
+import { attempt, complain } from "./status.js";
+
+/** @typedef {import("./api.js").Entry} Entry */
+/** @typedef {import("./api.js").Candidate} Candidate */
+
+/** More printings than this get a field that narrows them. */
+const MANY_PRINTINGS = 12;
+
+/** Milliseconds without a key after which a name is searched. */
+const TYPING_MS = 150;
+
+export class CardEditor {
+  /**
+   * @param {HTMLElement} place
+   * @param {(entry: Entry) => void} answered Called with the entry as it is after the answer.
+   */
+  constructor(place, answered) {
+    const template = find("#editor", HTMLTemplateElement);
+    place.append(template.content.cloneNode(true));
+    const root = find(".editor", HTMLElement, place);
+    this.answered = answered;
+    this.root = root;
+    this.crop = find(".crop", HTMLElement, root);
+    this.strip = find(".strip", HTMLImageElement, root);
+    this.where = find(".where", HTMLElement, root);
+    this.read = find(".read", HTMLElement, root);
+    this.heading = find(".editor-name", HTMLElement, root);
+    this.reason = find(".reason", HTMLElement, root);
+    this.candidates = find(".candidates", HTMLElement, root);
+    this.all = find(".all-printings", HTMLDetailsElement, root);
+    this.of = find(".of", HTMLElement, this.all);
+    this.printings = find(".candidates", HTMLElement, this.all);
+    this.narrow = find(".narrow", HTMLElement, this.all);
+    this.narrowing = find("input", HTMLInputElement, this.narrow);
+    this.search = find(".by-name input", HTMLInputElement, root);
+    this.found = find(".found", HTMLElement, root);
+    this.results = find(".results", HTMLElement, root);
+    this.quantity = find("[name=quantity]", HTMLInputElement, root);
+    this.finish = find("[name=finish]", HTMLSelectElement, root);
+    this.condition = find("[name=condition]", HTMLSelectElement, root);
+    this.lang = find("[name=lang]", HTMLSelectElement, root);
+    this.take = find(".take", HTMLButtonElement, root);
+    this.skip = find(".skip", HTMLButtonElement, root);
+    this.named = find(".chosen", HTMLElement, root);
+    /** @type {Entry|null} */
+    this.entry = null;
+    /** @type {Candidate|null} */
+    this.chosen = null;
+    /** The card whose printings are listed. */
+    this.listed = "";
+    /** @type {ReturnType<typeof setTimeout>|undefined} */
+    this.typing = undefined;
+
+    this.take.addEventListener("click", () => void this.answer(false));
+    this.skip.addEventListener("click", () => void this.answer(true));
+    this.all.addEventListener("toggle", () => {
+      if (this.all.open && this.chosen) void this.list(this.chosen.oracle_id, this.chosen.name);
+    });
+    this.narrowing.addEventListener("input", () => this.narrowDown());
+    this.search.addEventListener("input", () => {
+      clearTimeout(this.typing);
+      this.typing = setTimeout(() => void this.look(), TYPING_MS);
+    });
+    find(".by-name", HTMLElement, root).addEventListener("keydown", (event) => this.inSearch(event));
+  }
+
+  /** @param {Entry} entry */
+  show(entry) {
+    this.entry = entry;
+    const guess = entry.card ?? entry.candidates[0];
+    this.heading.textContent = guess ? guess.name : "No name was found";
+    this.crop.replaceChildren(
+      cardPicture(entry.picture, "There is no picture of this card", "The card in the photo"),
+    );
+    this.strip.hidden = entry.strip === null;
+    if (entry.strip) this.strip.src = entry.strip;
+    const photo = entry.photo === "camera" ? "From the camera" : `Card ${entry.index} of ${entry.photo}`;
+    this.where.textContent = `${photo}, ${new Date(entry.taken).toLocaleString()}`;
+    this.read.textContent = sentence(entry.read);
+    this.reason.textContent = sentence(entry.reason);
+    this.reason.hidden = !entry.reason;
+
+    this.candidates.replaceChildren(
+      ...entry.candidates.map((one, at) => this.option(one, at < 9 ? at + 1 : null)),
+    );
+    if (!entry.candidates.length) {
+      this.candidates.append(el("p", { class: "soft" }, "Nothing like it was found. Search its name below."));
+    }
+    this.all.open = false;
+    this.listed = "";
+    this.printings.replaceChildren();
+    this.search.value = "";
+    this.results.replaceChildren();
+    this.found.textContent = "";
+
+    this.quantity.value = String(entry.answer?.quantity || entry.card?.quantity || 1);
+    this.finish.value = entry.answer?.finish ?? "";
+    this.condition.value = entry.answer?.condition ?? "";
+    this.lang.value = entry.answer?.lang ?? "";
+    const answered = entry.candidates.find((one) => one.scryfall_id === entry.answer?.scryfall_id);
+    const card = entry.card && { ...entry.card, image: `/images/${entry.card.face_id}` };
+    this.choose(card ?? answered ?? entry.candidates[0] ?? null);
+  }
+
+  /** Put the focus where a screen reader begins to read the card. */
+  focus() {
+    this.heading.focus();
+  }
+
+  /**
+   * A printing that can be chosen.
+   *
+   * @param {Candidate} one
+   * @param {number|null} key
+   */
+  option(one, key) {
+    const likely =
+      one.probability === null || one.probability === undefined
+        ? null
+        : `${Math.round(100 * one.probability)} %`;
+    return el(
+      "button",
+      {
+        type: "button",
+        class: "candidate",
+        "aria-pressed": "false",
+        "data-printing": one.scryfall_id,
+        "data-testid": key === null ? null : `candidate-${key}`,
+        "data-words": `${one.label} ${one.set_name} ${one.collector_number}`.toLowerCase(),
+        title: one.set_name,
+        onclick: (/** @type {MouseEvent} */ event) => {
+          // Enter on what is chosen already takes it; a mouse has no detail of 0.
+          if (this.chosen?.scryfall_id === one.scryfall_id && event.detail === 0) this.take.click();
+          else this.choose(one);
+        },
+      },
+      key === null ? null : el("kbd", {}, String(key)),
+      cardPicture(one.image, one.name),
+      el("span", { class: "candidate-name" }, one.name),
+      el("span", { class: "line" }, one.label, likely ? el("span", { class: "likely" }, ` ${likely}`) : null),
+    );
+  }
+
+  /** @param {Candidate|null} one */
+  choose(one) {
+    this.chosen = one;
+    for (const button of this.root.querySelectorAll("[data-printing]")) {
+      const pressed = button.getAttribute("data-printing") === one?.scryfall_id;
+      button.setAttribute("aria-pressed", String(pressed));
+    }
+    this.take.disabled = one === null;
+    this.named.textContent = one ? one.label : "";
+    this.all.hidden = one === null || !one.oracle_id;
+    if (!one) return;
+    if (!this.listed) this.of.textContent = one.name;
+    for (const option of this.finish.options) {
+      option.disabled = option.value !== "" && !one.finishes.includes(option.value);
+    }
+    if (this.finish.selectedOptions[0]?.disabled) this.finish.value = "";
+  }
+
+  /**
+   * List all printings of a card.
+   *
+   * @param {string} card Its oracle id.
+   * @param {string} name
+   */
+  async list(card, name) {
+    if (card === this.listed) return;
+    const entry = this.entry;
+    const answer = await attempt(() =>
+      ask("GET", `/api/cards/${encodeURIComponent(card)}/printings`),
+    );
+    if (answer === null || this.entry !== entry) return;
+    /** @type {Candidate[]} */
+    const printings = answer.printings;
+    this.listed = card;
+    this.of.textContent = name;
+    this.printings.replaceChildren(...printings.map((one) => this.option(one, null)));
+    this.narrow.hidden = printings.length <= MANY_PRINTINGS;
+    this.narrowing.value = "";
+    this.choose(this.chosen);
+    return printings;
+  }
+
+  narrowDown() {
+    const words = this.narrowing.value.toLowerCase().split(/\s+/);
+    for (const button of this.printings.querySelectorAll("button")) {
+      const text = button.dataset.words ?? "";
+      button.hidden = !words.every((word) => text.includes(word));
+    }
+  }
+
+  /** Search what stands in the field. */
+  async look() {
+    const words = this.search.value.trim();
+    if (!words) {
+      this.results.replaceChildren();
+      this.found.textContent = "";
+      return;
+    }
+    const answer = await attempt(() =>
+      ask("GET", `/api/cards/search?limit=20&q=${encodeURIComponent(words)}`),
+    );
+    if (answer === null || this.search.value.trim() !== words) return;
+    this.found.textContent = answer.cards.length
+      ? `${answer.cards.length} names are like this.`
+      : "The database has no name like this.";
+    this.results.replaceChildren(
+      ...answer.cards.map(
+        (/** @type {{name: string, oracle_id: string, printings: number, image: string|null}} */ one) => {
+          const many = one.printings === 1 ? "1 printing" : `${one.printings} printings`;
+          const pick = () => void this.pick(one.oracle_id, one.name);
+          return el(
+            "li",
+            {},
+            el(
+              "button",
+              { type: "button", onclick: pick },
+              cardPicture(one.image, ""),
+              el("span", {}, one.name),
+              el("span", { class: "soft" }, many),
+            ),
+          );
+        },
+      ),
+    );
+  }
+
+  /**
+   * A name was found: list its printings, and choose the first.
+   *
+   * @param {string} card
+   * @param {string} name
+   */
+  async pick(card, name) {
+    this.listed = "";
+    const printings = await this.list(card, name);
+    if (!printings?.length) return;
+    this.all.open = true;
+    this.choose(printings[0]);
+    this.results.replaceChildren();
+    this.found.textContent = `${name} is chosen, ${printings[0].label}. It has ${printings.length} printings.`;
+    this.printings.querySelector("button")?.focus();
+  }
+
+  /** @param {KeyboardEvent} event */
+  inSearch(event) {
+    const buttons = [...this.results.querySelectorAll("button")];
+    const at = buttons.findIndex((one) => one === document.activeElement);
+    const inField = event.target === this.search;
+    if (event.key === "ArrowDown") buttons[at + 1]?.focus();
+    else if (event.key === "ArrowUp" && !inField) (buttons[at - 1] ?? this.search).focus();
+    else if (event.key === "Enter" && inField) buttons[0]?.click();
+    else if (event.key === "Escape" && (this.search.value || !inField)) {
+      this.search.value = "";
+      void this.look();
+      this.heading.focus();
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  /** @param {boolean} skip */
+  async answer(skip) {
+    const entry = this.entry;
+    if (!entry || this.root.ariaBusy === "true") return;
+    if (!skip && !this.quantity.reportValidity()) return;
+    if (!skip && !this.chosen) {
+      complain("Choose a printing first, or skip the card.");
+      return;
+    }
+    this.root.ariaBusy = "true";
+    const after = await attempt(() =>
+      ask("POST", `/api/entries/${entry.id}/answer`, {
+        scryfall_id: skip ? null : (this.chosen?.scryfall_id ?? null),
+        skip,
+        quantity: skip ? 1 : this.quantity.valueAsNumber,
+        finish: this.finish.value,
+        condition: this.condition.value,
+        lang: this.lang.value,
+      }),
+    );
+    this.root.ariaBusy = "false";
+    if (after) this.answered(after);
+  }
+
+  /**
+   * Whether a key was for the editor.
+   *
+   * @param {KeyboardEvent} event
+   */
+  key(event) {
+    if (this.entry === null || belongsToField(event)) return false;
+    const target = event.target instanceof Element ? event.target.closest("button, a, summary") : null;
+    if (/^[1-9]$/.test(event.key)) {
+      const one = this.entry.candidates[Number(event.key) - 1];
+      if (one) this.choose(one);
+    } else if (event.key === "Enter" && target === null) this.take.click();
+    else if (event.key.toLowerCase() === "s") this.skip.click();
+    else if (event.key === "/") this.search.focus();
+    else return false;
+    event.preventDefault();
+    return true;
+  }
+}
+
+/** @param {string} text */
+function sentence(text) {
+  return text && `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+}
+
+/**
+ * A function that opens a card in the page's dialog.
+ *
+ * @param {(entry: Entry) => void} answered
+ * @returns {(entry: Entry) => void}
+ */
+export function cardDialog(answered) {
+  const dialog = find("#card-dialog", HTMLDialogElement);
+  const editor = new CardEditor(find("#card-dialog-body", HTMLElement), (entry) => {
+    if (entry.status === "review") editor.show(entry);
+    else dialog.close();
+    answered(entry);
+  });
+  dialog.addEventListener("keydown", (event) => {
+    editor.key(event);
+    event.stopPropagation();
+  });
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog) dialog.close();
+  });
+  return (entry) => {
+    editor.show(entry);
+    dialog.showModal();
+    editor.focus();
+  };
+}

@@ -1,0 +1,42 @@
+// @ts-check
+// The last card taken, on a transparent page, for a stream.
+
+import { ask, listen } from "./api.js";
+import { cardPicture, find } from "./dom.js";
+
+/** @typedef {import("./api.js").Entry} Entry */
+
+const card = find("#card", HTMLElement);
+let shown = 0;
+
+/** @param {Entry|undefined} entry */
+function show(entry) {
+  const one = entry?.card ?? entry?.candidates[0];
+  card.hidden = one === undefined;
+  if (!entry || !one) return;
+  find("#picture", HTMLElement).replaceChildren(cardPicture(`/images/${one.face_id}`, one.name));
+  find("#name", HTMLElement).textContent = one.name;
+  // Without a settled printing, only the name is sure.
+  find("#label", HTMLElement).textContent = entry.card ? `${one.label} · ${one.set_name}` : "";
+  if (entry.id !== shown) {
+    card.classList.remove("arrives");
+    void card.offsetWidth; // begins the movement anew
+    card.classList.add("arrives");
+  }
+  shown = entry.id;
+}
+
+async function load() {
+  const answer = await ask("GET", "/api/entries?last=1").catch(() => null);
+  if (answer) show(answer.entries[0]);
+}
+
+listen(
+  (kind, entry) => {
+    if (kind === "taken") show(entry);
+    else if (kind === "undone" || entry.id === shown) void load();
+  },
+  () => void load(),
+  { always: true },
+);
+void load();

@@ -1,0 +1,119 @@
+// @ts-check
+// The review: one card after the other, by keyboard, mouse or touch.
+
+import { ask, listen, nameOf } from "./api.js";
+import { belongsToField, find } from "./dom.js";
+import { CardEditor } from "./editor.js";
+import { choosePile, refreshPiles } from "./piles.js";
+import { attempt, say, takeBack } from "./status.js";
+
+/** @typedef {import("./api.js").Entry} Entry */
+
+const place = find("#place", HTMLElement);
+const done = find("#done", HTMLElement);
+const left = find("#left", HTMLElement);
+
+/** @type {Entry[]} */
+let queue = [];
+let at = 0;
+let answered = 0;
+/** @type {number|null} */
+let pile = null;
+/** The entry that is shown. */
+let shown = 0;
+
+const editor = new CardEditor(place, (entry) => {
+  const name = nameOf(entry);
+  if (entry.status === "review") {
+    queue[at] = entry;
+    editor.show(entry);
+    say(`${name} still needs an answer: ${entry.reason}.`);
+    return;
+  }
+  queue = queue.filter((one) => one.id !== entry.id);
+  answered += 1;
+  const what = entry.status === "skipped" ? "Skipped" : "Taken";
+  const label = entry.card ? `, ${entry.card.label}` : "";
+  say(`${what}: ${name}${label}. ${queue.length} left.`, () => void undo());
+  refreshPiles();
+  render(true);
+});
+
+/** @param {boolean} focus Whether the card that is shown gets the focus. */
+function render(focus) {
+  at = Math.max(0, Math.min(at, queue.length - 1));
+  const entry = queue[at];
+  place.hidden = entry === undefined;
+  done.hidden = entry !== undefined;
+  left.textContent = entry ? `Card ${at + 1} of ${queue.length}` : "";
+  for (const [id, step] of /** @type {const} */ ([["#previous", -1], ["#next", 1]])) {
+    find(id, HTMLButtonElement).disabled = queue[at + step] === undefined;
+  }
+  find("#done-title", HTMLElement).textContent = answered ? "All reviewed" : "Nothing to review";
+  if (entry && entry.id !== shown) editor.show(entry);
+  shown = entry?.id ?? 0;
+  if (focus) (entry ? editor : done).focus();
+}
+
+/** @param {number} step */
+function go(step) {
+  if (queue[at + step] === undefined) return;
+  at += step;
+  render(true);
+}
+
+async function undo() {
+  const entry = await takeBack();
+  if (entry) await load(entry.id);
+}
+
+/**
+ * Load the queue, and show one of its cards.
+ *
+ * @param {number} wanted
+ */
+async function load(wanted = queue[at]?.id) {
+  const of = pile === null ? "" : `&pile=${pile}`;
+  const answer = await attempt(() => ask("GET", `/api/entries?status=review${of}`));
+  if (answer === null) return;
+  queue = answer.entries;
+  const found = queue.findIndex((one) => one.id === wanted);
+  if (found >= 0) at = found;
+  render(false);
+}
+
+find("#previous", HTMLButtonElement).addEventListener("click", () => go(-1));
+find("#next", HTMLButtonElement).addEventListener("click", () => go(1));
+find("#undo", HTMLButtonElement).addEventListener("click", () => void undo());
+document.addEventListener("keydown", (event) => {
+  if (belongsToField(event) || editor.key(event)) return;
+  if (event.key === "ArrowRight") go(1);
+  else if (event.key === "ArrowLeft") go(-1);
+  else if (event.key.toLowerCase() === "z") void undo();
+  else return;
+  event.preventDefault();
+});
+
+choosePile(
+  find("#pile", HTMLSelectElement),
+  (value) => {
+    pile = value;
+    void load();
+  },
+  "All piles",
+);
+listen(
+  (kind, entry) => {
+    refreshPiles();
+    if (kind === "undone") void load();
+    else {
+      const here = entry.status === "review" && (pile === null || pile === entry.pile);
+      const known = queue.findIndex((one) => one.id === entry.id);
+      if (here && known < 0) queue.push(entry);
+      else if (here) queue[known] = entry;
+      else if (known >= 0) queue.splice(known, 1);
+      render(false);
+    }
+  },
+  () => void load(),
+);

@@ -34,7 +34,7 @@ WRONG = (
 
 
 def sighting_bytes(one: Sighting) -> bytes:
-    """A sighting without its pictures, photo and number; the reverse of `read_sighting`."""
+    """What was seen of a card, without pictures; the reverse of `read_sighting`."""
     table: dict[Printing, int] = {}
 
     def number(printing: Printing) -> int:
@@ -69,15 +69,15 @@ def sighting_bytes(one: Sighting) -> bytes:
     return zlib.compress(json.dumps(record, separators=(",", ":")).encode())
 
 
-def read_sighting(data: bytes, photo: str, index: int, again: str) -> Sighting:
-    """The sighting in some bytes; raises one of `WRONG` if they hold none."""
+def read_sighting(data: bytes) -> Sighting:
+    """What was seen of a card, of no photo; raises one of `WRONG` if the bytes hold no sighting."""
     unpacker = zlib.decompressobj()
     record = parse_json(unpacker.decompress(data, _MOST))
     printings = [Printing.from_record(each) for each in record["printings"]]
     read = record["printing"]
     return Sighting(
-        photo,
-        index,
+        "",
+        0,
         cast("Verdict", _word(record["verdict"], Verdict)),
         tuple(
             Match(
@@ -99,7 +99,6 @@ def read_sighting(data: bytes, photo: str, index: int, again: str) -> Sighting:
             tuple(filter(None, map(_point, read["strip"]))),
         ),
         quad=tuple(filter(None, map(_point, record["quad"]))),
-        again=again,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, cast
 
@@ -15,7 +16,7 @@ from mtg_image_db.collection.seen import Sighting, decide
 from mtg_image_db.pages.page import small_jpeg
 
 _ENTRY = """
-SELECT e.id, e.pile, e.taken, e.number, e.sighting, e.answer, e.picture IS NOT NULL,
+SELECT e.id, e.pile, e.taken, e.number, e.added, e.sighting, e.answer, e.picture IS NOT NULL,
     e.strip IS NOT NULL, coalesce(p.name, e.name), coalesce(q.name, ''), pile.assumed
 FROM entry e JOIN pile ON pile.id = e.pile
     LEFT JOIN photo p ON p.id = e.photo LEFT JOIN photo q ON q.id = e.again
@@ -23,11 +24,11 @@ WHERE e.id = ?
 """
 _INSERT = """
 INSERT INTO entry
-    (pile, photo, name, number, taken, token, sighting, artwork, x, y, again, picture, strip)
-VALUES (:pile, :photo, :name, :number, :taken, :token, :sighting, :artwork, :x, :y, :again,
+    (pile, photo, name, number, added, taken, token, sighting, artwork, x, y, again, picture, strip)
+VALUES (:pile, :photo, :name, :number, :added, :taken, :token, :sighting, :artwork, :x, :y, :again,
     :picture, :strip)
 """
-_NO_SPOT: Spot = ("", 0j)
+NO_SPOT: Spot = ("", 0j)
 
 
 class State(NamedTuple):
@@ -38,12 +39,24 @@ class State(NamedTuple):
     removed: int
 
 
-def read_entry(db: sqlite3.Connection, entry: int) -> Entry:
-    """An entry, whether it was removed or not; raises one of `records.WRONG` if it is damaged."""
-    row = db.execute(_ENTRY, (entry,)).fetchone()
-    number, pile, taken, index, sighting, answer, picture, strip, photo, again, assumed = row
+def read_entry(db: sqlite3.Connection, entry: int, *, asking: bool = True) -> Entry:
+    """An entry, whether it was removed or not; raises one of `records.WRONG` if it is damaged.
+
+    Parameters
+    ----------
+    asking
+        Ask about it if an earlier photo seems to show it as well.
+    """
+    [row] = db.execute(_ENTRY, (entry,))
+    number, pile, taken, index, added, sighting, answer, picture, strip, photo, again, assumed = row
     seen = decide(
-        records.read_sighting(sighting, photo, index, again),
+        replace(
+            records.read_sighting(sighting),
+            photo=photo,
+            index=index,
+            again=again if asking else "",
+            added=bool(added),
+        ),
         records.read_assumptions(assumed),
         records.read_answer(answer),
     )
@@ -57,46 +70,36 @@ def add_entry(
     pile: int,
     *,
     photo: int | None = None,
-    spot: Spot = _NO_SPOT,
+    spot: Spot = NO_SPOT,
     again: int | None = None,
     token: str = "",
 ) -> int:
-    """Add an entry; returns its id."""
+    """Add an entry; returns its id.
+
+    Parameters
+    ----------
+    photo, again
+        The ids of its photo, and of an earlier one that seems to show it as well.
+    """
     values = {
         "pile": pile,
         "photo": photo,
         "name": as_text(one.photo),
         "number": one.index,
+        "added": one.added,
         "taken": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
         "token": token or None,
         "again": again,
-        **_seen_values(one, spot),
+        **seen_values(one, spot),
     }
     return cast("int", db.execute(_INSERT, values).lastrowid)
 
 
-def add_photo(
-    db: sqlite3.Connection,
-    photo: TakenPhoto,
-    sightings: Sequence[Sighting],
-    pile: int,
-    again: dict[int, int],
-) -> list[int]:
-    """Add a photo and its entries; returns their ids.
-
-    Parameters
-    ----------
-    again
-        See `repeated`.
-    """
+def add_photo(db: sqlite3.Connection, photo: TakenPhoto) -> int:
+    """Add a photo; returns its id."""
     query = "INSERT INTO photo (sha256, name, width, height, seen_by) VALUES (?, ?, ?, ?, ?)"
     values = (photo.sha256, as_text(photo.name), photo.width, photo.height, photo.seen_by)
-    number = db.execute(query, values).lastrowid
-    spots = [_spot(photo, one) for one in sightings]
-    return [
-        add_entry(db, one, pile, photo=number, spot=spot, again=again.get(index))
-        for index, (one, spot) in enumerate(zip(sightings, spots, strict=True))
-    ]
+    return cast("int", db.execute(query, values).lastrowid)
 
 
 def repeated(
@@ -105,7 +108,7 @@ def repeated(
     """Which of a photo's cards (from 0) an earlier photo seems to show, and the id of that one."""
     named = {}
     for index, one in enumerate(sightings):
-        if (spot := _spot(photo, one)) != _NO_SPOT:
+        if (spot := spot_of(photo, one)) != NO_SPOT:
             named[index] = spot
     others: Counter[int] = Counter()
     for artwork in {artwork for artwork, _ in named.values()}:
@@ -160,7 +163,7 @@ def as_text(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
-def _seen_values(one: Sighting, spot: Spot) -> dict[str, Any]:
+def seen_values(one: Sighting, spot: Spot) -> dict[str, Any]:
     """The columns that hold what was seen."""
     artwork, place = spot
     return {
@@ -173,10 +176,10 @@ def _seen_values(one: Sighting, spot: Spot) -> dict[str, Any]:
     }
 
 
-def _spot(photo: TakenPhoto, one: Sighting) -> Spot:
+def spot_of(photo: TakenPhoto, one: Sighting) -> Spot:
     """Where a card lies in its photo, and which artwork it has."""
     if one.verdict == "none" or one.place is None or not one.matches:
-        return _NO_SPOT
+        return NO_SPOT
     face, longer = one.matches[0].face, max(photo.width, photo.height)
     x, y = one.place
     where = complex(x * photo.width / longer, y * photo.height / longer)

@@ -42,6 +42,8 @@ class Sighting:
         Its corners (x, y), clockwise from its top left, in pixels of the upright photo.
     again
         The name of an earlier photo that seems to show the same card; empty if there is none.
+    added
+        Nobody saw it in the photo: a person wrote it down. These have numbers of their own.
     """
 
     photo: str
@@ -54,11 +56,12 @@ class Sighting:
     strip: Image.Image | None = field(default=None, compare=False)
     quad: tuple[tuple[float, float], ...] = ()
     again: str = ""
+    added: bool = False
 
     @property
     def id(self) -> str:
         """Its id in corrections."""
-        return f"{self.photo}#{self.index}"
+        return f"{self.photo}#{'+' if self.added else ''}{self.index}"
 
 
 def sightings_of(photo: str, recognition: Recognition) -> Iterator[Sighting]:

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from mtg_image_db.collection import records, rows
 from mtg_image_db.collection.answer import Answer
+from mtg_image_db.collection.cached import CachedEntries
 from mtg_image_db.collection.cards import Assumptions, CollectionCard, add_up
 from mtg_image_db.collection.entries import Entry, Pile, Step, TakenPhoto, Undone
 from mtg_image_db.collection.rows import State
 from mtg_image_db.collection.seen import Sighting, Status
 from mtg_image_db.collection.tables import COLLECTION, Tables
 from mtg_image_db.collection.worth import total_of
-from mtg_image_db.errors import InvalidArguments, MissingInput
+from mtg_image_db.errors import InvalidArguments
 from mtg_image_db.scryfall.prices import CURRENCIES
-from mtg_image_db.system.checks import check, path_of, wrong_integer, wrong_kind
+from mtg_image_db.system.checks import check, path_of, wrong_kind
 
 _LONGEST_NAME = 100
 """Characters of a pile's name. By hand."""
-
-_T = TypeVar("_T")
 
 
 class CollectionFile:
@@ -43,8 +43,12 @@ class CollectionFile:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._reading = tables.reading
-        self._entries: dict[int, Entry] = {}
+        self.cached = CachedEntries(tables)
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self._tables.path
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], task: str = "collection") -> CollectionFile:
@@ -83,27 +87,9 @@ class CollectionFile:
     ) -> None:
         self.close()
 
-    @contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that is whole or has not happened."""
-        try:
-            with self._tables.changing() as db:
-                yield db
-        except BaseException:
-            # What was read since its beginning may be what never happened.
-            self._entries.clear()
-            raise
-
-    def _read(self, what: Callable[[], _T]) -> _T:
-        """What was stored, read by `what`; it may be damaged."""
-        try:
-            return what()
-        except records.WRONG as error:
-            raise self._tables.damaged(f"a row is damaged: {error}") from error
-
     def piles(self) -> tuple[Pile, ...]:
         """All piles, in the order in which they were added."""
-        with self._reading() as db:
+        with self.cached.reading() as db:
             found = db.execute("SELECT id FROM pile WHERE removed = 0 ORDER BY id").fetchall()
             return tuple(self.pile(row[0]) for row in found)
 
@@ -115,8 +101,8 @@ class CollectionFile:
         MissingInput
             There is none with this id.
         """
-        with self._reading() as db:
-            name, assumed = self._pile(db, pile)
+        with self.cached.reading() as db:
+            name, assumed = self.cached.pile(db, pile)
             entries = self.entries(pile)
             cards = [entry.seen.card for entry in entries if entry.seen.card is not None]
             count = sum(card.quantity for card in cards)
@@ -143,7 +129,7 @@ class CollectionFile:
             The name is empty, too long, or that of another pile.
         """
         assumed = assumed or Assumptions()
-        with self._changing() as db:
+        with self.cached.changing() as db:
             self._check_pile(db, name, assumed)
             values = (name.strip(), records.assumptions_text(assumed))
             added = db.execute("INSERT INTO pile (name, assumed) VALUES (?, ?)", values).lastrowid
@@ -159,13 +145,13 @@ class CollectionFile:
         InvalidArguments, MissingInput
             See `add_pile` and `pile`.
         """
-        with self._changing() as db:
-            old, before = self._pile(db, pile)
+        with self.cached.changing() as db:
+            old, before = self.cached.pile(db, pile)
             name, assumed = old if name is None else name, assumed or before
             self._check_pile(db, name, assumed, pile)
             values = (name.strip(), records.assumptions_text(assumed), pile)
             db.execute("UPDATE pile SET name = ?, assumed = ? WHERE id = ?", values)
-            self._entries.clear()
+            self.cached.forget()
         return self.pile(pile)
 
     def remove_pile(self, pile: int, *, with_cards: bool = False) -> None:
@@ -183,8 +169,8 @@ class CollectionFile:
         MissingInput
             There is no pile with this id.
         """
-        with self._changing() as db:
-            name, _ = self._pile(db, pile)
+        with self.cached.changing() as db:
+            name, _ = self.cached.pile(db, pile)
             if pile == COLLECTION:
                 raise InvalidArguments([f"the pile {name} stays: there is always one"])
             query = "SELECT id, pile, answer, 0 FROM entry WHERE pile = ? AND removed = 0"
@@ -194,18 +180,8 @@ class CollectionFile:
                 raise InvalidArguments([said])
             rows.note_step(db, "remove", inside.items())
             for entry, state in inside.items():
-                self._set(db, entry, state._replace(removed=1))
+                self.cached.set_state(db, entry, state._replace(removed=1))
             db.execute("UPDATE pile SET removed = 1 WHERE id = ?", (pile,))
-
-    def _pile(self, db: sqlite3.Connection, pile: int) -> tuple[str, Assumptions]:
-        check(wrong_integer("pile", pile, 1))
-        query = "SELECT name, assumed FROM pile WHERE id = ? AND removed = 0"
-        row = db.execute(query, (pile,)).fetchone()
-        if row is None:
-            raise MissingInput(
-                f"There is no pile {pile}", suggestion="It may have been removed: load it anew."
-            )
-        return row[0], self._read(lambda: records.read_assumptions(row[1]))
 
     def _check_pile(
         self, db: sqlite3.Connection, name: str, assumed: Assumptions, pile: int = 0
@@ -228,14 +204,14 @@ class CollectionFile:
             Of the request: if one comes twice, its card is added once, and the same entry returned.
         """
         check(wrong_kind("sighting", sighting, Sighting), wrong_kind("token", token, str))
-        with self._changing() as db:
+        with self.cached.changing() as db:
             earlier = db.execute("SELECT id FROM entry WHERE token = ?", (token,)).fetchone()
             if earlier:
-                return self._entry(db, earlier[0])
-            self._pile(db, pile)
+                return self.cached.get(db, earlier[0])
+            self.cached.pile(db, pile)
             entry = rows.add_entry(db, sighting, pile, token=token)
             rows.note_step(db, "take", [(entry, State(pile, None, 1))])
-            return self._entry(db, entry)
+            return self.cached.get(db, entry)
 
     def take_photo(
         self,
@@ -253,12 +229,23 @@ class CollectionFile:
             Whoever took it knows that an earlier photo shows the same. Otherwise such cards go to
             the review.
         """
-        with self._changing() as db:
-            self._pile(db, pile)
+        with self.cached.changing() as db:
+            self.cached.pile(db, pile)
             again = {} if anyway else rows.repeated(db, photo, sightings)
-            taken = rows.add_photo(db, photo, sightings, pile, again)
+            number = rows.add_photo(db, photo)
+            taken = [
+                rows.add_entry(
+                    db,
+                    one,
+                    pile,
+                    photo=number,
+                    spot=rows.spot_of(photo, one),
+                    again=again.get(index),
+                )
+                for index, one in enumerate(sightings)
+            ]
             rows.note_step(db, "take", ((entry, State(pile, None, 1)) for entry in taken))
-            return tuple(self._entry(db, entry) for entry in taken)
+            return tuple(self.cached.get(db, entry) for entry in taken)
 
     def photo_with(self, sha256: str) -> str | None:
         """The name of a photo with these bytes whose cards are here; None if there is none."""
@@ -266,13 +253,13 @@ class CollectionFile:
             "SELECT p.name FROM photo p JOIN entry e ON e.photo = p.id "
             "WHERE p.sha256 = ? AND e.removed = 0 ORDER BY p.id LIMIT 1"
         )
-        with self._reading() as db:
+        with self.cached.reading() as db:
             row = db.execute(query, (sha256,)).fetchone()
         return row[0] if row else None
 
     def photo_like(self, photo: TakenPhoto, sightings: Sequence[Sighting]) -> str | None:
         """The name of a photo here that seems to show the same cards; None if there is none."""
-        with self._reading() as db:
+        with self.cached.reading() as db:
             for earlier in rows.repeated(db, photo, sightings).values():
                 row = db.execute("SELECT name FROM photo WHERE id = ?", (earlier,)).fetchone()
                 return str(row[0])
@@ -287,12 +274,23 @@ class CollectionFile:
             Only those with this status.
         """
         query = "SELECT id FROM entry WHERE removed = 0 AND pile = coalesce(?, pile) ORDER BY id"
-        with self._reading() as db:
+        with self.cached.reading() as db:
             if pile is not None:
-                self._pile(db, pile)
+                self.cached.pile(db, pile)
             ids = [row[0] for row in db.execute(query, (pile,))]
-            found = tuple(self._entry(db, one) for one in ids)
+            found = tuple(self.cached.get(db, one) for one in ids)
         return found if status is None else tuple(one for one in found if one.status == status)
+
+    def taken_with(self, prefix: str, since: datetime) -> tuple[Entry, ...]:
+        """The cards taken since then with tokens that begin with `prefix`."""
+        when = since.astimezone(timezone.utc).isoformat(timespec="milliseconds")
+        query = (
+            "SELECT id FROM entry WHERE removed = 0 AND taken >= ? AND token >= ? "
+            "AND substr(token, 1, ?) = ? ORDER BY id"
+        )
+        with self.cached.reading() as db:
+            ids = [row[0] for row in db.execute(query, (when, prefix, len(prefix), prefix))]
+            return tuple(self.cached.get(db, one) for one in ids)
 
     def entry(self, entry: int) -> Entry:
         """One card.
@@ -302,9 +300,9 @@ class CollectionFile:
         MissingInput
             There is none with this id.
         """
-        with self._reading() as db:
-            self._check_entry(db, entry)
-            return self._entry(db, entry)
+        with self.cached.reading() as db:
+            self.cached.state(db, entry)
+            return self.cached.get(db, entry)
 
     def cards(self, pile: int | None = None) -> tuple[CollectionCard, ...]:
         """The cards in the collection, for `formats.render`; equal ones are added up."""
@@ -320,8 +318,8 @@ class CollectionFile:
         return self._blob("SELECT strip FROM entry WHERE id = ?", entry)
 
     def _blob(self, query: str, entry: int) -> bytes:
-        with self._reading() as db:
-            self._check_entry(db, entry)
+        with self.cached.reading() as db:
+            self.cached.state(db, entry)
             [[data]] = db.execute(query, (entry,))
         return bytes(data or b"")
 
@@ -343,43 +341,23 @@ class CollectionFile:
 
         The steps are in the file, so those of an earlier process can be taken back as well.
         """
-        with self._changing() as db:
+        with self.cached.changing() as db:
             last = rows.take_last_step(db)
             if last is None:
                 return None
             what, before = last
-            taken = [self._entry(db, entry) for entry in before] if what == "take" else []
+            taken = [self.cached.get(db, entry) for entry in before] if what == "take" else []
             for entry, state in before.items():
                 # A card that comes back brings its pile with it.
                 db.execute("UPDATE pile SET removed = 0 WHERE id = ?", (state.pile,))
-                self._set(db, entry, state)
-            return Undone(what, tuple(taken or (self._entry(db, entry) for entry in before)))
-
-    def _check_entry(self, db: sqlite3.Connection, entry: int) -> State:
-        check(wrong_integer("entry", entry, 1))
-        state = rows.state_of(db, entry)
-        if state is None or state.removed:
-            raise MissingInput(
-                f"There is no card {entry} in this collection",
-                suggestion="It may have been removed: load the cards anew.",
-            )
-        return state
-
-    def _entry(self, db: sqlite3.Connection, entry: int) -> Entry:
-        """A card, whether it was removed or not."""
-        if entry not in self._entries:
-            self._entries[entry] = self._read(lambda: rows.read_entry(db, entry))
-        return self._entries[entry]
+                self.cached.set_state(db, entry, state)
+            return Undone(what, tuple(taken or (self.cached.get(db, entry) for entry in before)))
 
     def _change(self, what: Step, entry: int, **changes: Any) -> Entry:
-        with self._changing() as db:
-            before = self._check_entry(db, entry)
+        with self.cached.changing() as db:
+            before = self.cached.state(db, entry)
             after = before._replace(**changes)
-            self._pile(db, after.pile)
+            self.cached.pile(db, after.pile)
             rows.note_step(db, what, [(entry, before)])
-            self._set(db, entry, after)
-            return self._entry(db, entry)
-
-    def _set(self, db: sqlite3.Connection, entry: int, state: State) -> None:
-        rows.set_state(db, entry, state)
-        self._entries.pop(entry, None)
+            self.cached.set_state(db, entry, after)
+            return self.cached.get(db, entry)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -47,7 +47,8 @@ CREATE TABLE entry (
     pile     INTEGER NOT NULL REFERENCES pile,
     photo    INTEGER REFERENCES photo,    -- NULL: taken by a camera
     name     TEXT NOT NULL,               -- of the photo or camera when it was taken
-    number   INTEGER NOT NULL,            -- in the photo, from 1
+    number   INTEGER NOT NULL,            -- in the photo, from 1, those added count by themselves
+    added    INTEGER NOT NULL,            -- 1: nobody saw it in the photo, a person wrote it down
     taken    TEXT NOT NULL,               -- UTC, ISO 8601
     token    TEXT UNIQUE,                 -- of the request that took it
     sighting BLOB NOT NULL,               -- compressed JSON
@@ -56,12 +57,16 @@ CREATE TABLE entry (
     y        REAL,
     again    INTEGER REFERENCES photo,    -- an earlier photo that seems to show the same card
     answer   TEXT,                        -- JSON, NULL where nobody said anything
+    told     TEXT,                        -- JSON: the cells of the last review.csv, if filled in
     removed  INTEGER NOT NULL DEFAULT 0,
     picture  BLOB,                        -- JPEG of the card
     strip    BLOB                         -- JPEG of what was read
 );
 CREATE INDEX entry_by_photo ON entry (photo);
 CREATE INDEX entry_by_artwork ON entry (artwork);
+CREATE TABLE review (
+    sha256   TEXT NOT NULL                -- of the last review.csv that was written
+);
 CREATE TABLE journal (                    -- of each changed entry what was before
     step     INTEGER NOT NULL,
     what     TEXT NOT NULL,
@@ -176,14 +181,21 @@ class Tables:
             yield self._db
 
     @contextmanager
-    def changing(self) -> Iterator[sqlite3.Connection]:
-        """The same, in a transaction that is whole or has not happened."""
+    def changing(self, lost: Callable[[], object] = bool) -> Iterator[sqlite3.Connection]:
+        """The same, in a transaction that is whole or has not happened.
+
+        Parameters
+        ----------
+        lost
+            Called if it has not happened, before another thread may read.
+        """
         with self.reading() as db:
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
                 db.execute("COMMIT")
             except BaseException:
+                lost()
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise

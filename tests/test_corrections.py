@@ -14,12 +14,8 @@ from seen import BOTH, LEA, names, seen_as
 
 from mtg_image_db import BuildOptions, Database, InvalidArguments, MissingInput, build_database
 from mtg_image_db.collection.cards import Assumptions
-from mtg_image_db.collection.corrections import (
-    ANSWER_COLUMNS,
-    Correction,
-    filled_lines,
-    read_corrections,
-)
+from mtg_image_db.collection.corrections import Correction, read_corrections
+from mtg_image_db.collection.lines import ANSWER_COLUMNS, review_lines
 from mtg_image_db.collection.review import render_answers
 from mtg_image_db.collection.scan import Scan, collect
 from mtg_image_db.collection.seen import Sighting
@@ -33,9 +29,12 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Database:
     """Cards 0 to 5 and 8 (on screens only) share an artwork; 6 is foil only; 7 foil and etched."""
     folder = tmp_path_factory.mktemp("collection")
     finishes = {6: ["foil"], 7: ["foil", "etched"]}
+    names = {6: "Day // Night", 7: "Night"}
     cards = [
         make_card(
             n,
+            name=names.get(n, "Lim-Dûl's Æther"),
+            printed_name="Äther von Lim-Dûl" if n == 3 else None,
             set="aaa" if n < 4 else "bbb",
             collector_number=f"{n}★",
             finishes=finishes.get(n, BOTH),
@@ -132,18 +131,18 @@ def test_all_wrong_lines_are_told_at_once(database: Database, tmp_path: Path) ->
         read_corrections(path, database, ["p.jpg"], Assumptions())
     told = [problem.removeprefix(f"{path}, ") for problem in raised.value.problems]
     expected = (
-        "line 2: 'what' is not an answer: give a Scryfall id, set and number (LEA 161), or skip",
-        "line 3: the database has no printing zzz 1: give set and number (LEA 161)",
+        "line 2: the database has no printing and no card 'what': write set and number (LEA 161),",
+        "line 3: the database has no printing and no card 'zzz 1': write set and number",
         "line 4: finish must be one of nonfoil, foil, etched, not 'shiny'",
         "line 4: lang must be one of en, es,",
         "line 4: quantity must be a whole number of at least 1, not '0'",
-        "line 4: the database has no printing zzz 2:",
+        "line 4: the database has no printing and no card 'zzz 2':",
         "line 5: 'q.jpg#1' is not a card of the given photos",
         "line 7: p.jpg#1 already has an answer on line 2",
         "line 8: the finish of bbb 6★ must be foil",
         "line 9: the finish of bbb 7★ must be foil or etched",
         "line 10: condition must be one of mint, near_mint, excellent,",
-        f"line 10: the database has no printing {card_id(77)}:",
+        f"line 10: the database has no printing and no card '{card_id(77)}':",
         "line 11: bbb 8★ exists on screens only, and cannot have been photographed",
     )
     assert len(told) == len(expected)
@@ -279,5 +278,153 @@ def test_answers_are_kept_whatever_their_printing_is_called(tmp_path: Path) -> N
     odd = replace(LEA.printing, collector_number="x;=1")
     scan = collect([seen_as(LEA)], corrections={"a.jpg#1": Correction(2, cells, odd)})
     (tmp_path / "r.csv").write_bytes(render_answers(scan))
-    [(_, identity, kept, _)] = filled_lines(tmp_path / "r.csv")
-    assert (identity, kept) == ("a.jpg#1", cells)
+    [line] = review_lines(tmp_path / "r.csv")
+    assert (line.id, line.cells) == ("a.jpg#1", cells)
+
+
+HEADER = "id,photo,verdict,answer,quantity,finish,condition,lang,candidates,place"
+
+
+def review_of(path: Path, *lines: str) -> Path:
+    path.write_text("\n".join([HEADER, *lines]), encoding="utf-8")
+    return path
+
+
+def read(database: Database, path: Path, assumed: Assumptions | None = None) -> dict[str, str]:
+    """What each card was said to be."""
+    said = read_corrections(path, database, ["p.jpg"], assumed or Assumptions())
+    return {card: one.printing.label for card, one in said.items() if one.printing}
+
+
+def refusals(database: Database, path: Path) -> list[str]:
+    with pytest.raises(InvalidArguments) as raised:
+        read_corrections(path, database, ["p.jpg"], Assumptions())
+    return [text.removeprefix(f"{path}, ") for text in raised.value.problems]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Lim-Dûl's Æther",
+        "LIM DULS AETHER",
+        "limdul\u2019s aether",
+        "äther von lim-dûl",
+        "Ather von lim dul",
+    ],
+)
+def test_a_card_can_be_answered_by_any_of_its_names(
+    database: Database, tmp_path: Path, name: str
+) -> None:
+    line = f"p.jpg#1,p.jpg,likely,{name},,,,,BBB 4★ Lim-Dûl's Æther (0.998); BBB 6★ Day // Night,"
+    assert read(database, review_of(tmp_path / "r.csv", line)) == {"p.jpg#1": "BBB 4★"}
+
+
+def test_what_the_column_candidates_shows_is_an_answer(database: Database, tmp_path: Path) -> None:
+    listed = (
+        "AAA 2★ Lim-Dûl's Æther (0.998)",
+        "AAA 3★ Lim-Dûl's Æther",
+        "bbb 6★ Day // Night (1.000)",
+    )
+    lines = (f'p.jpg#{n},p.jpg,likely,"{item}",,,,,,' for n, item in enumerate(listed, start=1))
+    path = review_of(tmp_path / "r.csv", *lines)
+    assert list(read(database, path).values()) == ["AAA 2★", "AAA 3★", "BBB 6★"]
+
+
+def test_several_candidates_or_another_name_than_the_printing_s_are_no_answer(
+    database: Database, tmp_path: Path
+) -> None:
+    path = review_of(
+        tmp_path / "r.csv",
+        "p.jpg#1,p.jpg,likely,AAA 1★ Lim-Dûl's Æther; AAA 2★ Lim-Dûl's Æther,,,,,,",
+        "p.jpg#2,p.jpg,likely,AAA 1★ Day // Night,,,,,,",
+    )
+    several, other = refusals(database, path)
+    assert several.startswith("line 2: ")
+    assert several.endswith("is more than one answer: write only one of them")
+    assert other.startswith("line 3: the database has no printing and no card 'AAA 1★ Day")
+
+
+def test_a_name_of_several_printings_is_refused_with_those_that_fit(
+    database: Database, tmp_path: Path
+) -> None:
+    some = "AAA 2★ Lim-Dûl's Æther; BBB 4★ Lim-Dûl's Æther; BBB 6★ Day // Night"
+    path = review_of(
+        tmp_path / "r.csv",
+        "p.jpg#1,p.jpg,likely,Lim-Dul's Aether,,,,,,",
+        f"p.jpg#2,p.jpg,likely,Lim-Dul's Aether,,,,,{some},",
+    )
+    all_of_them = "AAA 0★, AAA 1★, AAA 2★, AAA 3★, BBB 4★, BBB 5★"
+    assert refusals(database, path) == [
+        f"line 2: Lim-Dul's Aether may be 6 printings: write one of {all_of_them}",
+        "line 3: Lim-Dul's Aether may be 2 printings: write one of AAA 2★, BBB 4★",
+    ]
+    # What the user says of all cards decides as well.
+    assumed = Assumptions(sets=frozenset({"bbb"}))
+    path = review_of(tmp_path / "r.csv", f"p.jpg#2,p.jpg,likely,Lim-Dul's Aether,,,,,{some},")
+    assert read(database, path, assumed) == {"p.jpg#2": "BBB 4★"}
+
+
+def test_a_whole_name_counts_more_than_that_of_a_side(database: Database, tmp_path: Path) -> None:
+    lines = "p.jpg#1,p.jpg,likely,day,,,,,,", "p.jpg#2,p.jpg,likely,night,,foil,,,,"
+    path = review_of(tmp_path / "r.csv", *lines)
+    assert read(database, path) == {"p.jpg#1": "BBB 6★", "p.jpg#2": "BBB 7★"}
+
+
+@pytest.mark.parametrize(
+    ("written", "condition"),
+    [
+        *(("M", "mint"), ("nm", "near_mint"), ("Near Mint", "near_mint"), ("EX", "excellent")),
+        *(("LP", "good"), ("Lightly Played", "good"), ("MP", "played"), ("HP", "heavily_played")),
+        *(("DMG", "damaged"), ("Poor", "damaged"), ("near_mint", "near_mint")),
+    ],
+)
+def test_conditions_may_be_written_as_shops_do(
+    database: Database, tmp_path: Path, written: str, condition: str
+) -> None:
+    path = review_of(tmp_path / "r.csv", f"p.jpg#1,p.jpg,likely,,,,{written},,,")
+    [said] = read_corrections(path, database, ["p.jpg"], Assumptions()).values()
+    assert said.answer.condition == condition
+
+
+def test_a_card_that_was_missed_is_added_by_a_line(database: Database, tmp_path: Path) -> None:
+    path = review_of(
+        tmp_path / "r.csv",
+        "p.jpg#1,p.jpg,likely,,,,,,,",
+        ",p.jpg,,AAA 2★,3,foil,LP,,,",
+        ",p.jpg,,Day // Night,,,,,,",
+        "p.jpg#+1,p.jpg,none,AAA 1★,,,,,,",
+        "p.jpg#+4,p.jpg,none,skip,,,,,,",
+    )
+    said = read_corrections(path, database, ["p.jpg"], Assumptions())
+    told = {card: one.printing and one.printing.label for card, one in said.items()}
+    assert told == {"p.jpg#+5": "AAA 2★", "p.jpg#+6": "BBB 6★", "p.jpg#+1": "AAA 1★"}
+    added = said["p.jpg#+5"].answer
+    assert (added.quantity, added.finish, added.condition) == (3, "foil", "good")
+
+
+NOT_THERE = (
+    "line 4: p.jpg#9 is none of the 2 cards of p.jpg here: to add a card that was missed, leave id "
+    "empty and write the photo into the column photo"
+)
+
+
+def test_lines_about_cards_that_are_not_there_are_told_before_a_scan(
+    database: Database, tmp_path: Path
+) -> None:
+    path = review_of(
+        tmp_path / "r.csv",
+        "p.jpg#1,p.jpg,likely,,,,,,,",
+        "p.jpg#2,p.jpg,confident,,,,,,,",
+        "p.jpg#9,,,skip,,,,,,",
+        ",q.jpg,,AAA 2★,,,,,,",
+        ",,,AAA 2★,,,,,,",
+        ",p.jpg,,,2,,,,,",
+        "p.jpg#x,p.jpg,,skip,,,,,,",
+    )
+    assert refusals(database, path) == [
+        NOT_THERE,
+        "line 5: 'q.jpg' is not one of the given photos",
+        "line 6: it has neither an id nor a photo: write the photo that shows the card into photo",
+        "line 7: it adds a card: write into answer which one",
+        "line 8: 'p.jpg#x' is not a card of the given photos",
+    ]

@@ -26,7 +26,8 @@ from mtg_image_db import (
 )
 from mtg_image_db.cli.answers import Asked, print_csv, print_csv_header, print_json, print_table
 from mtg_image_db.collection.cards import Assumptions
-from mtg_image_db.collection.corrections import ANSWER_COLUMNS, Correction
+from mtg_image_db.collection.corrections import Correction
+from mtg_image_db.collection.lines import ANSWER_COLUMNS
 from mtg_image_db.collection.review import render_answers, render_page
 from mtg_image_db.collection.scan import Scan, collect
 from mtg_image_db.collection.seen import sightings_of

@@ -15,9 +15,7 @@ from conftest import card_id, make_picture
 from PIL import Image
 from seen import LEA, LEB, a_face, seen_as
 
-from mtg_image_db.collection.corrections import (
-    ANSWER_COLUMNS,
-)
+from mtg_image_db.collection.lines import ANSWER_COLUMNS
 from mtg_image_db.collection.review import render_answers, render_page, write_review
 from mtg_image_db.collection.scan import collect
 from mtg_image_db.collection.seen import Sighting

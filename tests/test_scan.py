@@ -11,10 +11,8 @@ from seen import ICE, LEA, LEB, QTG, a_face, names, seen_as
 
 from mtg_image_db import BuildOptions, Database, build_database
 from mtg_image_db.collection.cards import Assumptions
-from mtg_image_db.collection.corrections import (
-    ANSWER_COLUMNS,
-    Correction,
-)
+from mtg_image_db.collection.corrections import Correction
+from mtg_image_db.collection.lines import ANSWER_COLUMNS
 from mtg_image_db.collection.scan import collect
 from mtg_image_db.collection.seen import Sighting
 from mtg_image_db.database.answers import Match

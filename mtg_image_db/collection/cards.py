@@ -19,6 +19,19 @@ CONDITIONS: tuple[Condition, ...] = get_args(Condition)
 """Best first. No site has more grades. A site with fewer grades gets the next worse one, so that no
 card looks better than it is."""
 
+_GRADES: dict[str, Condition] = {
+    **{word.replace("_", ""): word for word in CONDITIONS},
+    **dict.fromkeys(("m", "mt"), "mint"),
+    "nm": "near_mint",
+    **dict.fromkeys(("ex", "exc"), "excellent"),
+    # Of the two of our grades that shops call so, the worse one.
+    **dict.fromkeys(("lp", "lightlyplayed", "sp", "slightlyplayed", "gd"), "good"),
+    **dict.fromkeys(("mp", "moderatelyplayed"), "played"),
+    "hp": "heavily_played",
+    **dict.fromkeys(("dmg", "d", "po", "poor"), "damaged"),
+}
+"""What people write for a condition: shops' words, without blanks and marks."""
+
 LANGUAGES = tuple(LANGUAGE_NAMES)
 """Scryfall's codes. Sites have words for the first eleven."""
 
@@ -97,6 +110,17 @@ class CollectionCard:
         languages.
         """
         return self.printing.prices.of(self.finish, currency)
+
+
+def condition_of(text: str) -> Condition | None:
+    """The condition that people call so; None if it is none that we know.
+
+    Examples
+    --------
+    >>> condition_of("NM"), condition_of("Lightly Played"), condition_of("near_mint")
+    ('near_mint', 'good', 'near_mint')
+    """
+    return _GRADES.get("".join(filter(str.isalpha, text.lower())))
 
 
 def add_up(cards: Iterable[CollectionCard]) -> tuple[CollectionCard, ...]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
-from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from mtg_image_db.collection.answer import Answer
 from mtg_image_db.collection.cards import (
@@ -18,33 +18,46 @@ from mtg_image_db.collection.cards import (
     Condition,
     Finish,
 )
+from mtg_image_db.collection.lines import Line, review_lines, spelled
+from mtg_image_db.collection.lookup import find_printings
 from mtg_image_db.database.database import Database
-from mtg_image_db.errors import InvalidArguments, MissingInput
+from mtg_image_db.errors import InvalidArguments
 from mtg_image_db.pictures.inputs import identity
-from mtg_image_db.scryfall.faces import is_card_id
 from mtg_image_db.scryfall.printing import Printing
 from mtg_image_db.system.checks import path_of
-from mtg_image_db.system.texts import read_table, uncelled
 
-ANSWER_COLUMNS = ("answer", "quantity", "finish", "condition", "lang")
-"""The columns that a person fills in."""
-
-Reference = str | tuple[str, str]
-"""How an answer names a printing: by Scryfall id, or by set and collector number."""
+_SHOWN = 12
+"""How many printings a message lists, if an answer may be several. By hand: two lines of text."""
 
 
 @dataclass(frozen=True)
 class Correction:
     """One line of corrections, for one card.
 
-    `cells` are the filled-in cells by column, `printing` is the one that the answer names, and
-    `place` is the card's place in the photo (see `Sighting`).
+    Parameters
+    ----------
+    line
+        Its number in the file.
+    cells
+        The filled-in cells by column.
+    printing
+        The one that the answer names.
+    place
+        The card's place in the photo (see `Sighting`).
+    file
+        The file's name, for messages.
     """
 
     line: int
     cells: Mapping[str, str]
     printing: Printing | None = None
     place: tuple[float, float] | None = None
+    file: str = "corrections"
+
+    @property
+    def where(self) -> str:
+        """The file and the line, for messages."""
+        return f"{self.file}, line {self.line}"
 
     @property
     def answer(self) -> Answer:
@@ -62,14 +75,15 @@ class Correction:
 def read_corrections(
     path: str | PathLike[str], database: Database, photos: Collection[str], assumed: Assumptions
 ) -> dict[str, Correction]:
-    """Read a review's CSV file that a person filled in.
+    """Read a review's CSV file that a person filled in, and check all of it.
 
     `photos` are the photos of this run, by the names in the ids of cards. The file may use another
     name of the same photo.
 
     Returns
     -------
-    Corrections by the id of the card, without lines in which nothing was filled in.
+    Corrections by the id of the card, without lines in which nothing was filled in. A card that a
+    scan has missed and a person has added has the id ``photo#+1``, and a printing.
 
     Raises
     ------
@@ -79,153 +93,140 @@ def read_corrections(
         The file does not exist.
     """
     path = path_of("path", path)
+    lines = review_lines(path)
+    filled = [line for line in lines if line.filled]
+    cards = _Cards(lines, photos)
     problems: list[tuple[int, str]] = []
+    answered: dict[str, Line] = {}
+    for line in filled:
+        problems += [(line.number, text) for text in _problems(line.cells)]
+        card, problem = cards.of(line)
+        if not problem and card in answered:
+            problem = f"{line.id} already has an answer on line {answered[card].number}"
+        if problem:
+            problems.append((line.number, problem))
+        answered.setdefault(card, line)
+    named = {answer for line in filled if (answer := _named(line))}
+    meant = find_printings(database, named, assumed.lang)
     found: dict[str, Correction] = {}
-    wanted: dict[str, Reference] = {}
-    named: dict[object, str] = {}
-    for photo in photos:
-        named |= {identity(photo): photo, spelled(photo): photo}
-    for line, written, cells, place in filled_lines(path):
-        problems += [(line, text) for text in _problems(cells)]
-        photo, _, number = written.rpartition("#")
-        given = named.get(photo) or named.get(identity(photo))
-        card = f"{given or photo}#{number}"
-        if given is None:
-            problems.append((line, f"{written!r} is not a card of the given photos"))
-        elif card in found:
-            said = f"{written} already has an answer on line {found[card].line}"
-            problems.append((line, said))
-            continue
-        found[card] = Correction(line, cells, place=place)
-        if reference := _reference(cells["answer"]):
-            wanted[card] = reference
-    printings = find_printings(database, set(wanted.values()), assumed.lang) if wanted else {}
-    for card, reference in wanted.items():
-        outcome = _complete(found[card], printings.get(reference), assumed)
-        if isinstance(outcome, str):
-            problems.append((found[card].line, outcome))
-        else:
-            found[card] = outcome
+    for card, line in answered.items():
+        correction = Correction(line.number, line.cells, place=line.place, file=str(path))
+        try:
+            found[card] = _complete(correction, line, meant.get(_named(line), ()), assumed)
+        except _Unclear as error:
+            problems.append((line.number, str(error)))
     if problems:
         raise InvalidArguments([f"{path}, line {line}: {text}" for line, text in sorted(problems)])
-    return found
+    return {card: one for card, one in found.items() if not (_is_added(card) and one.answer.skip)}
 
 
-def find_printings(
-    database: Database, wanted: Collection[Reference], lang: str = ""
-) -> dict[Reference, Printing]:
-    """Look up printings, in one pass over all printings of the database.
+class _Cards:
+    """The cards that the lines of a review are about."""
 
-    If a printing exists in several languages, `lang` is preferred, then English.
-    """
-    found: dict[Reference, list[Printing]] = {one: [] for one in wanted}
+    def __init__(self, lines: Sequence[Line], photos: Collection[str]) -> None:
+        self._named: dict[object, str] = {}
+        for photo in photos:
+            self._named |= {identity(photo): photo, spelled(photo): photo}
+        self._seen = {line.id for line in lines if not line.by_hand}
+        self._count = Counter(one.rpartition("#")[0] for one in self._seen if not _is_added(one))
+        numbers = (line.id.rpartition("#+")[2] for line in lines if _is_added(line.id))
+        self._last = max(map(int, numbers), default=0)
 
-    def offer(record: Mapping[str, Any]) -> None:
-        code, number, card_id = (
-            str(record.get(key)) for key in ("set", "collector_number", "scryfall_id")
-        )
-        for reference in (card_id, (code, number.casefold())):
-            if reference in found:
-                found[reference].append(Printing.from_record(record))
+    def of(self, line: Line) -> tuple[str, str]:
+        """The id of a line's card in this run, and why there is no such card, if so."""
+        written, _, number = line.id.rpartition("#") if line.id else (line.photo, "", "+1")
+        photo = self._named.get(written) or self._named.get(identity(written))
+        if photo is None or not re.fullmatch(r"\+?[0-9]{1,6}", number):
+            return line.id or f"{written}#?{line.number}", self._no_photo(line)
+        if not line.id:
+            self._last += 1
+            number = f"+{self._last}"
+        elif line.by_hand and line.id not in self._seen and not _is_added(line.id):
+            return f"{photo}#{number}", (
+                f"{line.id} is none of the {self._count[written]} cards of {written} here: to add "
+                "a card that was missed, leave id empty and write the photo into the column photo"
+            )
+        return f"{photo}#{number}", ""
 
-    parts = database.gallery.parts
-    for row in range(len(parts.records)):
-        offer(parts.records[row])
-    for _, printings in parts.printings.possible({}):
-        for printing in printings:
-            offer(printing)
-
-    def foreign(face: Printing) -> tuple[bool, bool]:
-        return face.lang != lang, face.lang != "en"
-
-    return {one: min(faces, key=foreign) for one, faces in found.items() if faces}
-
-
-def filled_lines(
-    path: Path,
-) -> Iterator[tuple[int, str, dict[str, str], tuple[float, float] | None]]:
-    """Yield the lines in which something was filled in: number, id, cells, place.
-
-    Raises
-    ------
-    InvalidArguments
-        The file is not a review.
-    MissingInput
-        The file cannot be read.
-    """
-    try:
-        columns, rows = read_table(path)
-    except OSError as error:
-        raise MissingInput(
-            f"The corrections cannot be read: {error.strerror}",
-            details=str(path),
-            suggestion="Name the filled-in review.csv of an earlier scan.",
-        ) from error
-    if not {"id", "answer"} <= set(columns):
-        raise InvalidArguments([f"{path}, line 1: it has no columns id and answer"])
-    for line, row in rows:
-        cells = {name: uncelled(row.get(name, "").strip()) for name in ANSWER_COLUMNS}
-        cells |= {name: cells[name].lower() for name in ("finish", "condition", "lang")}
-        if any(cells.values()):
-            yield line, uncelled(row["id"]), cells, _place(row.get("place", ""))
+    @staticmethod
+    def _no_photo(line: Line) -> str:
+        if line.id:
+            return f"{line.id!r} is not a card of the given photos"
+        if line.photo:
+            return f"{line.photo!r} is not one of the given photos"
+        return "it has neither an id nor a photo: write the photo that shows the card into photo"
 
 
-def spelled(name: str) -> str:
-    """A photo's name in the review; file names may contain bytes that are not text."""
-    return name.encode("utf-8", "backslashreplace").decode()
+def _is_added(card: str) -> bool:
+    """Whether the id is that of a card that a person has added."""
+    return re.fullmatch(r"\+[0-9]{1,6}", card.rpartition("#")[2]) is not None
 
 
-def place_text(x: float, y: float) -> str:
-    """A place for the review's column, in thousandths; no spreadsheet takes it for a number.
-
-    Examples
-    --------
-    >>> place_text(0.25, 0.5)
-    'x250 y500'
-    """
-    return f"x{1000 * x:.0f} y{1000 * y:.0f}"
-
-
-def _place(text: str) -> tuple[float, float] | None:
-    match = re.fullmatch(r"x(\d{1,4}) y(\d{1,4})", text)
-    return (int(match[1]) / 1000, int(match[2]) / 1000) if match else None
-
-
-def _reference(answer: str) -> Reference | None:
-    if is_card_id(answer.lower()):
-        return answer.lower()
-    match = re.fullmatch(r"([A-Za-z0-9]+)\s+(\S+)", answer)
-    return (match[1].lower(), match[2].casefold()) if match else None
+def _named(line: Line) -> str:
+    """The answer, if it names a printing or a card."""
+    answer = line.cells["answer"]
+    return "" if answer.lower() == "skip" else answer
 
 
 def _problems(cells: Mapping[str, str]) -> Iterator[str]:
     """Yield what is wrong with a line, whatever is in the database."""
-    answer, quantity = cells["answer"], cells["quantity"]
-    if answer and answer.lower() != "skip" and _reference(answer) is None:
-        yield f"{answer!r} is not an answer: give a Scryfall id, set and number (LEA 161), or skip"
-    if not re.fullmatch(r"([1-9][0-9]{0,5})?", quantity):
-        yield f"quantity must be a whole number of at least 1, not {quantity!r}"
+    if not re.fullmatch(r"([1-9][0-9]{0,5})?", cells["quantity"]):
+        yield f"quantity must be a whole number of at least 1, not {cells['quantity']!r}"
     for name, words in (("finish", FINISHES), ("condition", CONDITIONS), ("lang", LANGUAGES)):
         if cells[name] and cells[name] not in words:
             yield f"{name} must be one of {', '.join(words)}, not {cells[name]!r}"
 
 
+class _Unclear(Exception):
+    """Why an answer does not say which printing it is."""
+
+
 def _complete(
-    correction: Correction, printing: Printing | None, assumed: Assumptions
-) -> Correction | str:
-    """Add the printing that the answer names, or say why that is impossible."""
-    answer, finish = correction.cells["answer"], correction.cells["finish"]
-    if printing is None:
-        return (
-            f"the database has no printing {answer}: give set and number (LEA 161) or a Scryfall "
-            "id; if it is new, run mtg-db update first"
+    correction: Correction, line: Line, meant: Sequence[Printing], assumed: Assumptions
+) -> Correction:
+    """Add the printing that the answer names; raises `_Unclear` if it names none."""
+    answer, finish = line.cells["answer"], line.cells["finish"]
+    if not _named(line):
+        if not answer and (not line.id or _is_added(line.id)):
+            raise _Unclear("it adds a card: write into answer which one")
+        return correction
+    if not meant and "; " in answer:
+        raise _Unclear(f"{answer!r} is more than one answer: write only one of them")
+    if not meant:
+        raise _Unclear(
+            f"the database has no printing and no card {answer!r}: write set and number (LEA 161), "
+            "the card's name, a Scryfall id, or skip; if it is new, run mtg-db update first"
         )
+    fitting = _fitting(line, meant, assumed)
+    if len(fitting) > 1:
+        labels = [one.label for one in fitting]
+        more = f" and {len(labels) - _SHOWN} more" if len(labels) > _SHOWN else ""
+        raise _Unclear(
+            f"{answer} may be {len(labels)} printings: write one of "
+            f"{', '.join(labels[:_SHOWN])}{more}"
+        )
+    [printing] = fitting
     if printing.digital:
-        return f"{answer} exists on screens only, and cannot have been photographed"
+        raise _Unclear(f"{answer} exists on screens only, and cannot have been photographed")
     exist = [one for one in FINISHES if one in printing.finishes]
     if not exist or (finish or assumed.finish or "nonfoil") in exist:
         return replace(correction, printing=printing)
     if finish or len(exist) > 1:
-        return f"the finish of {answer} must be {' or '.join(exist)}"
+        raise _Unclear(f"the finish of {answer} must be {' or '.join(exist)}")
     # If a printing exists only as foil, its name implies the finish.
-    return replace(correction, printing=printing, cells={**correction.cells, "finish": exist[0]})
+    cells = {**correction.cells, "finish": exist[0]}
+    return replace(correction, printing=printing, cells=cells)
+
+
+def _fitting(line: Line, meant: Sequence[Printing], assumed: Assumptions) -> Sequence[Printing]:
+    """The printings of a named card that the line's candidates, sets and finish leave."""
+    finish, lang = line.cells["finish"] or assumed.finish, line.cells["lang"]
+    tests: tuple[Callable[[Printing], bool], ...] = (
+        lambda one: one.label in line.candidates,
+        lambda one: one.set in assumed.sets,
+        lambda one: finish in one.finishes,
+        lambda one: one.lang == lang,
+    )
+    for passes in tests:
+        meant = [one for one in meant if passes(one)] or meant
+    return meant

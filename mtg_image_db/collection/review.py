@@ -9,7 +9,7 @@ from html import escape
 from os import PathLike
 from pathlib import Path
 
-from mtg_image_db.collection.corrections import ANSWER_COLUMNS, filled_lines, place_text, spelled
+from mtg_image_db.collection.lines import ANSWER_COLUMNS, place_text, review_lines, spelled
 from mtg_image_db.collection.scan import Scan
 from mtg_image_db.collection.seen import SeenCard
 from mtg_image_db.errors import InvalidArguments
@@ -66,7 +66,7 @@ def refuse_to_lose_answers(folder: Path, corrections: Path | None) -> None:
     if not path.exists() or (corrections and corrections.exists() and corrections.samefile(path)):
         return
     try:
-        answered = any(filled_lines(path))
+        answered = any(line.filled for line in review_lines(path))
     except InvalidArguments:  # not a review, but it may be somebody's work
         answered = True
     if answered:

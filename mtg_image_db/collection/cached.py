@@ -45,6 +45,10 @@ class CachedEntries:
             self._entries[entry] = self.read(lambda: rows.read_entry(db, entry))
         return self._entries[entry]
 
+    def get_unasked(self, db: sqlite3.Connection, entry: int) -> Entry:
+        """An entry, decided as if no other photo seemed to show the same card."""
+        return self.read(lambda: rows.read_entry(db, entry, asking=False))
+
     def forget(self, entry: int | None = None) -> None:
         """Read an entry anew next time; all if none is named."""
         if entry is None:

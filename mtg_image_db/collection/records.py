@@ -130,6 +130,12 @@ def read_assumptions(text: str) -> Assumptions:
     return Assumptions(**{**record, "sets": frozenset(record["sets"])})
 
 
+def read_cells(text: str | None) -> Mapping[str, str]:
+    """The cells of a line, as JSON; raises one of `WRONG` if the text holds none."""
+    record: Mapping[str, str] = parse_json((text or "{}").encode())
+    return {str(name): str(value) for name, value in record.items()}
+
+
 def _word(value: object, words: object) -> str:
     if value not in get_args(words):
         raise ValueError(f"{value!r} is none of {get_args(words)}")

@@ -28,6 +28,11 @@ INSERT INTO entry
 VALUES (:pile, :photo, :name, :number, :added, :taken, :token, :sighting, :artwork, :x, :y, :again,
     :picture, :strip)
 """
+_SEE_AGAIN = """
+UPDATE entry SET photo = :photo, number = :number, again = :again, sighting = :sighting,
+    artwork = :artwork, x = :x, y = :y, picture = :picture, strip = :strip
+WHERE id = :id
+"""
 NO_SPOT: Spot = ("", 0j)
 
 
@@ -95,6 +100,20 @@ def add_entry(
     return cast("int", db.execute(_INSERT, values).lastrowid)
 
 
+def see_again(
+    db: sqlite3.Connection,
+    entry: int,
+    one: Sighting,
+    *,
+    photo: int,
+    spot: Spot,
+    again: int | None,
+) -> None:
+    """Replace what was seen of an entry; what people said of it stays."""
+    values = {"id": entry, "number": one.index, "photo": photo, "again": again}
+    db.execute(_SEE_AGAIN, {**values, **seen_values(one, spot)})
+
+
 def add_photo(db: sqlite3.Connection, photo: TakenPhoto) -> int:
     """Add a photo; returns its id."""
     query = "INSERT INTO photo (sha256, name, width, height, seen_by) VALUES (?, ?, ?, ?, ?)"
@@ -102,10 +121,27 @@ def add_photo(db: sqlite3.Connection, photo: TakenPhoto) -> int:
     return cast("int", db.execute(query, values).lastrowid)
 
 
+def delete_photo(db: sqlite3.Connection, entries: Iterable[int]) -> None:
+    """Delete entries of a photo, and the photo with its last entry; a camera's entries stay."""
+    for entry in entries:
+        [[photo]] = db.execute("SELECT photo FROM entry WHERE id = ?", (entry,))
+        if photo is not None:
+            db.execute("DELETE FROM entry WHERE id = ?", (entry,))
+            if not db.execute("SELECT 1 FROM entry WHERE photo = ?", (photo,)).fetchone():
+                db.execute("UPDATE entry SET again = NULL WHERE again = ?", (photo,))
+                db.execute("DELETE FROM photo WHERE id = ?", (photo,))
+
+
 def repeated(
-    db: sqlite3.Connection, photo: TakenPhoto, sightings: Sequence[Sighting]
+    db: sqlite3.Connection, photo: TakenPhoto, sightings: Sequence[Sighting], *, besides: int = 0
 ) -> dict[int, int]:
-    """Which of a photo's cards (from 0) an earlier photo seems to show, and the id of that one."""
+    """Which of a photo's cards (from 0) another photo seems to show, and the id of that one.
+
+    Parameters
+    ----------
+    besides
+        The id of the photo itself, if it is known.
+    """
     named = {}
     for index, one in enumerate(sightings):
         if (spot := spot_of(photo, one)) != NO_SPOT:
@@ -114,6 +150,7 @@ def repeated(
     for artwork in {artwork for artwork, _ in named.values()}:
         query = "SELECT DISTINCT photo FROM entry WHERE artwork = ? AND removed = 0 AND photo > 0"
         others.update(row[0] for row in db.execute(query, (artwork,)))
+    del others[besides]
     for earlier, _ in others.most_common():
         query = "SELECT artwork, x, y FROM entry WHERE photo = ? AND removed = 0 AND artwork <> ''"
         old = [(artwork, complex(x, y)) for artwork, x, y in db.execute(query, (earlier,))]

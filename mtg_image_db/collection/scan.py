@@ -4,27 +4,49 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from itertools import groupby, islice
 from math import dist
 from typing import TYPE_CHECKING
 
+from mtg_image_db import __version__
 from mtg_image_db.collection.cards import Assumptions, CollectionCard, add_up
 from mtg_image_db.collection.corrections import Correction
-from mtg_image_db.collection.seen import SeenCard, Sighting, decide, sightings_of
-from mtg_image_db.database.asking import recognise_named
+from mtg_image_db.collection.entries import TakenPhoto
+from mtg_image_db.collection.memory import SAME_PLACE, Changes, Memory, filled
+from mtg_image_db.collection.seen import SeenCard, Sighting, sightings_of
+from mtg_image_db.collection.store import CollectionFile
 from mtg_image_db.errors import ImageError, InvalidArguments, NothingUsable
-from mtg_image_db.pages.page import small_jpeg
-from mtg_image_db.system.checks import check
+from mtg_image_db.pictures.inputs import source_of
+from mtg_image_db.system.checks import check, wrong_kind
+from mtg_image_db.system.cores import in_order, usable_cores
+from mtg_image_db.system.files import sha256_file
 from mtg_image_db.system.progress import Progress, listener
 
 if TYPE_CHECKING:
+    from mtg_image_db.database.answers import Recognition
     from mtg_image_db.database.database import Database
 
-_SAME_PLACE = 0.05
-"""A correction is about a card whose centre is nearer to its place than this, in shares of the
-photo's width and height. Chosen by hand: neighbouring cards are further apart."""
+
+@dataclass(frozen=True)
+class Scan:
+    """A collection, every card that was seen, in the order of the photos, and unreadable photos.
+
+    `entries` are the ids of the seen cards in the collection file.
+    """
+
+    cards: tuple[CollectionCard, ...]
+    seen: tuple[SeenCard, ...]
+    unreadable: tuple[str, ...] = ()
+    entries: tuple[int, ...] = ()
+
+    @property
+    def to_review(self) -> tuple[SeenCard, ...]:
+        """The cards that a person has to check."""
+        return tuple(seen for seen in self.seen if seen.status == "review")
 
 
 def scan_photos(
@@ -33,16 +55,20 @@ def scan_photos(
     assumed: Assumptions | None = None,
     corrections: Mapping[str, Correction] | None = None,
     progress: Progress | None = None,
+    file: CollectionFile | None = None,
 ) -> Scan:
     """Recognise the cards in photos, and sort them into a collection and a review.
 
     Parameters
     ----------
     photos
-        Paths or URLs, each only once, or its cards count twice (see `pictures.inputs.once`). An
-        unreadable photo is reported, and skipped.
+        Paths or URLs. A photo whose bytes are those of an earlier one is reported, and left out;
+        so is an unreadable one.
     assumed, corrections
         See `collect`.
+    file
+        Remembers photos, and what people say of their cards. The cards of a photo that it knows
+        from the same database are not recognised again.
 
     Raises
     ------
@@ -50,26 +76,48 @@ def scan_photos(
         `photos` is not a list of names; or see `collect`.
     NothingUsable
         No photo could be read.
+    StorageError
+        The file cannot be written.
     """
-    check(_wrong_names(photos))
+    check(_wrong_names(photos), wrong_kind("file", file, CollectionFile) if file else None)
     names = [os.fspath(photo) for photo in photos]
     progress = listener(progress)
     unreadable: dict[str, str] = {}
+    with ExitStack() as opened:
+        file = file or opened.enter_context(CollectionFile.temporary())
+        memory = Memory(file, _namer(database), assumed or Assumptions())
+        kept: dict[int, str] = {}
 
-    def sightings() -> Iterator[Sighting]:
-        for photo, found in recognise_named(database, names):
+        def look(name: str) -> tuple[str, Recognition | ImageError | None]:
+            digest = ""
+            try:
+                source = source_of(name)
+                if isinstance(source, bytes):
+                    digest = sha256(source).hexdigest()
+                elif source.is_file():
+                    digest = sha256_file(source)
+                return digest, None if memory.knows(digest) else database.recognise(source)
+            except ImageError as error:
+                return digest, error
+
+        progress.start("scanning", len(names), "photos")
+        same: dict[str, str] = {}
+        for name, (digest, found) in in_order(look, names, 2 * usable_cores()):
             if isinstance(found, ImageError):
-                progress.note(f"{photo}: {found.message}")
-                unreadable[photo] = found.message
+                progress.note(f"{name}: {found.message}")
+                unreadable[name] = found.message
+            elif (first := same.setdefault(digest, name)) != name:
+                progress.note(f"{name}: left out, it is the same picture as {first}")
+            elif found is None:
+                kept[memory.find(digest, name)] = name
             else:
                 if found.photo.note:
-                    progress.note(f"{photo}: {found.photo.note}")
-                yield from sightings_of(photo, found)
+                    progress.note(f"{name}: {found.photo.note}")
+                taken = TakenPhoto(name, digest, *found.photo.size)
+                kept[memory.keep(taken, list(sightings_of(name, found)))] = name
             progress.advance()
-
-    progress.start("scanning", len(names), "photos")
-    scan = collect(sightings(), assumed, corrections)
-    progress.finish()
+        scan = _answered(memory, kept, corrections)
+        progress.finish()
     if unreadable and len(unreadable) == len(names):
         raise NothingUsable(
             "No photo could be read",
@@ -79,25 +127,21 @@ def scan_photos(
     return replace(scan, unreadable=tuple(unreadable))
 
 
+def _namer(database: Database) -> str:
+    """What names cards: the same names them alike. Empty for a view, which knows fewer cards."""
+    gallery = database.gallery
+    if gallery.narrowed:
+        return ""
+    images = gallery.cache is not None and (gallery.cache / "images").is_dir()
+    compares = "with images" if images else "without images"
+    return f"{database.folder.name} {__version__} {compares}"
+
+
 def _wrong_names(photos: object) -> str | None:
     if not isinstance(photos, Sequence) or isinstance(photos, str | bytes):
         return f"photos must be a list of paths or URLs, not {photos!r:.200}"
     odd = [photo for photo in photos if not isinstance(photo, str | os.PathLike)]
     return f"photos must be paths or URLs, not {odd[0]!r:.200}" if odd else None
-
-
-@dataclass(frozen=True)
-class Scan:
-    """A collection, every card that was seen, in the order of the photos, and unreadable photos."""
-
-    cards: tuple[CollectionCard, ...]
-    seen: tuple[SeenCard, ...]
-    unreadable: tuple[str, ...] = ()
-
-    @property
-    def to_review(self) -> tuple[SeenCard, ...]:
-        """The cards that a person has to check."""
-        return tuple(seen for seen in self.seen if seen.status == "review")
 
 
 def collect(
@@ -120,21 +164,63 @@ def collect(
     InvalidArguments
         Corrections are about cards that were not seen.
     """
-    given: dict[str, dict[str, Correction]] = defaultdict(dict)
-    for identity, correction in (corrections or {}).items():
-        given[identity.rpartition("#")[0]][identity] = correction
-    seen: list[SeenCard] = []
-    for photo, cards in groupby(sightings, key=lambda one: one.photo):
-        some = list(cards)
-        said_here = _assigned(some, given[photo])
-        for one in some:
-            said = said_here[one.id].answer if one.id in said_here else None
-            seen.append(_with_pictures(decide(one, assumed or Assumptions(), said), one))
-    strays = sorted((left.line, one) for some in given.values() for one, left in some.items())
+    with CollectionFile.temporary() as file:
+        memory = Memory(file, "", assumed or Assumptions())
+        kept = {
+            memory.keep(TakenPhoto(photo, "", 1, 1), list(cards)): photo
+            for photo, cards in groupby(sightings, key=lambda one: one.photo)
+        }
+        return _answered(memory, kept, corrections)
+
+
+def _answered(
+    memory: Memory, photos: Mapping[int, str], corrections: Mapping[str, Correction] | None
+) -> Scan:
+    """Write down the answers about some photos, by id with their names, and read their cards."""
+    if corrections is not None:
+        memory.change(_changes(memory, photos, corrections))
+    seen, entries = [], []
+    for photo, name in photos.items():
+        for one in memory.cards(photo, name, photos):
+            if not one.removed:
+                seen.append(memory.pictured(one))
+                entries.append(one.entry)
+    cards = add_up(one.card for one in seen if one.card is not None)
+    return Scan(cards, tuple(seen), entries=tuple(entries))
+
+
+def _changes(
+    memory: Memory, photos: Mapping[int, str], corrections: Mapping[str, Correction]
+) -> Changes:
+    """What is new in corrections.
+
+    A line that says what the last review.csv said of its card is not new: what was said elsewhere
+    since then stays. A line that was emptied takes its answer back.
+    """
+    said: dict[str, dict[str, Correction]] = defaultdict(dict)
+    for identity, correction in corrections.items():
+        said[identity.rpartition("#")[0]][identity] = correction
+    changes = Changes({}, [], [])
+    for photo, name in photos.items():
+        here, cards = said[name], memory.cards(photo, name, ())
+        lines = _assigned([one.seen.sighting for one in cards], here)
+        for one in cards:
+            line = lines.get(one.seen.sighting.id)
+            if filled(line.answer.cells if line else {}) == one.told:
+                continue
+            if one.seen.sighting.added and line is None:
+                changes.deleted.append(one.entry)
+            else:
+                changes.answers[one.entry] = line.answer if line else None
+        for identity in [one for one in here if "+" in one.rpartition("#")[2]]:
+            number = int(identity.rpartition("#+")[2])
+            sighting = Sighting(name, number, "none", (), added=True)
+            changes.added.append((photo, sighting, here.pop(identity).answer))
+    strays = sorted((left.line, one) for some in said.values() for one, left in some.items())
     if strays:
         what = "corrections, line {}: no card {} was found in the photos"
         raise InvalidArguments([what.format(line, identity) for line, identity in strays])
-    return Scan(add_up(one.card for one in seen if one.card is not None), tuple(seen))
+    return changes
 
 
 def _assigned(cards: Sequence[Sighting], said: dict[str, Correction]) -> dict[str, Correction]:
@@ -149,17 +235,10 @@ def _assigned(cards: Sequence[Sighting], said: dict[str, Correction]) -> dict[st
         ]
         if near:
             distance, now = min(near)
-            lies_there = distance < _SAME_PLACE
+            lies_there = distance < SAME_PLACE
         else:
             now = identity
             lies_there = identity not in found and any(one.id == identity for one in cards)
         if lies_there:
             found[now] = said.pop(identity)
     return found
-
-
-def _with_pictures(seen: SeenCard, one: Sighting) -> SeenCard:
-    if seen.status != "review":
-        return seen
-    crop = small_jpeg(one.crop) if one.crop else b""
-    return replace(seen, crop=crop, strip=small_jpeg(one.strip) if one.strip else b"")

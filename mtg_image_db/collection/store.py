@@ -351,6 +351,9 @@ class CollectionFile:
                 # A card that comes back brings its pile with it.
                 db.execute("UPDATE pile SET removed = 0 WHERE id = ?", (state.pile,))
                 self.cached.set_state(db, entry, state)
+            if taken:
+                # `scan` must not take the photo for one whose cards somebody has removed.
+                rows.delete_photo(db, tuple(before))
             return Undone(what, tuple(taken or (self.cached.get(db, entry) for entry in before)))
 
     def _change(self, what: Step, entry: int, **changes: Any) -> Entry:

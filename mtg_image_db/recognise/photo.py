@@ -54,6 +54,11 @@ class Photo:
     count: int = 1
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the whole photo, upright, in pixels."""
+        return round(self.picture.width * self.scale), round(self.picture.height * self.scale)
+
+    @property
     def note(self) -> str:
         """A note if the file holds several pictures; otherwise empty."""
         if self.count == 1:

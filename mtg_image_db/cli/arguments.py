@@ -59,16 +59,26 @@ def number(name: str, low: float, high: float | None = None) -> Value:
 
 
 class Choice:
-    """One of some words."""
+    """One of some words.
 
-    def __init__(self, name: str, words: Sequence[str]) -> None:
+    Parameters
+    ----------
+    meant
+        The word that people mean by another one; None if they mean none.
+    """
+
+    def __init__(
+        self, name: str, words: Sequence[str], meant: Callable[[str], str | None] | None = None
+    ) -> None:
         self._name = name
         self.words = tuple(words)
+        self._meant = meant
 
     def __call__(self, text: str) -> str | Problem:
         """Convert an argument."""
-        problem = wrong_word(self._name, text, self.words)
-        return text if problem is None else Problem(problem)
+        word = (self._meant(text) if self._meant else None) or text
+        problem = wrong_word(self._name, word, self.words)
+        return word if problem is None else Problem(problem)
 
 
 def auto_or(convert: Value) -> Value:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,14 +21,23 @@ from mtg_image_db.cli.arguments import (
 from mtg_image_db.cli.bars import Bars
 from mtg_image_db.cli.console import answer_bytes, counted, say
 from mtg_image_db.cli.options import add_cache, add_device, add_strict
-from mtg_image_db.collection.cards import CONDITIONS, FINISHES, LANGUAGES, Assumptions
+from mtg_image_db.collection.cards import (
+    CONDITIONS,
+    FINISHES,
+    LANGUAGES,
+    Assumptions,
+    condition_of,
+)
 from mtg_image_db.collection.formats import FORMATS, render
-from mtg_image_db.errors import InvalidArguments
+from mtg_image_db.errors import InvalidArguments, NothingUsable
 from mtg_image_db.system.outputs import folder_refusal, is_plain, write_output
 
 if TYPE_CHECKING:
     from mtg_image_db.collection.scan import Scan
+    from mtg_image_db.collection.store import CollectionFile
 
+COLLECTION_FILE = "collection.sqlite"
+"""What a review folder remembers its photos and answers in."""
 _WRITTEN = {
     "mtga": ("a deck as text", (".txt",)),
     "cockatrice": ("a Cockatrice deck", (".cod", ".xml")),
@@ -38,9 +49,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add = parser.add_argument
 
-    def one_of(name: str, words: tuple[str, ...], what: str, default: str | None) -> None:
+    def one_of(
+        name: str,
+        words: tuple[str, ...],
+        what: str,
+        default: str | None,
+        meant: Callable[[str], str | None] | None = None,
+    ) -> None:
         text = f"{what}: {', '.join(words)}"
-        add(name, type=Choice(name, words), default=default, metavar="WORD", help=text)
+        add(name, type=Choice(name, words, meant), default=default, metavar="WORD", help=text)
 
     text = "a photo, a folder of photos, a pattern (*.jpg) or a URL"
     add("images", nargs="+", metavar="PHOTO", help=text)
@@ -56,7 +73,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "if several printings share an artwork, it is the one in these sets"
     add("--set", type=codes("--set"), default=frozenset(), metavar="CODE,CODE", help=text)
     one_of("--finish", FINISHES, "finish of all cards (what is read, or else nonfoil)", None)
-    one_of("--condition", CONDITIONS, "condition of the cards (near_mint)", "near_mint")
+    text = "condition of the cards, also NM, LP, … (near_mint)"
+    one_of("--condition", CONDITIONS, text, "near_mint", condition_of)
     one_of(
         "--lang", LANGUAGES, "language of all cards (what is read, or else the printing's)", None
     )
@@ -92,8 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
     from mtg_image_db.scryfall.faces import FaceFilter
 
     out: Path | None = arguments.out
-    review = _review_of(arguments)
-    refuse_to_lose_answers(review, arguments.corrections)
+    review, answers = _review_of(arguments), arguments.corrections
     named = expand(arguments.images, recursive=arguments.recursive)
     for rest in named.left_out:
         say_left_out(rest)
@@ -107,14 +124,38 @@ def run(arguments: argparse.Namespace) -> int:
     assumed = Assumptions(
         arguments.finish or "", arguments.condition, arguments.lang or "", arguments.set
     )
-    answers = arguments.corrections
-    said = read_corrections(answers, database, photos, assumed) if answers else {}
-    _ = database.encoder  # if it cannot be loaded, fail before any photo is opened
-    scan = scan_photos(database, photos, assumed, said, Bars())
-    write_review(scan, review, arguments.cache)
+    said = read_corrections(answers, database, photos, assumed) if answers else None
+    with _remembering(review, answers) as file:
+        refuse_to_lose_answers(review, answers, file)
+        scan = scan_photos(database, photos, assumed, said, Bars(), file)
+        write_review(scan, review, arguments.cache, file)
     _write(render(scan.cards, arguments.to), out)
-    _summarise(scan, len(photos), review, out)
+    _summarise(scan, len(photos) - len(scan.repeated), review, out)
     return 4 if arguments.strict and scan.unreadable else 0
+
+
+@contextmanager
+def _remembering(review: Path, answers: Path | None) -> Iterator[CollectionFile]:
+    """The collection file of a review; a new one goes on where that beside the answers ended."""
+    from mtg_image_db.collection.store import CollectionFile
+
+    path, made = review / COLLECTION_FILE, not review.exists()
+    new = not path.exists()
+    earlier = answers.with_name(COLLECTION_FILE) if answers else None
+    if earlier and not earlier.is_file():
+        earlier = None
+    try:
+        with CollectionFile.open(path, "scan", copy_of=earlier) as file:
+            yield file
+    except NothingUsable:
+        # No photo could be read, so there is nothing to remember.
+        if new:
+            path.unlink()
+            path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
+        if made:
+            with suppress(OSError):
+                review.rmdir()
+        raise
 
 
 def _review_of(arguments: argparse.Namespace) -> Path:
@@ -134,6 +175,7 @@ def _write(data: bytes, out: Path | None) -> None:
 
 def _summarise(scan: Scan, photos: int, review: Path, out: Path | None) -> None:
     from mtg_image_db.collection.review import ANSWERS, PAGE
+    from mtg_image_db.collection.worth import worth
 
     broken = len(scan.unreadable)
     unreadable = f" ({broken:,} could not be read)" if broken else ""
@@ -143,6 +185,8 @@ def _summarise(scan: Scan, photos: int, review: Path, out: Path | None) -> None:
         f"{f' ({out})' if out else ''}, "
         f"{len(scan.to_review):,} to review."
     )
+    if line := worth(scan.cards):
+        say(f"Worth: {line}.")
     look = f"look at {review / PAGE}, " if scan.to_review else "if a card is wrong, "
     answers = review / ANSWERS
     say(f"Next: {look}fill in {answers}, and run this again with --corrections {answers}")

@@ -5,20 +5,23 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
+from hashlib import sha256
 from html import escape
 from os import PathLike
 from pathlib import Path
 
 from mtg_image_db.collection.lines import ANSWER_COLUMNS, place_text, review_lines, spelled
+from mtg_image_db.collection.memory import last_review, note_review
 from mtg_image_db.collection.scan import Scan
 from mtg_image_db.collection.seen import SeenCard
+from mtg_image_db.collection.store import CollectionFile
 from mtg_image_db.errors import InvalidArguments
 from mtg_image_db.pages.page import embedded, link, page
 from mtg_image_db.pages.sheet import cached_image
 from mtg_image_db.reading.answer import PrintingAnswer
 from mtg_image_db.scryfall.printing import Printing
 from mtg_image_db.system.checks import path_of
-from mtg_image_db.system.files import atomic_write, make_folder
+from mtg_image_db.system.files import atomic_write, make_folder, sha256_file
 from mtg_image_db.system.texts import cell, without_controls
 
 _SMALL = 160
@@ -60,10 +63,15 @@ fill in quantity, finish, condition and lang, for any card.</p>
 """
 
 
-def refuse_to_lose_answers(folder: Path, corrections: Path | None) -> None:
-    """Raise `InvalidArguments` if a review in `folder` has answers that would be lost."""
+def refuse_to_lose_answers(folder: Path, corrections: Path | None, file: CollectionFile) -> None:
+    """Raise `InvalidArguments` if a review in `folder` has answers that would be lost.
+
+    Those that `file` has are not lost.
+    """
     path = folder / ANSWERS
     if not path.exists() or (corrections and corrections.exists() and corrections.samefile(path)):
+        return
+    if path.is_file() and sha256_file(path) == last_review(file):
         return
     try:
         answered = any(line.filled for line in review_lines(path))
@@ -75,7 +83,10 @@ def refuse_to_lose_answers(folder: Path, corrections: Path | None) -> None:
 
 
 def write_review(
-    scan: Scan, folder: str | PathLike[str], cache: str | PathLike[str] | None = None
+    scan: Scan,
+    folder: str | PathLike[str],
+    cache: str | PathLike[str] | None = None,
+    file: CollectionFile | None = None,
 ) -> None:
     """Write both files.
 
@@ -83,6 +94,8 @@ def write_review(
     ----------
     cache
         An image cache with the images of the printings that a card may be.
+    file
+        That of the scan. It notes which answers the review has.
 
     Raises
     ------
@@ -94,9 +107,14 @@ def write_review(
     folder = path_of("folder", folder)
     cache = None if cache is None else path_of("cache", cache)
     make_folder(folder)
-    for name, data in ((PAGE, render_page(scan, cache)), (ANSWERS, render_answers(scan))):
+    answers = render_answers(scan)
+    for name, data in ((PAGE, render_page(scan, cache)), (ANSWERS, answers)):
         with atomic_write(folder / name) as stream:
             stream.write(data)
+    if file is not None:
+        told = zip(scan.entries, scan.seen, strict=True)
+        cells = {entry: seen.answer.cells for entry, seen in told if seen.answer}
+        note_review(file, sha256(answers).hexdigest(), cells)
 
 
 def render_answers(scan: Scan) -> bytes:

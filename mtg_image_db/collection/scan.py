@@ -33,14 +33,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Scan:
-    """A collection, every card that was seen, in the order of the photos, and unreadable photos.
+    """A collection, and every card that was seen, in the order of the photos.
 
-    `entries` are the ids of the seen cards in the collection file.
+    Parameters
+    ----------
+    unreadable, repeated
+        The photos that could not be read, and those that are the same picture as an earlier one.
+    entries
+        The ids of the seen cards in the collection file.
     """
 
     cards: tuple[CollectionCard, ...]
     seen: tuple[SeenCard, ...]
     unreadable: tuple[str, ...] = ()
+    repeated: tuple[str, ...] = ()
     entries: tuple[int, ...] = ()
 
     @property
@@ -102,12 +108,14 @@ def scan_photos(
 
         progress.start("scanning", len(names), "photos")
         same: dict[str, str] = {}
+        repeated = []
         for name, (digest, found) in in_order(look, names, 2 * usable_cores()):
             if isinstance(found, ImageError):
                 progress.note(f"{name}: {found.message}")
                 unreadable[name] = found.message
             elif (first := same.setdefault(digest, name)) != name:
                 progress.note(f"{name}: left out, it is the same picture as {first}")
+                repeated.append(name)
             elif found is None:
                 kept[memory.find(digest, name)] = name
             else:
@@ -124,7 +132,7 @@ def scan_photos(
             details="; ".join(f"{photo}: {why}" for photo, why in islice(unreadable.items(), 3)),
             suggestion="Name photos that an image viewer can open.",
         )
-    return replace(scan, unreadable=tuple(unreadable))
+    return replace(scan, unreadable=tuple(unreadable), repeated=tuple(repeated))
 
 
 def _namer(database: Database) -> str:
@@ -216,10 +224,10 @@ def _changes(
             number = int(identity.rpartition("#+")[2])
             sighting = Sighting(name, number, "none", (), added=True)
             changes.added.append((photo, sighting, here.pop(identity).answer))
-    strays = sorted((left.line, one) for some in said.values() for one, left in some.items())
-    if strays:
-        what = "corrections, line {}: no card {} was found in the photos"
-        raise InvalidArguments([what.format(line, identity) for line, identity in strays])
+    left = [(one.line, one.where, card) for some in said.values() for card, one in some.items()]
+    if left:
+        what = "{}: no card {} was found in the photos"
+        raise InvalidArguments([what.format(where, card) for _, where, card in sorted(left)])
     return changes
 
 

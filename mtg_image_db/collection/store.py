@@ -51,13 +51,20 @@ class CollectionFile:
         return self._tables.path
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], task: str = "collection") -> CollectionFile:
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        task: str = "collection",
+        copy_of: str | os.PathLike[str] | None = None,
+    ) -> CollectionFile:
         """Open a collection file; it is made if it does not exist.
 
         Parameters
         ----------
         task
             What this process does with it: others who want it are told.
+        copy_of
+            If the file is made, it begins as a copy of this one.
 
         Raises
         ------
@@ -65,7 +72,11 @@ class CollectionFile:
             Another process holds it, it is damaged, made by a newer version or by another program,
             or it cannot be written.
         """
-        return cls(Tables(path_of("path", path), task))
+        path = path_of("path", path)
+        if copy_of is not None and not path.exists():
+            with Tables(path_of("copy_of", copy_of), task) as earlier:
+                earlier.copy_to(path)
+        return cls(Tables(path, task))
 
     @classmethod
     def temporary(cls) -> CollectionFile:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from mtg_image_db.collection import records
@@ -111,6 +112,25 @@ class Tables:
             with self._told():
                 self._connect(named=path is not None)
             self._held = held.pop_all()
+
+    def __enter__(self) -> Tables:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def copy_to(self, path: Path) -> None:
+        """Copy the file to a new one, which appears whole or not at all."""
+        make_folder(path.parent)
+        part = path.with_name(f"{path.name}.{secrets.token_hex(6)}.part")
+        with self.reading() as db, storage_errors(path):
+            try:
+                with closing(sqlite3.connect(part)) as copy:
+                    db.backup(copy)
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
+            sync_folder(path.parent)
 
     def close(self) -> None:
         """Release the file."""

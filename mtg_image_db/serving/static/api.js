@@ -19,8 +19,8 @@
 
 /** @typedef {Record<import("./money.js").Currency, string|null>} Prices */
 /** @typedef {{quantity: number, finish: string, condition: string, lang: string}} Copies */
-/** @typedef {Printing & Copies & {prices: Prices}} Card */
-/** @typedef {Printing & {image: string|null, probability?: number|null, score?: number}} Candidate */
+/** @typedef {Printing & Copies & {prices: Prices, image: string|null}} Card */
+/** @typedef {Printing & {image: string|null, probability?: number|null}} Candidate */
 /** @typedef {Copies & {scryfall_id: string|null, skip: boolean}} Answer */
 /** @typedef {[number, number][]} Quad Corners in pixels of the picture, from the card's top left. */
 
@@ -47,14 +47,19 @@
 /**
  * @typedef {object} LookCard
  * @property {Quad} quad
- * @property {string} verdict
- * @property {string} name
- * @property {string} label
+ * @property {string|null} name
+ * @property {string|null} label
  * @property {string|null} image
  * @property {"seen"|"taken"|"held"} state
  */
 
-/** @typedef {{size: [number, number], cards: LookCard[], taken: Entry[]}} Look */
+/**
+ * @typedef {object} Look
+ * @property {[number, number]} size
+ * @property {LookCard[]} cards
+ * @property {Entry[]} taken
+ * @property {boolean} more Whether another look may settle something, though nothing changes.
+ */
 
 /**
  * @typedef {object} Pile
@@ -177,6 +182,8 @@ export function nameOf(entry) {
 
 /**
  * Hear of every change of the collection, by this page or another.
+ *
+ * After `undone` the entry is no longer in the collection; after the others it is as given.
  *
  * A browser has few connections to one server, so a page that nobody sees gives its own back, and
  * loads anew when it is seen again.

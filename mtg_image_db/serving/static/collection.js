@@ -2,7 +2,7 @@
 // The collection's page: piles, and a table of their cards.
 
 import { ask, listen, nameOf } from "./api.js";
-import { belongsToField, el, find, remember, remembered } from "./dom.js";
+import { belongsToField, counted, el, find, remember, remembered, when } from "./dom.js";
 import { cardDialog } from "./editor.js";
 import { written } from "./money.js";
 import { refreshPiles, whenPiles } from "./piles.js";
@@ -25,6 +25,7 @@ const COLUMNS = [
   ["finish", "Finish"],
   ["condition", "Condition"],
   ["lang", "Language"],
+  ["pile", "Pile"],
   ["price", "Price"],
   ["total", "Sum"],
 ];
@@ -74,7 +75,7 @@ const currencyNow = () => /** @type {import("./money.js").Currency} */ (currency
 function visible() {
   const rows = rowsOf(entries, currencyNow());
   const found = matching(rows, filter.value, spelled);
-  return order ? sorted(found, ...order, grades) : found;
+  return order ? sorted(found, ...order, { condition: grades, pile: piles.map((one) => String(one.id)) }) : found;
 }
 
 /** Show the table anew; what had the focus has it again. */
@@ -95,13 +96,13 @@ function render() {
       {},
       el("td", {}),
       el("td", { class: "number" }, String(all.cards)),
-      el("th", { scope: "row", colspan: "5" }, filter.value ? "of these together" : "together"),
-      el("td", { class: "wide number" }),
+      el("th", { scope: "row" }, filter.value ? "of these together" : "together"),
+      el("td", { class: "wide", colspan: pile === null ? "6" : "5" }),
       el("td", { class: "number" }, money(all.prices[currencyNow()])),
     ),
   );
   find("#shown", HTMLElement).textContent = filter.value
-    ? `${rows.length} ${rows.length === 1 ? "line has" : "lines have"} “${filter.value}” in them.`
+    ? `${counted(rows.length, "line")} with “${filter.value}”.`
     : "";
   find("#table-frame", HTMLElement).hidden = !rows.length;
   const more = find("#more", HTMLElement);
@@ -165,9 +166,10 @@ function renderHeads(rows, inCollection) {
       el("button", { type: "button", onclick: sort, "data-focus": `sort ${column}` }, title, arrow),
     );
   };
+  const columns = COLUMNS.filter(([column]) => column !== "pile" || pile === null);
   const others = ["Name", "Printing", "Why"].map((title) => el("th", { scope: "col" }, title));
   find("#heads", HTMLElement).replaceChildren(
-    el("tr", {}, el("td", { class: "pick" }, box), ...(inCollection ? COLUMNS.map(head) : others)),
+    el("tr", {}, el("td", { class: "pick" }, box), ...(inCollection ? columns.map(head) : others)),
   );
 }
 
@@ -233,7 +235,8 @@ function rowElements(row, inCollection) {
       )
     : quantityField(entry);
   const details = [card.finish, spelled(card.condition), spelled(card.lang)];
-  if (pile === null && piles.length > 1) details.push(piles.find((one) => one.id === entry.pile)?.name ?? "");
+  const of = pile === null ? (piles.find((one) => one.id === entry.pile)?.name ?? "") : null;
+  if (of) details.push(of);
   const main = el(
     "tr",
     { "data-row": row.key },
@@ -243,13 +246,13 @@ function rowElements(row, inCollection) {
       "th",
       { scope: "row" },
       name,
-      pile === null && piles.length > 1 ? el("span", { class: "under soft wide" }, details[3]) : null,
       el("span", { class: "under soft narrow-only" }, el("span", { class: "line" }, row.label), ` ${details.join(" · ")}`),
     ),
     el("td", { class: "wide line", title: card.set_name }, row.label),
     el("td", { class: "wide" }, card.finish),
     el("td", { class: "wide" }, spelled(card.condition)),
     el("td", { class: "wide" }, spelled(card.lang)),
+    of === null ? null : el("td", { class: "wide pile-name", title: of }, of),
     el("td", { class: "wide number" }, money(row.price)),
     el("td", { class: "number" }, money(row.total)),
   );
@@ -275,9 +278,9 @@ function singleElement(entry) {
     el("td", { class: "number" }, quantityField(entry)),
     el(
       "td",
-      { colspan: "7" },
+      { colspan: "8" },
       el("button", { type: "button", class: "link", "data-focus": `one ${entry.id}`, onclick: open }, where),
-      el("span", { class: "soft" }, ` ${new Date(entry.taken).toLocaleString()}`),
+      el("span", { class: "soft" }, ` ${when(entry)}`),
     ),
   );
 }
@@ -330,7 +333,7 @@ function renderPiles() {
           onclick: () => choosePile(id),
         },
         el("span", { class: "name" }, name),
-        el("span", { class: "soft" }, `${cards} ${cards === 1 ? "card" : "cards"} · ${price}`),
+        el("span", { class: "soft" }, `${counted(cards, "card")} · ${price}`),
         review ? el("span", { class: "tag" }, `${review} to review`) : null,
       ),
     );
@@ -355,7 +358,7 @@ function renderPiles() {
   find("#pile-title", HTMLElement).textContent = here?.name ?? "All piles";
   find("#pile-settings", HTMLElement).hidden = here === undefined;
   const shown = here ? [here] : piles;
-  const parts = [`${shown.reduce((sum, one) => sum + one.cards, 0)} cards`];
+  const parts = [counted(shown.reduce((sum, one) => sum + one.cards, 0), "card")];
   for (const one of /** @type {const} */ (["usd", "eur", "tix"])) {
     const said = shown.map((each) => each.prices[one]).filter((each) => each !== null);
     if (said.length) parts.push(written(said.reduce((sum, each) => sum + Math.round(100 * Number(each)), 0), one));
@@ -406,8 +409,9 @@ function replaceEntry(entry) {
   const here = entry.status === status.value && (pile === null || pile === entry.pile);
   const at = entries.findIndex((one) => one.id === entry.id);
   if (at >= 0 && here) entries[at] = entry;
-  else if (at >= 0) dropEntry(entry.id);
-  else if (here) entries.push(entry);
+  else if (at >= 0) entries.splice(at, 1);
+  else if (here) entries = [...entries, entry].sort((one, other) => one.id - other.id);
+  if (!here) picked.delete(entry.id);
   refreshPiles();
   render();
 }
@@ -416,6 +420,8 @@ function replaceEntry(entry) {
 function dropEntry(id) {
   entries = entries.filter((one) => one.id !== id);
   picked.delete(id);
+  refreshPiles();
+  render();
 }
 
 /** How many steps the last action was. */
@@ -555,11 +561,8 @@ whenPiles((all, date) => {
 });
 listen(
   (kind, entry) => {
-    if (kind !== "undone") replaceEntry(entry);
-    else {
-      refreshPiles();
-      void load();
-    }
+    if (kind === "undone") dropEntry(entry.id);
+    else replaceEntry(entry);
   },
   () => void load(),
 );

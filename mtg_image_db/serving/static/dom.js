@@ -81,6 +81,25 @@ export function presses(event) {
 }
 
 /**
+ * A number and its noun.
+ *
+ * @param {number} number
+ * @param {string} noun
+ */
+export function counted(number, noun) {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+/**
+ * When an entry was taken, as people write it.
+ *
+ * @param {{taken: string}} entry
+ */
+export function when(entry) {
+  return new Date(entry.taken).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+}
+
+/**
  * What a person chose on this device; null if nothing, or if the browser keeps nothing.
  *
  * @param {string} name

@@ -2,7 +2,7 @@
 // What a card is, and a person's word about it.
 
 import { ask } from "./api.js";
-import { belongsToField, cardPicture, el, find } from "./dom.js";
+import { belongsToField, cardPicture, counted, el, find, when } from "./dom.js";
 import { attempt, complain } from "./status.js";
 
 /** @typedef {import("./api.js").Entry} Entry */
@@ -80,7 +80,7 @@ export class CardEditor {
     this.strip.hidden = entry.strip === null;
     if (entry.strip) this.strip.src = entry.strip;
     const photo = entry.photo === "camera" ? "From the camera" : `Card ${entry.index} of ${entry.photo}`;
-    this.where.textContent = `${photo}, ${new Date(entry.taken).toLocaleString()}`;
+    this.where.textContent = `${photo}, ${when(entry)}`;
     this.read.textContent = sentence(entry.read);
     this.reason.textContent = sentence(entry.reason);
     this.reason.hidden = !entry.reason;
@@ -103,8 +103,7 @@ export class CardEditor {
     this.condition.value = entry.answer?.condition ?? "";
     this.lang.value = entry.answer?.lang ?? "";
     const answered = entry.candidates.find((one) => one.scryfall_id === entry.answer?.scryfall_id);
-    const card = entry.card && { ...entry.card, image: `/images/${entry.card.face_id}` };
-    this.choose(card ?? answered ?? entry.candidates[0] ?? null);
+    this.choose(entry.card ?? answered ?? entry.candidates[0] ?? null);
   }
 
   /** Put the focus where a screen reader begins to read the card. */
@@ -209,12 +208,12 @@ export class CardEditor {
     );
     if (answer === null || this.search.value.trim() !== words) return;
     this.found.textContent = answer.cards.length
-      ? `${answer.cards.length} names are like this.`
+      ? `Names like this: ${answer.cards.length}.`
       : "The database has no name like this.";
     this.results.replaceChildren(
       ...answer.cards.map(
         (/** @type {{name: string, oracle_id: string, printings: number, image: string|null}} */ one) => {
-          const many = one.printings === 1 ? "1 printing" : `${one.printings} printings`;
+          const many = counted(one.printings, "printing");
           const pick = () => void this.pick(one.oracle_id, one.name);
           return el(
             "li",
@@ -245,7 +244,7 @@ export class CardEditor {
     this.all.open = true;
     this.choose(printings[0]);
     this.results.replaceChildren();
-    this.found.textContent = `${name} is chosen, ${printings[0].label}. It has ${printings.length} printings.`;
+    this.found.textContent = `${name} is chosen, ${printings[0].label}. It has ${counted(printings.length, "printing")}.`;
     this.printings.querySelector("button")?.focus();
   }
 

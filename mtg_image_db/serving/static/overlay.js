@@ -14,7 +14,7 @@ function show(entry) {
   const one = entry?.card ?? entry?.candidates[0];
   card.hidden = one === undefined;
   if (!entry || !one) return;
-  find("#picture", HTMLElement).replaceChildren(cardPicture(`/images/${one.face_id}`, one.name));
+  find("#picture", HTMLElement).replaceChildren(cardPicture(one.image, one.name));
   find("#name", HTMLElement).textContent = one.name;
   // Without a settled printing, only the name is sure.
   find("#label", HTMLElement).textContent = entry.card ? `${one.label} · ${one.set_name}` : "";

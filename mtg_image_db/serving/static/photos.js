@@ -2,7 +2,7 @@
 // The photos' page: many photos, two on their way at a time, each with its cards outlined.
 
 import { ask, ApiError, listen, nameOf, patiently, reasonOf } from "./api.js";
-import { belongsToField, el, find } from "./dom.js";
+import { belongsToField, counted, el, find } from "./dom.js";
 import { cardDialog } from "./editor.js";
 import { draw } from "./outline.js";
 import { choosePile, refreshPiles } from "./piles.js";
@@ -42,7 +42,7 @@ const openCard = cardDialog(changed);
 
 /** @param {Iterable<File>} files */
 function add(files) {
-  for (const file of files) {
+  const cards = [...files].map((file) => {
     const name = file.name || "photo";
     const card = el("article", { class: "photo", "aria-label": name });
     /** @type {Shot} */
@@ -51,9 +51,10 @@ function add(files) {
       ...{ state: "waiting", text: "" },
     };
     shots.push(shot);
-    place.prepend(card);
     render(shot);
-  }
+    return card;
+  });
+  place.prepend(...cards);
   find("#empty", HTMLElement).hidden = shots.length > 0;
   pump();
 }
@@ -72,7 +73,7 @@ function pump() {
   bar.value = shots.length - open;
   bar.hidden = open === 0;
   find("#progress", HTMLElement).hidden = shots.length === 0;
-  const parts = [`${shots.length - open} of ${shots.length} photos`, `${cards} cards`];
+  const parts = [`${shots.length - open} of ${counted(shots.length, "photo")}`, counted(cards, "card")];
   if (failed) parts.push(`${failed} failed`);
   find("#progress-text", HTMLElement).textContent = parts.join(", ");
   find("#retry-all", HTMLElement).hidden = failed < 2 || open > 0;
@@ -148,7 +149,7 @@ function render(shot) {
   const state = {
     waiting: "waits",
     sending: "is being read …",
-    done: many === 0 ? "no card was found" : many === 1 ? "1 card" : `${many} cards`,
+    done: many === 0 ? "no card was found" : counted(many, "card"),
     again: "was not added",
     failed: "failed",
   }[shot.state];
@@ -240,22 +241,15 @@ function changed(entry) {
   refreshPiles();
 }
 
-/**
- * A step was taken back: the card is gone, or back, or as it was.
- *
- * @param {Entry} entry
- */
-async function undone(entry) {
-  const now = await ask("GET", `/api/entries/${entry.id}`).catch(() => null);
-  if (now) changed(now);
-  else {
-    for (const shot of shots) {
-      const left = shot.entries.filter((one) => one.id !== entry.id);
-      if (left.length === shot.entries.length) continue;
-      shot.entries = left;
-      render(shot);
-    }
+/** @param {Entry} entry */
+function gone(entry) {
+  for (const shot of shots) {
+    const left = shot.entries.filter((one) => one.id !== entry.id);
+    if (left.length === shot.entries.length) continue;
+    shot.entries = left;
+    render(shot);
   }
+  refreshPiles();
 }
 
 for (const id of ["#files", "#shot"]) {
@@ -296,7 +290,7 @@ choosePile(find("#pile", HTMLSelectElement), (value) => (pile = value ?? 1));
 listen(
   (kind, entry) => {
     if (kind === "changed") changed(entry);
-    else if (kind === "undone") void undone(entry);
+    else if (kind === "undone") gone(entry);
   },
   () => {},
 );

@@ -25,7 +25,7 @@ let shown = 0;
 const editor = new CardEditor(place, (entry) => {
   const name = nameOf(entry);
   if (entry.status === "review") {
-    queue[at] = entry;
+    queue = queue.map((one) => (one.id === entry.id ? entry : one));
     editor.show(entry);
     say(`${name} still needs an answer: ${entry.reason}.`);
     return;
@@ -105,15 +105,13 @@ choosePile(
 listen(
   (kind, entry) => {
     refreshPiles();
-    if (kind === "undone") void load();
-    else {
-      const here = entry.status === "review" && (pile === null || pile === entry.pile);
-      const known = queue.findIndex((one) => one.id === entry.id);
-      if (here && known < 0) queue.push(entry);
-      else if (here) queue[known] = entry;
-      else if (known >= 0) queue.splice(known, 1);
-      render(false);
-    }
+    const waits = kind !== "undone" && entry.status === "review";
+    const here = waits && (pile === null || pile === entry.pile);
+    queue = [...queue.filter((one) => one.id !== entry.id), ...(here ? [entry] : [])];
+    queue.sort((one, other) => one.id - other.id);
+    const found = queue.findIndex((one) => one.id === shown);
+    if (found >= 0) at = found;
+    render(false);
   },
   () => void load(),
 );

@@ -5,7 +5,7 @@ import { CURRENCIES, hundredths } from "./money.js";
 
 /** @typedef {import("./api.js").Entry} Entry */
 /** @typedef {import("./money.js").Currency} Currency */
-/** @typedef {"quantity"|"name"|"label"|"finish"|"condition"|"lang"|"price"|"total"} Column */
+/** @typedef {"quantity"|"name"|"label"|"finish"|"condition"|"lang"|"pile"|"price"|"total"} Column */
 
 /**
  * Equal cards of one pile; of cards without a settled printing, one.
@@ -88,6 +88,7 @@ const values = {
   finish: (row) => row.entries[0].card?.finish ?? "",
   condition: (row) => row.entries[0].card?.condition ?? "",
   lang: (row) => row.entries[0].card?.lang ?? "",
+  pile: (row) => String(row.entries[0].pile),
   price: (row) => row.price,
   total: (row) => row.total,
 };
@@ -98,19 +99,21 @@ const values = {
  * @param {Row[]} rows
  * @param {Column} column
  * @param {boolean} down
- * @param {readonly string[]} grades Conditions, best first: they are not sorted by their letters.
+ * @param {Partial<Record<Column, readonly string[]>>} orders Of columns that are not sorted by their
+ *   letters, the words in order.
  */
-export function sorted(rows, column, down, grades) {
+export function sorted(rows, column, down, orders) {
   const order = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
   const value = values[column];
+  const listed = orders[column];
   return [...rows].sort((one, other) => {
     const [a, b] = [value(one), value(other)];
     if (a === null || b === null) return Number(a === null) - Number(b === null);
     const by =
       typeof a === "number" && typeof b === "number"
         ? a - b
-        : column === "condition"
-          ? grades.indexOf(String(a)) - grades.indexOf(String(b))
+        : listed
+          ? listed.indexOf(String(a)) - listed.indexOf(String(b))
           : order.compare(String(a), String(b));
     return down ? -by : by;
   });

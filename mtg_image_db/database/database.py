@@ -224,7 +224,13 @@ class Database:
         return (answer for _, answer in asked)
 
     def recognise(
-        self, image: Picture, k: int = 5, *, find: bool = True, min_score: float = -1.0
+        self,
+        image: Picture,
+        k: int = 5,
+        *,
+        find: bool = True,
+        look_again: bool = True,
+        min_score: float = -1.0,
     ) -> Recognition:
         """Name the cards in a picture, and keep the picture so that cards can be cut out of it.
 
@@ -238,6 +244,9 @@ class Database:
             listed.
         find
             Look for cards in it; otherwise the whole picture is one upright card.
+        look_again
+            If not all is named, look again, for cards without an outline. That takes as long as
+            all the rest. Of live pictures the next one is worth more.
         min_score
             Drop matches below this cosine similarity. If the answer for a card is dropped, its
             verdict is ``none``.
@@ -251,9 +260,17 @@ class Database:
         EncoderError, DatabaseError
             The encoder cannot be loaded, or does not fit the database.
         """
-        check(*asking.wrong_question(k, min_score, find))
+        check(
+            *asking.wrong_question(k, min_score, find), wrong_kind("look_again", look_again, bool)
+        )
         return asking.recognise(
-            image, self.gallery, self.encoder, k, find=find, min_score=min_score
+            image,
+            self.gallery,
+            self.encoder,
+            k,
+            find=find,
+            look_again=look_again,
+            min_score=min_score,
         )
 
     def where(self, wanted: FaceFilter) -> Database:

@@ -114,6 +114,7 @@ class Recogniser:
         k: int,
         *,
         find: bool = True,
+        look_again: bool = True,
         as_built: Image.Image | None = None,
     ) -> list[RecognisedCard]:
         """Name the cards in an upright RGB picture; always at least one, possibly ``none``.
@@ -127,6 +128,8 @@ class Recogniser:
             How many distinct vectors to return for each card.
         find
             Look for cards; otherwise the whole picture is one upright card.
+        look_again
+            Also look for cards without an outline.
         """
         frame = frame_of(picture.width, picture.height)
         examiner = self._examiner
@@ -158,7 +161,7 @@ class Recogniser:
         else:
             photo = np.asarray(picture)
             cutter = _cutter(photo, examiner.least_height())
-            found = self._search(photo, cutter)
+            found = self._search(photo, cutter, look_again=look_again)
             if instead := self._whole_instead(finding, whole, found):
                 found, cutter = [instead], cut
             answers = self._answers(found, cutter, k)
@@ -179,11 +182,12 @@ class Recogniser:
             return replace(finding, quad=whole.quad, row=whole.hits[0].row, verdict="likely")
         return None
 
-    def _search(self, photo: Pixels, cut: Cut) -> list[Finding]:
+    def _search(self, photo: Pixels, cut: Cut, *, look_again: bool) -> list[Finding]:
         """Find and name cards in a photo; unknown cards come last."""
         named, unknown = self._outlined(photo, cut)
         settled = named + strangers(unknown, named)
-        if self._gallery.can_vote and (len(named) != 1 or unknown) and has_room(photo, settled):
+        worth_it = look_again and self._gallery.can_vote and (len(named) != 1 or unknown)
+        if worth_it and has_room(photo, settled):
             # The usual photo shows one card and nothing else like a card: no second look needed.
             named += self._voted(photo, cut, named)
         for finding in unknown:

@@ -109,7 +109,7 @@ class Cameras:
     def _restored(self, session: str) -> _Camera:
         """A camera that this server does not know yet: it may be older than the server is."""
         since = datetime.now(timezone.utc) - _STILL_THERE
-        taken = getattr(self._collection, "taken_with", lambda *_: ())(f"{session}/", since)
+        taken = self._collection.taken_with(f"{session}/", since)
         held = [(_key_of(entry), entry.id) for entry in taken]
         return _Camera(Table([(key, entry) for key, entry in held if key]))
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +11,7 @@ from rapidfuzz.distance import OSA
 
 from mtg_image_db.database.database import Database
 from mtg_image_db.errors import MissingInput
+from mtg_image_db.scryfall.names import names_of, plain
 from mtg_image_db.scryfall.printing import Printing
 
 _LEAST_LIKE = 0.6
@@ -143,29 +143,7 @@ class Names:
         if card is None:
             name, face_id = str(record.get("name") or ""), str(record.get("face_id") or "")
             card = self._cards[oracle_id] = Card(oracle_id, name, face_id)
-        card.names.update(_names_of(record))
+        card.names.update(names_of(record))
         card.printings += scryfall_id not in self._owners_of
         self._owners_of[scryfall_id] = oracle_id
         return card
-
-
-def _names_of(record: Mapping[str, Any]) -> Iterator[str]:
-    """All names of a record, plainly: ``A // B`` is also ``A`` and ``B``."""
-    for key in ("name", "face_name", "printed_name"):
-        whole = str(record.get(key) or "")
-        for name in {whole, *whole.split(" // ")}:
-            if text := plain(name):
-                yield text
-
-
-def plain(name: str) -> str:
-    """A name as people type it: small letters without marks or punctuation.
-
-    Examples
-    --------
-    >>> plain("Lim-Dûl's Vault // Æther")
-    'lim duls vault aether'
-    """
-    folded = name.casefold().replace("æ", "ae").replace("œ", "oe").replace("'", "")
-    letters = (c for c in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(c))
-    return " ".join("".join(c if c.isalnum() else " " for c in letters).split())

@@ -1,0 +1,612 @@
+"""`mtg-db serve` over real sockets: who may ask, and what is answered."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from conftest import jpeg, mtg_db
+from jsonschema import Draft202012Validator
+from PIL import Image
+from served import PATIENCE_S, Server, Shop, make_shop
+
+from mtg_image_db import Database
+from mtg_image_db.collection.cards import CollectionCard
+from mtg_image_db.collection.formats import FORMATS, render
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    return make_shop(tmp_path_factory.mktemp("shop"), 16)
+
+
+@pytest.fixture(scope="module")
+def server(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(shop.folder, tmp_path_factory.mktemp("mine") / "collection.sqlite") as server:
+        yield server
+
+
+@pytest.fixture
+def own(shop: Shop, tmp_path: Path) -> Iterator[Server]:
+    """A server with an empty collection of its own."""
+    with Server(shop.folder, tmp_path / "collection.sqlite") as server:
+        yield server
+
+
+def frame(*cards: Image.Image) -> bytes:
+    """A picture of cards side by side on a table."""
+    table = Image.new("RGB", (1280, 720), (70, 90, 80))
+    for number, card in enumerate(cards):
+        small = card.convert("RGB").resize((360, 502))
+        table.paste(small, (120 + 540 * number, 100))
+    return jpeg(table)
+
+
+def first(shop: Shop, number: int = 0) -> Image.Image:
+    return list(shop.pictures.values())[number]
+
+
+def ask(server: Server, method: str, path: str, **more: Any) -> requests.Response:
+    return requests.request(method, server.url + path, timeout=PATIENCE_S, **more)
+
+
+def raw(server: Server, method: str, path: str, *headers: tuple[str, str]) -> tuple[int, bytes]:
+    """A request with exactly these headers."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_S)
+    with contextlib.closing(connection):
+        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+        for name, value in headers:
+            connection.putheader(name, value)
+        connection.endheaders()
+        reply = connection.getresponse()
+        return reply.status, reply.read()
+
+
+def refused(folder: Path, *arguments: str | Path) -> tuple[int, str]:
+    """The exit code of a server that does not start, and what it says."""
+    done = mtg_db("serve", *arguments, cwd=folder)
+    assert done.stdout == ""
+    return done.returncode, done.stderr
+
+
+def error(reply: requests.Response) -> dict[str, str]:
+    return dict(reply.json()["error"])
+
+
+# Who may ask
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ([("Host", "localhost:8000")], 200),
+        ([("Host", "127.0.0.1")], 200),
+        ([("Host", "[::1]:8000")], 200),
+        ([("Host", "attacker.example")], 403),
+        ([("Host", "localhost.attacker.example:8000")], 403),
+        ([("Host", "localhost@attacker.example")], 403),
+        ([("Host", "")], 403),
+    ],
+)
+def test_a_name_that_somebody_else_points_here_reaches_nothing(
+    server: Server, headers: list[tuple[str, str]], status: int
+) -> None:
+    for path in ("/api/health", "/camera", "/static/api.js"):
+        assert raw(server, "GET", path, *headers)[0] == status
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://attacker.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Origin": "https://localhost"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
+    ],
+)
+def test_another_web_page_can_change_nothing(server: Server, headers: dict[str, str]) -> None:
+    for method, path in (
+        ("POST", "/api/undo"),
+        ("POST", "/api/piles"),
+        ("DELETE", "/api/entries/1"),
+        ("PATCH", "/api/piles/1"),
+        ("POST", "/api/look?camera=a"),
+    ):
+        reply = ask(server, method, path, headers=headers, data=b'{"name": "theirs"}')
+        assert reply.status_code == 403, (method, path)
+        assert "Another web page" in error(reply)["message"]
+
+
+def test_our_own_pages_and_programs_may_ask(server: Server) -> None:
+    for headers in (
+        {},
+        {"Origin": server.url, "Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+    ):
+        assert ask(server, "POST", "/api/undo", headers=headers).status_code == 200
+
+
+def test_a_link_elsewhere_may_open_a_page_but_no_other_page_may_show_it(server: Server) -> None:
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    reply = ask(server, "GET", "/collection", headers=link)
+    assert reply.status_code == 200
+    assert "frame-ancestors 'none'" in reply.headers["content-security-policy"]
+    picture = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
+    assert ask(server, "GET", "/api/health", headers=picture).status_code == 403
+    assert reply.headers["cross-origin-resource-policy"] == "same-origin"
+
+
+def test_every_answer_forbids_what_our_pages_do_not_need(server: Server) -> None:
+    policy = (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+        "media-src 'self' blob:; connect-src 'self'; font-src 'self'; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    )
+    for path in ("/camera", "/api/health", "/static/api.js", "/nothing", "/images/nothing"):
+        headers = ask(server, "GET", path).headers
+        assert headers["content-security-policy"] == policy, path
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert "access-control-allow-origin" not in headers
+        assert "server" not in headers
+
+
+@pytest.mark.parametrize("page", ["camera", "photos", "review", "collection", "overlay"])
+def test_pages_have_no_scripts_and_styles_inside_and_name_no_other_machine(
+    server: Server, page: str
+) -> None:
+    html = ask(server, "GET", f"/{page}").text
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=", html)
+    assert set(re.findall(r"(?:src|href)=\"([^\"/#])", html)) == set()
+    assert "//" not in re.sub(r"<!--.*?-->", "", html)
+
+
+# What is sent
+
+
+def test_bodies_that_are_too_large_are_refused_before_they_are_sent(server: Server) -> None:
+    for path, most in (("/api/query", 64 << 20), ("/api/piles", 64 << 10)):
+        host = ("Host", "localhost")
+        length = ("Content-Length", str(most + 1))
+        assert raw(server, "POST", path, host, length)[0] == 413
+        assert raw(server, "POST", path, host, ("Content-Length", "-1"))[0] in (400, 413)
+
+
+def test_bodies_that_do_not_say_how_large_they_are_are_cut_off(server: Server) -> None:
+    def chunks() -> Iterator[bytes]:
+        for _ in range(70):
+            yield b"x" * 1024
+
+    reply = ask(server, "POST", "/api/piles", data=chunks())
+    assert reply.status_code == 413
+    assert "64 kB" in error(reply)["message"]
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture", b"<html>", b"\x89PNG\r\n\x1a\nbroken"])
+@pytest.mark.parametrize("path", ["/api/query", "/api/look?camera=a", "/api/photos"])
+def test_what_is_no_picture_is_refused_in_words(server: Server, path: str, data: bytes) -> None:
+    reply = ask(server, "POST", path, data=data)
+    assert reply.status_code == 422
+    assert error(reply)["message"]
+
+
+def test_no_file_of_this_machine_is_served(server: Server, shop: Shop) -> None:
+    for path in (
+        "/static/../run.py",
+        "/static/%2e%2e/run.py",
+        "/static/..%2frun.py",
+        "/images/..%2f..%2fledger.sqlite",
+        "/images/%2fetc%2fpasswd",
+        f"/images/{next(iter(shop.pictures))}%00",
+        f"/images/{next(iter(shop.pictures))[:-1]}*",
+    ):
+        status, body = raw(server, "GET", path, ("Host", "localhost"))
+        assert status == 404, path
+        assert b"root:" not in body
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "data", "status", "words"),
+    [
+        ("GET", "/nothing", "", 404, "nothing here"),
+        ("GET", "/api/undo", "", 405, "cannot be done"),
+        ("POST", "/api/query?k=0", "x", 400, "k must be"),
+        ("POST", "/api/query?k=many", "x", 400, "k must be a whole number"),
+        ("POST", "/api/look", "x", 422, ""),
+        ("POST", "/api/look?camera=a&take=all", "x", 400, "take must be one of"),
+        ("GET", "/api/entries/999", "", 404, "no card 999"),
+        ("GET", "/api/entries?status=lost", "", 400, "status must be one of"),
+        ("GET", "/api/entries?pile=999", "", 404, "no pile 999"),
+        ("POST", "/api/piles", "{", 400, "not JSON"),
+        ("POST", "/api/piles", "[]", 400, "must be a JSON object"),
+        ("POST", "/api/piles", "{}", 400, "name is missing"),
+        ("POST", "/api/piles", '{"name": 7}', 400, "name must be a text"),
+        ("POST", "/api/piles", '{"name": "a", "colour": "b"}', 400, "'colour' is not known"),
+        ("POST", "/api/piles", '{"name": "a", "finish": "wet"}', 400, "finish must be one of"),
+        ("DELETE", "/api/piles/1", "", 400, "always one"),
+        ("POST", "/api/entries/999/answer", '{"quantity": true}', 400, "whole number"),
+        ("POST", "/api/entries/999/answer", '{"skip": true}', 404, "no card 999"),
+        ("GET", "/api/cards/nothing/printings", "", 404, "no such card"),
+        ("GET", "/api/collection/export?to=pdf", "", 400, "to must be one of"),
+        ("GET", "/images/nothing", "", 404, "no such image"),
+    ],
+)
+def test_what_is_wrong_is_said_in_words(
+    server: Server, method: str, path: str, data: str, status: int, words: str
+) -> None:
+    reply = ask(server, method, path, data=data)
+    assert reply.status_code == status, reply.text
+    assert words in error(reply)["message"]
+
+
+def test_people_get_a_page_that_says_what_is_wrong(server: Server) -> None:
+    reply = ask(server, "GET", "/<b>nothing</b>", headers={"Accept": "text/html"})
+    assert reply.status_code == 404
+    assert "There is nothing here" in reply.text
+    assert "<b>" not in reply.text
+
+
+# What is answered
+
+
+def test_a_query_answers_what_the_command_prints(
+    server: Server, shop: Shop, tmp_path: Path
+) -> None:
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(frame(first(shop)))
+    done = mtg_db(
+        *("query", photo, "--json", "-k", "3", "--db", shop.folder / "index_out"),
+        *("--cache", shop.folder / "image_cache"),
+        cwd=tmp_path,
+    )
+    printed = json.loads(done.stdout)
+    reply = ask(server, "POST", f"/api/query?k=3&name={photo}", data=photo.read_bytes()).json()
+    assert printed.pop("seconds") > 0
+    assert reply.pop("seconds") > 0
+    assert reply == printed
+
+
+def test_a_camera_takes_each_card_once(own: Server, shop: Shop) -> None:
+    (one, other), both = (
+        (frame(first(shop, n)) for n in (0, 1)),
+        frame(first(shop, 0), first(shop, 1)),
+    )
+    states = [
+        [card["state"] for card in own.post("/api/look?camera=mine", picture)["cards"]]
+        for picture in (one, one, both, both, other, other, one, one)
+    ]
+    assert states[:2] == [["seen"], ["taken"]]
+    assert sorted(states[2]) == ["held", "seen"]
+    assert sorted(states[3]) == ["held", "taken"]
+    assert states[4:] == [["held"], ["held"], ["seen"], ["taken"]]
+    names = [entry["card"]["name"] for entry in own.get("/api/entries")["entries"]]
+    wanted = list(shop.names.values())
+    assert names == [wanted[0], wanted[1], wanted[0]]
+    newest = own.get("/api/entries?last=1")["entries"]
+    assert [entry["card"]["name"] for entry in newest] == names[-1:]
+
+
+def test_a_camera_that_knows_its_card_from_before_a_restart_does_not_take_it_again(
+    shop: Shop, tmp_path: Path
+) -> None:
+    picture = frame(first(shop))
+    with Server(shop.folder, tmp_path / "mine.sqlite") as before:
+        for _ in range(2):
+            look = before.post("/api/look?camera=mine", picture)
+        before.kill()
+    [taken] = look["taken"]
+    with Server(shop.folder, tmp_path / "mine.sqlite") as after:
+        for _ in range(3):
+            [card] = after.post("/api/look?camera=mine", picture)["cards"]
+            assert (card["state"], card["entry"]) == ("held", taken["id"])
+        assert len(after.get("/api/entries")["entries"]) == 1
+
+
+def test_a_key_takes_at_once_also_what_has_no_name(own: Server, shop: Shop) -> None:
+    look = own.post("/api/look?camera=mine&take=now", frame(first(shop)))
+    assert [card["state"] for card in look["cards"]] == ["taken"]
+    assert own.post("/api/look?camera=mine&take=now", frame(first(shop)))["taken"] == []
+    assert own.post("/api/look?camera=other&take=never", frame(first(shop)))["taken"] == []
+
+
+def test_the_same_photo_is_not_added_twice_unless_wanted(own: Server, shop: Shop) -> None:
+    photo = frame(first(shop))
+    added = own.post("/api/photos?name=one.jpg", photo)
+    assert [entry["photo"] for entry in added["entries"]] == ["one.jpg"]
+    assert added["photo"] == {"name": "one.jpg", "width": 1280, "height": 720}
+    again = own.post("/api/photos?name=two.jpg", photo)
+    assert (again["again"], again["entries"]) == ("one.jpg", [])
+    assert len(own.post("/api/photos?name=two.jpg&anyway=1", photo)["entries"]) == 1
+
+
+def test_an_answer_changes_the_card_and_undo_takes_it_back(own: Server, shop: Shop) -> None:
+    [entry] = own.post("/api/photos", frame(first(shop)))["entries"]
+    path = f"/api/entries/{entry['id']}"
+    [card, *_] = own.get("/api/cards/search?q=" + list(shop.names.values())[1])["cards"]
+    [printing, *_] = own.get(f"/api/cards/{card['oracle_id']}/printings")["printings"]
+    said = {"scryfall_id": printing["scryfall_id"], "quantity": 3, "condition": "good"}
+    changed = ask(own, "POST", f"{path}/answer", json=said).json()
+    assert (changed["card"]["label"], changed["card"]["quantity"]) == (printing["label"], 3)
+    skipped = ask(own, "POST", f"{path}/answer", json={"skip": True}).json()
+    assert (skipped["status"], skipped["card"]) == ("skipped", None)
+    assert own.post("/api/undo")["undone"] == changed
+    assert ask(own, "POST", f"{path}/answer", json={}).json() == entry
+    assert ask(own, "DELETE", path).status_code == 204
+    assert ask(own, "GET", path).status_code == 404
+    assert own.post("/api/undo") == {"undone": entry, "what": "remove"}
+    assert own.get(path) == entry
+
+
+def test_piles_are_kept_apart(own: Server, shop: Shop) -> None:
+    [entry] = own.post("/api/photos", frame(first(shop)))["entries"]
+    box = ask(own, "POST", "/api/piles", json={"name": "Box", "condition": "played"}).json()
+    moved = ask(own, "POST", f"/api/entries/{entry['id']}/move", json={"pile": box["id"]}).json()
+    assert moved["card"]["condition"] == "played"
+    renamed = ask(own, "PATCH", f"/api/piles/{box['id']}", json={"name": "Tin"}).json()
+    assert (renamed["name"], renamed["cards"], renamed["condition"]) == ("Tin", 1, "played")
+    counts = {pile["name"]: pile["entries"] for pile in own.get("/api/piles")["piles"]}
+    assert counts == {"Collection": 0, "Tin": 1}
+    assert own.get("/api/entries?pile=1")["entries"] == []
+    assert ask(own, "DELETE", f"/api/piles/{box['id']}").status_code == 400
+    assert ask(own, "DELETE", f"/api/piles/{box['id']}?with_cards=1").status_code == 204
+
+
+def test_an_export_is_what_scan_writes(own: Server, shop: Shop) -> None:
+    [entry] = own.post("/api/photos", frame(first(shop)))["entries"]
+    [face] = [
+        face
+        for face in Database.open(shop.folder / "index_out").faces()
+        if face.face_id == entry["card"]["face_id"]
+    ]
+    finish, lang = entry["card"]["finish"], entry["card"]["lang"]
+    cards = [CollectionCard(face.printing, 1, finish, "near_mint", lang)]
+    for form in FORMATS:
+        reply = ask(own, "GET", f"/api/collection/export?to={form}")
+        assert reply.content == render(cards, form)
+        assert reply.headers["content-disposition"].startswith("attachment")
+
+
+def test_names_are_found_half_typed_and_misspelled(server: Server, shop: Shop) -> None:
+    for name in list(shop.names.values())[:5]:
+        plain = name.split(" // ")[0]
+        wrong = plain[:2] + plain[3].lower() + plain[2] + plain[4:]
+        for typed in (name, plain.lower(), plain[: len(plain) * 2 // 3], wrong):
+            found = server.get(f"/api/cards/search?limit=3&q={typed}")["cards"]
+            assert name in [card["name"] for card in found], typed
+    assert server.get("/api/cards/search?q=")["cards"] == []
+    assert server.get("/api/cards/search?q=%20%2F%2F")["cards"] == []
+
+
+def test_images_come_from_the_cache_and_are_null_without(server: Server, shop: Shop) -> None:
+    [card, *_] = server.get("/api/cards/search?q=" + next(iter(shop.names.values())))["cards"]
+    reply = ask(server, "GET", card["image"])
+    assert reply.headers["content-type"] == "image/jpeg"
+    [cached] = (shop.folder / "image_cache").rglob(f"{card['image'][len('/images/') :]}.*")
+    assert reply.content == cached.read_bytes()
+
+
+def test_events_tell_what_was_taken_changed_and_undone(own: Server, shop: Shop) -> None:
+    heard: list[tuple[str, Any]] = []
+    with requests.get(f"{own.url}/api/events", stream=True, timeout=PATIENCE_S) as stream:
+        lines = stream.iter_lines(chunk_size=1)
+        assert next(lines) == b": here"
+        [entry] = own.post("/api/photos", frame(first(shop)))["entries"]
+        changed = ask(own, "POST", f"/api/entries/{entry['id']}/answer", json={"quantity": 2})
+        own.post("/api/undo")
+        own.post("/api/undo")
+        while len(heard) < 4:
+            line = next(lines)
+            if line.startswith(b"event: "):
+                heard.append((line[7:].decode(), json.loads(next(lines)[6:])))
+    wanted = [("taken", entry), ("changed", changed.json()), ("changed", entry), ("undone", entry)]
+    assert heard == wanted
+
+
+def test_more_pictures_than_there_are_places_are_told_when_to_come_again(own: Server) -> None:
+    # Each takes a place when it begins to send, and keeps it: nothing has to be slow for that.
+    waiting = []
+    try:
+        for _ in range(300):
+            one = socket.create_connection(("127.0.0.1", own.port), PATIENCE_S)
+            waiting.append(one)
+            head = "POST /api/query HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n"
+            one.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+            answer = one.recv(2000)
+            if not answer.startswith(b"HTTP/1.1 100"):
+                break
+        status, _, rest = answer.partition(b"\r\n")
+        assert status == b"HTTP/1.1 503 Service Unavailable"
+        assert b"retry-after: 1" in rest
+        for one in waiting[:-1]:
+            one.sendall(b"no pixels")
+            assert one.recv(2000).startswith(b"HTTP/1.1 422")
+    finally:
+        for one in waiting:
+            one.close()
+    assert ask(own, "POST", "/api/query", data=b"no pixels").status_code == 422
+
+
+# The document
+
+
+def test_every_answer_is_as_the_document_says(own: Server, shop: Shop) -> None:
+    document = own.get("/api/openapi.json")
+    seen = set()
+
+    def checked(method: str, path: str, route: str, **more: Any) -> Any:
+        reply = ask(own, method, path, **more)
+        said = document["paths"][route][method.lower()]["responses"][str(reply.status_code)]
+        if "$ref" in said:
+            said = document["components"]["responses"][said["$ref"].rpartition("/")[2]]
+        seen.add((method.lower(), route, reply.status_code))
+        kind = reply.headers.get("content-type", "").partition(";")[0]
+        if "content" not in said:
+            assert reply.content == b""
+            return None
+        if kind != "application/json":
+            assert kind in said["content"]
+            return None
+        schema = said["content"]["application/json"]["schema"]
+        schema = {**schema, "components": document["components"]}
+        Draft202012Validator(schema).validate(reply.json())
+        return reply.json()
+
+    picture = frame(first(shop))
+    for path in ("/api/health", "/api/openapi.json", "/api/piles", "/api/entries"):
+        checked("GET", path, path)
+    checked("POST", "/api/query", "/api/query", data=picture)
+    for _ in range(2):
+        checked("POST", "/api/look?camera=a", "/api/look", data=picture)
+    checked("POST", "/api/look?camera=a", "/api/look", data=frame())
+    checked("POST", "/api/photos", "/api/photos", data=frame(first(shop, 2)))
+    checked("POST", "/api/photos", "/api/photos", data=b"")
+    hidden = first(shop, 3).copy()
+    hidden.paste((20, 20, 20), (0, hidden.height * 93 // 100, *hidden.size))
+    checked("POST", "/api/photos?name=b", "/api/photos", data=frame(hidden))
+    entry = checked("GET", "/api/entries/1", "/api/entries/{entry}")
+    for name in ("card", "strip"):
+        path = f"/api/entries/1/{name}.jpg"
+        checked("GET", path, f"/api/entries/{{entry}}/{name}.jpg")
+    checked("GET", "/api/entries", "/api/entries")
+    answer = "/api/entries/{entry}/answer"
+    said = {"scryfall_id": entry["card"]["scryfall_id"], "finish": "nonfoil"}
+    checked("POST", "/api/entries/1/answer", answer, json=said)
+    checked("POST", "/api/entries/1/answer", answer, json={"quantity": 0})
+    box = checked("POST", "/api/piles", "/api/piles", json={"name": "Box"})
+    checked("POST", "/api/entries/1/move", "/api/entries/{entry}/move", json={"pile": box["id"]})
+    checked("PATCH", f"/api/piles/{box['id']}", "/api/piles/{pile}", json={"finish": "foil"})
+    checked("GET", "/api/piles", "/api/piles")
+    [card, *_] = checked(
+        "GET", f"/api/cards/search?q={entry['card']['name'][:4]}", "/api/cards/search"
+    )["cards"]
+    path = f"/api/cards/{card['oracle_id']}/printings"
+    checked("GET", path, "/api/cards/{oracle_id}/printings")
+    checked("GET", card["image"], "/images/{face_id}")
+    checked("GET", "/api/collection/export?to=moxfield", "/api/collection/export")
+    checked("GET", "/api/collection/export?to=mtga", "/api/collection/export")
+    checked("DELETE", "/api/entries/1", "/api/entries/{entry}")
+    checked("GET", "/api/entries/1", "/api/entries/{entry}")
+    checked("DELETE", f"/api/piles/{box['id']}?with_cards=1", "/api/piles/{pile}")
+    for _ in range(12):
+        checked("POST", "/api/undo", "/api/undo")
+    listed = {
+        (method, path)
+        for path, some in document["paths"].items()
+        for method in some
+        if path != "/api/events"
+    }
+    assert listed == {(method, path) for method, path, status in seen if status < 300}
+
+
+def test_the_document_is_valid_and_lists_every_route(own: Server) -> None:
+    from mtg_image_db.serving.api import Api
+
+    document = own.get("/api/openapi.json")
+    for some in document["components"]["schemas"].values():
+        Draft202012Validator.check_schema(some)
+    listed = {(method.upper(), path) for path, some in document["paths"].items() for method in some}
+    api = Api.__new__(Api)
+    served = {
+        (method, re.sub(r":\w+}", "}", route.path))
+        for route in api.routes
+        for method in (route.methods or set()) - {"HEAD"}
+    }
+    assert listed == served
+
+
+# Beginning and end
+
+
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ctrl_c_ends_it_in_order_though_a_page_listens(
+    shop: Shop, tmp_path: Path, how: signal.Signals, code: int
+) -> None:
+    with Server(shop.folder, tmp_path / "mine.sqlite") as server:
+        with requests.get(f"{server.url}/api/events", stream=True, timeout=PATIENCE_S) as stream:
+            heard = stream.iter_content(chunk_size=None)
+            assert next(heard) == b": here\n\n"
+            server.process.send_signal(how)
+            assert list(heard) == []
+        server.process.communicate(timeout=PATIENCE_S)
+        assert server.process.returncode == code
+        assert "Traceback" not in server.said
+    left = {path.name for path in tmp_path.iterdir()}
+    assert "mine.sqlite" in left
+    assert not any(name.endswith(("-wal", "-shm")) for name in left)
+
+
+def test_a_second_one_on_the_same_port_says_who_is_there(
+    own: Server, shop: Shop, tmp_path: Path
+) -> None:
+    database = shop.folder / "index_out"
+    other = ("--collection", tmp_path / "other.sqlite")
+    code, said = refused(tmp_path, "--port", str(own.port), "--db", database, *other)
+    assert code == 1
+    assert f"mtg-db serve is already running at {own.url}/" in said
+    assert "collection.sqlite" in said
+    assert "--port 0" in said
+
+
+def test_another_program_on_the_port_is_named_as_such(shop: Shop, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        code, said = refused(tmp_path, "--port", str(port), "--db", shop.folder / "index_out")
+    assert code == 1
+    assert f"Another program has port {port} of 127.0.0.1" in said
+
+
+def test_a_second_one_on_the_same_collection_says_where_the_first_is(
+    own: Server, shop: Shop, tmp_path: Path
+) -> None:
+    mine = ("--collection", tmp_path / "collection.sqlite")
+    code, said = refused(tmp_path, "--port", "0", "--db", shop.folder / "index_out", *mine)
+    assert code == 1
+    assert f"serve at {own.url}/" in said
+
+
+@pytest.mark.parametrize(
+    ("host", "why"),
+    [
+        ("0.0.0.0", "that needs --lan"),
+        ("192.0.2.7", "that needs --lan"),
+        ("example.com", "must be an IP address of this machine"),
+    ],
+)
+def test_others_can_reach_it_only_with_lan(tmp_path: Path, host: str, why: str) -> None:
+    code, said = refused(tmp_path, "--host", host)
+    assert code == 1
+    assert why in said
+
+
+def test_without_a_database_nothing_is_served(tmp_path: Path) -> None:
+    code, said = refused(tmp_path, "--port", "0", "--db", "none")
+    assert code == 3
+    assert "There is no database in none" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_collection_lies_beside_the_database(shop: Shop) -> None:
+    command = [sys.executable, "-m", "mtg_image_db", "serve", "--port", "0"]
+    command += ["--db", str(shop.folder / "index_out")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        health = requests.get(f"{url}api/health", timeout=PATIENCE_S).json()
+        process.send_signal(signal.SIGINT)
+        process.wait(PATIENCE_S)
+    assert health["collection"] == str(shop.folder / "collection.sqlite")
+    assert (shop.folder / "collection.sqlite").exists()

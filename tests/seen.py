@@ -39,3 +39,7 @@ LEA, LEB, ICE = (a_face(n, set=code) for n, code in enumerate(("lea", "leb", "ic
 
 
 QTG = Assumptions(sets=frozenset({"qtg"}))
+
+
+DOUBT = seen_as(LEA, LEA, LEB)
+"""Nobody can say which of two printings it is."""

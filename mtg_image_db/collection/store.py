@@ -117,7 +117,7 @@ class CollectionFile:
             entries = self.entries(pile)
             cards = [entry.seen.card for entry in entries if entry.seen.card is not None]
             count = sum(card.quantity for card in cards)
-            totals = {name: total_of(cards, name) for name in CURRENCIES}
+            totals = {one: total_of(cards, one) for one in CURRENCIES}
             return Pile(
                 pile,
                 name,
@@ -126,8 +126,8 @@ class CollectionFile:
                 sum(entry.status == "review" for entry in entries),
                 count,
                 {
-                    name: str(one.amount) if one.unpriced < count else None
-                    for name, one in totals.items()
+                    currency: str(total.amount) if total.unpriced < count else None
+                    for currency, total in totals.items()
                 },
             )
 
@@ -215,6 +215,7 @@ class CollectionFile:
             Of the request: if one comes twice, its card is added once, and the same entry returned.
         """
         check(wrong_kind("sighting", sighting, Sighting), wrong_kind("token", token, str))
+        token = rows.as_text(token)
         with self.cached.changing() as db:
             earlier = db.execute("SELECT id FROM entry WHERE token = ?", (token,)).fetchone()
             if earlier:

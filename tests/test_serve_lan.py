@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -127,16 +128,35 @@ def test_plain_http_is_not_answered(lan: Lan) -> None:
         requests.get(lan.base.replace("https", "http"), timeout=PATIENCE_S)
 
 
+def codes(said: str) -> list[str]:
+    """What a phone reads from the QR codes in some lines."""
+    found = []
+    for block in re.findall(r"(?:^[█▀▄ ]+\n)+", said, re.MULTILINE):
+        light = [[c in "█▀" for c in line] for line in block.splitlines()]
+        lower = [[c in "█▄" for c in line] for line in block.splitlines()]
+        rows = np.array([row for pair in zip(light, lower, strict=True) for row in pair])
+        drawn = np.kron(rows.astype(np.uint8) * 255, np.ones((8, 8), np.uint8))
+        drawn = np.pad(drawn, 64, constant_values=255)
+        found.append(cv2.QRCodeDetector().detectAndDecode(drawn)[0])
+    return found
+
+
 def test_a_phone_can_scan_the_address(lan: Lan) -> None:
-    lines = [line for line in lan.server.said.splitlines() if set(line) <= set("█▀▄ ") and line]
-    width = max(map(len, lines))
-    light = [[c in "█▀" for c in line.ljust(width)] for line in lines]
-    lower = [[c in "█▄" for c in line.ljust(width)] for line in lines]
-    rows = [row for pair in zip(light, lower, strict=True) for row in pair]
-    drawn = np.kron(np.array(rows, np.uint8) * 255, np.ones((8, 8), np.uint8))
-    drawn = np.pad(drawn, 64, constant_values=255)
-    read, *_ = cv2.QRCodeDetector().detectAndDecode(drawn)
-    assert read == f"{lan.base}/?token={lan.token}"
+    other, first = codes(lan.server.said)
+    assert first == f"{lan.base}/?token={lan.token}"
+    assert other.startswith("http://127.0.0.1:")
+    assert other.endswith(f"/?token={lan.token}")
+
+
+def test_a_phone_that_refuses_the_certificate_comes_in_by_http_with_the_token(lan: Lan) -> None:
+    address, _ = codes(lan.server.said)
+    base = address.partition("/?")[0]
+    assert requests.get(f"{base}/photos", timeout=PATIENCE_S).status_code == 401
+    with requests.Session() as phone:
+        page = phone.get(address, timeout=PATIENCE_S)
+        assert page.status_code == 200
+        assert lan.token not in page.url
+        assert phone.post(f"{base}/api/undo", timeout=PATIENCE_S).status_code == 200
 
 
 def test_an_address_that_others_reach_has_a_token_of_its_own() -> None:

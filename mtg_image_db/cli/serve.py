@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,16 +39,24 @@ def run(arguments: argparse.Namespace) -> int:
     from mtg_image_db.serving.address import Address
     from mtg_image_db.serving.run import ServeOptions, serve
 
-    def ready(address: Address) -> None:
-        answer(address.url)
-        say(f"Open this address in a browser: {address.url}")
-        if address.lan:
-            _show_code(address.url)
+    def ready(addresses: Sequence[Address]) -> None:
+        first, *others = addresses
+        answer(first.url)
+        for other in others:
+            _show_code(other.url)
+            say("For a phone that refuses the certificate: http, so without the live camera, but")
+            say("photos can be taken. Whoever listens in this network can read what is sent.")
+            say(other.url)
+        if first.lan:
+            _show_code(first.url)
+            say("Scan this code with a phone. Its browser will warn of the certificate, which was")
+            say("made just now: go on to the page.")
+        say(f"Open this address in a browser: {first.url}")
         say("Ctrl-C ends it.")
         if arguments.open:
             import webbrowser
 
-            webbrowser.open(address.url)
+            webbrowser.open(first.url)
 
     collection: Path = arguments.collection or arguments.db.parent / COLLECTION
     address = Address(arguments.host, arguments.port, arguments.lan)
@@ -65,7 +74,5 @@ def _show_code(url: str) -> None:
 
     drawn = io.StringIO()
     segno.make(url, micro=False).terminal(drawn, border=2, compact=True)
-    say("Or scan it with a phone. The browser will warn of the certificate, which this program has")
-    say("just made: go on to the page.")
     for line in drawn.getvalue().splitlines():
         say(line)

@@ -10,7 +10,7 @@ import secrets
 import socket
 import ssl
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from mtg_image_db.errors import InvalidArguments, ServingError
@@ -36,7 +36,9 @@ class Address:
     port
         0 for any free one.
     lan
-        Other machines may reach it, by https and with a token.
+        Other machines may reach it, with a token.
+    plain
+        By http also with `lan`: for phones that refuse the certificate.
 
     Raises
     ------
@@ -49,6 +51,7 @@ class Address:
     host: str = ""
     port: int = 8000
     lan: bool = False
+    plain: bool = False
     token: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
@@ -77,15 +80,20 @@ class Address:
     @property
     def base(self) -> str:
         """The address without its token: ``http://127.0.0.1:8000/``."""
-        return f"{'https' if self.lan else 'http'}://{_bracketed(self.shown)}:{self.port}/"
+        scheme = "https" if self.lan and not self.plain else "http"
+        return f"{scheme}://{_bracketed(self.shown)}:{self.port}/"
 
     @property
     def url(self) -> str:
         """The address to open."""
         return self.base + (f"?token={self.token}" if self.token else "")
 
-    def bind(self) -> socket.socket:
-        """Take the port; nothing is answered before somebody listens on the socket.
+    def bind(self) -> tuple[Address, socket.socket]:
+        """Take the port. Nothing is answered before somebody listens on the socket.
+
+        Returns
+        -------
+        The address with its real port, and the socket.
 
         Raises
         ------
@@ -107,7 +115,7 @@ class Address:
                 details=error.strerror or str(error),
                 suggestion="Give another --port, 8001 for example, or another --host.",
             ) from error
-        return taken
+        return replace(self, port=taken.getsockname()[1]), taken
 
     @property
     def _ip(self) -> IPv4Address | IPv6Address:

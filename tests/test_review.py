@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import card_id, make_picture
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 from seen import LEA, LEB, a_face, seen_as
 
 from mtg_image_db.collection.lines import ANSWER_COLUMNS
@@ -32,7 +32,7 @@ def test_the_page_stands_alone(tmp_path: Path) -> None:
     assert "1 of 2 cards to review" in text
     assert "<b>&amp;" not in text
     assert "&lt;b&gt;&amp;" in text
-    assert "<h2>&lt;i&gt;.jpg#1</h2>" in text
+    assert "</b>&lt;i&gt;.jpg#1</h3>" in text
     assert not re.search(r"<script|<link|url\(|src=\"http", text)
     [data] = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', text)
     with Image.open(io.BytesIO(base64.b64decode(data))) as crop:
@@ -104,6 +104,57 @@ def test_scryfall_s_pages_are_linked() -> None:
         linked = f'<a href="{escape(url)}">Card 0</a>'.encode()
         assert linked in render_page(collect([Sighting("a.jpg", 1, "likely", card.matches)]))
         assert linked in html_sheet([SheetEntry("a.jpg", card, b"")], "1 card")
+
+
+def a_photo(path: Path) -> Path:
+    """Two cards side by side."""
+    photo = Image.new("RGB", (1200, 900), "white")
+    for number, left in ((1, 50), (2, 650)):
+        photo.paste(make_picture(number), (left, 100))
+    photo.save(path)
+    return path
+
+
+def test_the_page_shows_each_photo_with_the_numbers_of_its_cards(tmp_path: Path) -> None:
+    name = str(a_photo(tmp_path / "<p>.jpg"))
+    quads = [((x, 100.0), (x + 488.0, 100.0), (x + 488.0, 780.0), (x, 780.0)) for x in (50.0, 650)]
+    seen = seen_as(LEA), seen_as(LEA, verdict="likely", index=2)
+    sightings = [replace(o, photo=name, quad=q) for o, q in zip(seen, quads, strict=True)]
+    text = render_page(collect(sightings)).decode()
+    [drawn] = re.findall(r"<svg .*?</svg>", text, re.DOTALL)
+    assert 'viewBox="0 0 1200 900"' in drawn
+    assert re.findall(r">(\d+)</text>", drawn) == ["1", "2"]
+    # The open card leads to its place on the page; the other one is marked as done.
+    assert re.findall(r'<(?:a|g) class="(\w+)"(?: href="#(\w+)")?', drawn) == [
+        ("done", ""),
+        ("open", "c1"),
+    ]
+    assert '<article id="c1">\n<h3><b>2</b>&lt;p&gt;.jpg#2</h3>' in text
+    assert "650,100 1138,100 1138,780 650,780" in drawn
+    # It is cut out of the photo as large as what it may be is shown.
+    [own] = re.findall(r'<figure class="own"><img src="data:image/jpeg;base64,([^"]+)"', text)
+    with Image.open(io.BytesIO(base64.b64decode(own))) as crop:
+        assert crop.size == (357, 500)
+        inside = make_picture(2).resize(crop.size)
+        difference = ImageStat.Stat(ImageChops.difference(crop, inside)).mean
+    assert max(difference) < 10
+
+
+def test_a_photo_that_is_gone_is_only_named(tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_text("no picture")
+    for name in ("gone.jpg", str(tmp_path / "text.jpg"), "https://example.com/text.jpg"):
+        one = replace(seen_as(LEA, verdict="likely"), photo=name)
+        text = render_page(collect([one])).decode()
+        assert f"<h2>{name}</h2>" in text
+        assert "<svg" not in text
+
+
+def test_of_many_candidates_the_first_are_shown_and_the_others_named() -> None:
+    faces = [a_face(n, set=f"s{n:02}") for n in range(10)]
+    text = render_page(collect([seen_as(faces[0], *faces, verdict="likely")])).decode()
+    assert text.count("<figure>") == 6
+    [others] = re.findall(r"<p>It may also be (.*)\.</p>", text)
+    assert re.findall(r"<code>(.*?)</code>", others) == [face.label for face in faces[6:]]
 
 
 def test_the_answers_have_a_line_for_every_card_uncertain_ones_first() -> None:

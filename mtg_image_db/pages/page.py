@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _SCRYFALL = AllowedHosts(api_url="")
 _STYLE = """\
-:root { color-scheme: light dark; }
+:root { color-scheme: light dark; background: Canvas; color: CanvasText; }
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 76rem; margin: 0 auto;
   padding: 1rem 1rem 4rem; -webkit-text-size-adjust: 100%; }
 h1 { font-size: 1.5rem; line-height: 1.25; }
@@ -51,8 +51,12 @@ def page(title: str, style: str, body: str) -> bytes:
 
 def embedded(jpeg: bytes, description: str = "") -> str:
     """HTML for a picture inside the page itself."""
-    data = base64.b64encode(jpeg).decode()
-    return f'<img src="data:image/jpeg;base64,{data}" alt="{escape(description)}">'
+    return f'<img src="{embedded_data(jpeg)}" alt="{escape(description)}">'
+
+
+def embedded_data(jpeg: bytes) -> str:
+    """A picture as an address that holds it."""
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
 
 
 def link(url: str, text: str) -> str:

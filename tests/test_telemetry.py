@@ -8,9 +8,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+import requests
 from conftest import mtg_db
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -114,6 +116,26 @@ def test_long_use_looks_up_no_name_and_leaves_no_file_in_a_fresh_home(
     watching.communicate(timeout=60)
     assert (said, errors) == ("answered\n", "")
     assert "Card 7" in answered
+    assert Path(spy["SPY_LOG"]).read_text() == ""
+    assert list(Path(spy["HOME"]).rglob("*")) == []
+
+
+def test_a_server_looks_up_no_name_and_leaves_no_file_in_a_fresh_home(
+    home: Path, tmp_path: Path, spy: dict[str, str]
+) -> None:
+    command = [sys.executable, "-m", "mtg_image_db", "serve", "--port", "0"]
+    command += ["--collection", str(tmp_path / "mine.sqlite")]
+    with subprocess.Popen(command, cwd=home, env=spy, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        url = server.stdout.readline().strip()
+        picture = (home / "card7.jpg").read_bytes()
+        end = time.monotonic() + LONG_ENOUGH
+        while time.monotonic() < end:
+            look = requests.post(f"{url}api/look?camera=a", picture, timeout=60).json()
+            for path in ("camera", "static/style.css", "api/cards/search?q=card", "api/piles"):
+                assert requests.get(url + path, timeout=60).status_code == 200
+        server.send_signal(signal.SIGINT)
+    assert [card["state"] for card in look["cards"]] == ["held"]
     assert Path(spy["SPY_LOG"]).read_text() == ""
     assert list(Path(spy["HOME"]).rglob("*")) == []
 

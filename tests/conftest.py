@@ -50,9 +50,9 @@ SLOW = frozenset(
         *("database_commands", "demo", "demo_cards", "disks", "download", "download_command"),
         *("encoders", "environment", "eval", "exported", "fuzz", "graph", "interruption", "kills"),
         *("left_out", "named_encoders", "names", "outputs", "own_files", "progress", "publication"),
-        *("query", "recognise", "resume", "sample", "scan_command", "scripts", "serve"),
-        *("serve_lan", "sheets"),
-        *("strangers", "telemetry", "terminal", "text", "transport", "verify", "watch"),
+        *("query", "recognise", "resume", "sample", "scan_command", "scan_memory", "scripts"),
+        *("serve", "serve_lan", "sheets", "store", "strangers", "telemetry", "terminal", "text"),
+        *("transport", "verify", "watch"),
     )
 )
 """Modules whose tests start many processes, build databases or load torch: all of them are marked

@@ -19,7 +19,8 @@ from mtg_image_db.scryfall_double.double import ScryfallDouble
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database of eight cards, and photos of two of them."""
     folder = tmp_path_factory.mktemp("home")
-    with ScryfallDouble([make_card(n) for n in range(8)], make_images(8)) as double:
+    cards = [make_card(n, prices={"usd": f"{n}.50", "tix": "0.02"}) for n in range(8)]
+    with ScryfallDouble(cards, make_images(8)) as double:
         fill_cache(double, folder / "image_cache")
     build_database(BuildOptions(cache=folder / "image_cache", out=folder / "index_out"))
     (folder / "photos").mkdir()
@@ -62,6 +63,23 @@ def test_photos_become_a_collection_by_way_of_a_review(home: Path) -> None:
     kept = (home / "mine-review" / "review.csv").read_text(encoding="utf-8-sig")
     answered = [(line["answer"], line["quantity"]) for line in csv.DictReader(io.StringIO(kept))]
     assert answered == [("TST 3", "3"), ("TST 5", "5")]
+
+
+def test_an_answer_may_be_a_name_and_the_summary_says_what_the_collection_is_worth(
+    home: Path,
+) -> None:
+    lines = f"id,photo,answer,quantity\n{home}/photos/3.png#1,,card 4,2\n,photos/5.png,CARD 6,1\n"
+    (home / "named.csv").write_text(lines)
+    options = ("--condition", "NM", "-o", "worth.csv", "--corrections", "named.csv")
+    done = mtg_db("scan", "photos", *options, cwd=home)
+    # Twice card 4, once card 6; of the other photo the database is not sure.
+    assert "Worth: 15.50 USD, 0.06 tix; prices of 2026-09-08." in done.stderr, done.stderr
+    rows = list(csv.DictReader(io.StringIO((home / "worth.csv").read_text(encoding="utf-8"))))
+    told = ("quantity", "name", "condition", "usd", "eur", "tix", "price_date")
+    assert [tuple(row[key] for key in told) for row in rows] == [
+        ("2", "Card 4", "near_mint", "4.50", "", "0.02", "2026-09-08"),
+        ("1", "Card 6", "near_mint", "6.50", "", "0.02", "2026-09-08"),
+    ]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="not everybody may make links there")

@@ -144,11 +144,12 @@ class Tables:
         db = self._db = sqlite3.connect(
             self.path if named else "", isolation_level=None, check_same_thread=False
         )
+        # First, before anything is read: without the shared memory that several processes would
+        # need, it works on any disk.
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA temp_store = MEMORY")
         db.execute("PRAGMA foreign_keys = ON")
-        # Without the shared memory that several processes would need, it works on any disk.
-        db.execute("PRAGMA locking_mode = EXCLUSIVE")
         [[tables]] = db.execute("SELECT count(*) FROM sqlite_master")
         [[ours]], [[version]] = (
             db.execute(f"PRAGMA {name}").fetchall() for name in ("application_id", "user_version")

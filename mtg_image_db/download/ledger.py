@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +16,8 @@ from typing import Any
 
 from mtg_image_db.download.paths import image_path, is_image_path
 from mtg_image_db.errors import MissingInput, StorageError
-from mtg_image_db.system.files import storage_errors, too_many_open
+from mtg_image_db.system.files import storage_errors
+from mtg_image_db.system.sqlite import damaged, sqlite_errors
 
 _VERSION = 1
 """Version of the table, stored as ``PRAGMA user_version``; 0 in ledgers older than versions."""
@@ -37,29 +38,8 @@ CREATE TABLE IF NOT EXISTS image (
 _FILES = ("ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "ledger.sqlite-journal")
 PLAN = "download-plan.sqlite"
 """The file of a download's plan; it exists only while a download runs."""
-_MEANINGS = {
-    "database or disk is full": (
-        "Cannot write: the disk is full",
-        "Free some space and run the same command again.",
-    ),
-    "attempt to write a readonly database": (
-        "Cannot write: the ledger of the image cache is read-only",
-        "Make the file and its folder writable, or name another folder for the cache.",
-    ),
-    "unable to open database file": (
-        "The ledger of the image cache cannot be opened",
-        "Check that you may read and write the file and its folder.",
-    ),
-    "disk I/O error": (
-        "The disk reports an error at the ledger of the image cache",
-        "Check whether it is full, or over a quota or size limit (ulimit -f); else test the disk.",
-    ),
-    "is locked": (
-        "Another program holds the ledger of the image cache",
-        "End that program, or wait for it, and run the same command again.",
-    ),
-}
-"""SQLite's messages for problems other than damage: what each means, and what to do."""
+_WHAT = "the ledger of the image cache"
+_REMEDY = "Move it away and run `mtg-db download`: valid images are recognised, not fetched again."
 _SELECT = "SELECT face_id, url, path, bytes, sha256, reason, error FROM image"
 
 
@@ -179,28 +159,11 @@ class Ledger:
         unfinished = log.is_file() and log.stat().st_size > 0
         return "" if unfinished or os.access(self.path.parent, os.W_OK) else "?immutable=1"
 
-    @contextmanager
-    def _storage_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            full = too_many_open(error, unclear=True)
-            raise full or self._failure(str(error)) from error
-
-    def _failure(self, what: str) -> StorageError:
-        """The error for an SQLite message. The texts are fixed; codes need Python 3.11."""
-        for text, (message, remedy) in _MEANINGS.items():
-            if text in what:
-                return StorageError(message, details=f"{self.path}: {what}", suggestion=remedy)
-        return self._damaged(what)
+    def _storage_errors(self) -> AbstractContextManager[None]:
+        return sqlite_errors(self.path, _WHAT, "folder for the cache", if_damaged=_REMEDY)
 
     def _damaged(self, why: str) -> StorageError:
-        return StorageError(
-            "The ledger of the image cache is damaged",
-            details=f"{self.path}: {why}",
-            suggestion="Move it away and run `mtg-db download`: valid images are recognised, not "
-            "fetched again.",
-        )
+        return damaged(self.path, _WHAT, why, _REMEDY)
 
     def _of_another_version(self, version: int) -> StorageError:
         return StorageError(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import requests
 from conftest import fill_cache, jpeg
@@ -65,6 +67,13 @@ def make_shop(folder: Path, count: int) -> Shop:
     )
 
 
+def covered(card: Image.Image) -> Image.Image:
+    """The card with a thumb over its collector line."""
+    card = card.copy()
+    card.paste((20, 20, 20), (0, card.height * 93 // 100, *card.size))
+    return card
+
+
 class Server:
     """`mtg-db serve` in a process of its own, on a free port unless one is given.
 
@@ -86,18 +95,22 @@ class Server:
         assert self.process.stdout is not None
         self.url = self.process.stdout.readline().strip().rstrip("/")
         assert self.url, self.said
-        self.port = int(self.url.rpartition(":")[2])
+        self.port = urlsplit(self.url).port or 0
 
     @property
     def said(self) -> str:
         """What it has written on standard error, and the servers of this collection before it."""
         return self._log.read_text("utf-8")
 
-    def get(self, path: str) -> Any:
-        """The JSON at an address of the API."""
+    def read(self, path: str) -> bytes:
+        """What is at an address."""
         answer = requests.get(self.url + path, timeout=PATIENCE_S)
         answer.raise_for_status()
-        return answer.json()
+        return answer.content
+
+    def get(self, path: str) -> Any:
+        """The JSON at an address of the API."""
+        return json.loads(self.read(path))
 
     def post(self, path: str, body: bytes = b"") -> Any:
         """What the API answers to these bytes."""

@@ -1,17 +1,16 @@
 // @ts-check
 // The camera's page: a live picture, and the cards that were taken.
 
-import { ask, ApiError, listen, nameOf, patiently, pause } from "./api.js";
-import { belongsToField, cardPicture, counted, el, find, presses, remember, remembered } from "./dom.js";
-import { cardDialog } from "./editor.js";
+import { ask, ApiError, nameOf, patiently, pause } from "./api.js";
+import { belongsToField, counted, el, find, presses, remember, remembered } from "./dom.js";
 import { answered, frameSize, measure, newWatch, sent, wanted } from "./frames.js";
 import { draw } from "./outline.js";
 import { choosePile, refreshPiles, whenPiles } from "./piles.js";
 import { allowSound, soundTaken } from "./sound.js";
-import { attempt, complain, say, takeBack } from "./status.js";
-import { openCamera, whyNot } from "./webcam.js";
+import { attempt, complain, say } from "./status.js";
+import { loadTaken, showTaken, undo } from "./taken.js";
+import { hasCameras, openCamera, whyNot } from "./webcam.js";
 
-/** @typedef {import("./api.js").Entry} Entry */
 /** @typedef {import("./api.js").Look} Look */
 
 /** Milliseconds between two glances at the live picture. */
@@ -26,8 +25,8 @@ const GLANCE_SIDE = 384;
  */
 const QUALITY = 0.85;
 
-/** Cards in the list beside the picture. */
-const LISTED = 20;
+/** Milliseconds after which outlines disappear when the picture has changed. */
+const STALE_MS = 250;
 
 const video = find("#video", HTMLVideoElement);
 const view = find("#view", HTMLElement);
@@ -41,8 +40,6 @@ const choice = find("#choice", HTMLSelectElement);
 const mode = find("#mode", HTMLSelectElement);
 const sound = find("#sound", HTMLInputElement);
 const mirror = find("#mirror", HTMLInputElement);
-const list = find("#taken-list", HTMLElement);
-const heard = find("#heard", HTMLElement);
 
 /** @type {import("./webcam.js").Webcam|null} */
 let camera = null;
@@ -51,14 +48,9 @@ let busy = false;
 let takeNext = false;
 let seenAt = -1;
 let pile = 1;
-/** @type {Entry[]} */
-let entries = [];
-/** A card that is in the picture, and not taken yet. @type {import("./api.js").LookCard|null} */
-let inSight = null;
 
 const small = el("canvas");
 const frame = el("canvas");
-const openCard = cardDialog(replaceEntry);
 
 /**
  * The name of this camera's session. It outlives a reload, so that a card that lies before the
@@ -92,10 +84,7 @@ async function begin() {
     camera = await openCamera(video, remembered("camera") ?? "", ended);
   } catch (error) {
     camera = null;
-    const why = whyNot(error);
-    find("#welcome-title", HTMLElement).textContent = why.title;
-    find("#welcome-text", HTMLElement).textContent = why.text;
-    welcome.setAttribute("role", "alert");
+    explain(whyNot(error));
     show();
     return;
   } finally {
@@ -117,15 +106,24 @@ async function begin() {
 /** The camera was unplugged, or another program took it. */
 function ended() {
   halt();
-  find("#welcome-title", HTMLElement).textContent = "The camera stopped";
-  find("#welcome-text", HTMLElement).textContent =
-    "It was unplugged, or another program uses it now. What was taken is kept. Start it again, or choose another one.";
+  explain({
+    title: "The camera stopped",
+    text: "It was unplugged, or another program uses it now. What was taken is kept. Start it again.",
+  });
+}
+
+/** @param {{title: string, text: string}} why Why there is no live picture, and what to do. */
+function explain(why) {
+  find("#welcome-title", HTMLElement).textContent = why.title;
+  find("#welcome-text", HTMLElement).textContent = why.text;
+  welcome.setAttribute("role", "alert");
 }
 
 function halt() {
   camera?.stop();
   camera = null;
   keepRunning(false);
+  showTaken([], null);
   show();
   start.focus();
 }
@@ -165,6 +163,9 @@ function glance() {
   pencil.drawImage(video, 0, 0, small.width, small.height);
   const sample = measure(pencil.getImageData(0, 0, small.width, small.height), performance.now());
   const send = wanted(watch, sample, busy);
+  // Outlines of a picture that is gone would lie.
+  const stale = watch.changedSince > 0 && sample.time - watch.changedSince > STALE_MS;
+  view.classList.toggle("stale", stale);
   if (busy || !(send || takeNext)) return;
   const take = takeNext ? "now" : mode.value === "auto" ? "auto" : "never";
   takeNext = false;
@@ -186,6 +187,7 @@ async function look(take) {
     const found = await ask("POST", asked, jpeg);
     answered(watch, found.more);
     if (camera) showLook(found, take);
+    else showTaken(found.taken, null);
   } catch (error) {
     answered(watch, false, true);
     const refused = error instanceof ApiError ? error : null;
@@ -216,102 +218,17 @@ function showLook(found, take) {
     })),
     mirror.checked,
   );
-  inSight = named.find((card) => card.state === "seen") ?? null;
+  const seen = named.find((card) => card.state === "seen") ?? null;
   if (!cards.length) chip.textContent = "No card in the picture";
   else if (taken.length || named.some((card) => card.state === "taken")) chip.textContent = "Taken";
-  else if (inSight) chip.textContent = mode.value === "auto" ? "Hold still" : "Press space to take it";
+  else if (seen) chip.textContent = mode.value === "auto" ? "Hold still" : "Press space to take it";
   else if (named.length) chip.textContent = "Taken already; show the next card";
   else chip.textContent = "No name yet: nearer, flatter, more light";
   if (take === "now" && !taken.length) {
     say(named.length ? "Nothing new to take: this card was taken." : "No card was named, so nothing was taken.");
   }
-  for (const entry of taken) {
-    if (entries.some((one) => one.id === entry.id)) continue;
-    entries.unshift(entry);
-    heard.textContent = `Taken: ${nameOf(entry)}${entry.card ? `, ${entry.card.label}` : ", to review"}`;
-  }
-  if (taken.length) {
-    if (sound.checked) soundTaken(taken.every((entry) => entry.status === "collection"));
-    refreshPiles();
-    showTaken();
-  } else showLast();
-}
-
-/** The card that counts now: one in the picture, or the last that was taken. */
-function showLast() {
-  const last = entries[0];
-  const one = inSight ?? last?.card ?? last?.candidates[0] ?? null;
-  const settled = inSight !== null || last?.status === "collection";
-  const state = !one
-    ? "Nothing taken yet"
-    : inSight
-      ? "In the picture"
-      : settled
-        ? "Taken"
-        : last?.status === "skipped"
-          ? "Skipped"
-          : "Taken, to review";
-  const key = `${state} ${one?.name} ${one?.label} ${one?.image}`;
-  const panel = find("#last", HTMLElement);
-  if (panel.dataset.shown === key) return;
-  panel.dataset.shown = key;
-  panel.dataset.state = inSight ? "sight" : settled ? "taken" : one ? "review" : "";
-  find("#last-state", HTMLElement).textContent = state;
-  find("#last-name", HTMLElement).textContent = one?.name ?? "";
-  find("#last-label", HTMLElement).textContent = one?.label ?? "";
-  find("#last-picture", HTMLElement).replaceChildren(...(one ? [cardPicture(one.image, one.name ?? "")] : []));
-  const card = inSight ? null : last?.card;
-  find("#last-more", HTMLElement).textContent = card
-    ? [card.set_name, card.finish, card.lang.toUpperCase()].join(" · ")
-    : inSight || !last
-      ? ""
-      : last.reason;
-}
-
-function showTaken() {
-  entries.length = Math.min(entries.length, LISTED);
-  list.replaceChildren(
-    ...entries.map((entry) =>
-      el(
-        "li",
-        { class: entry.status },
-        el(
-          "button",
-          { type: "button", onclick: () => openCard(entry) },
-          el("span", { class: "name" }, nameOf(entry)),
-          entry.status === "collection"
-            ? el("span", { class: "line" }, entry.card?.label ?? "")
-            : el("span", { class: "tag" }, entry.status === "review" ? "to review" : "skipped"),
-        ),
-      ),
-    ),
-  );
-  showLast();
-}
-
-/** @param {Entry} entry */
-function replaceEntry(entry) {
-  entries = entries.map((one) => (one.id === entry.id ? entry : one));
-  refreshPiles();
-  showTaken();
-}
-
-/** @param {number} id */
-function dropEntry(id) {
-  entries = entries.filter((one) => one.id !== id);
-  refreshPiles();
-  showTaken();
-}
-
-async function loadTaken() {
-  const answer = await attempt(() => ask("GET", `/api/entries?pile=${pile}&last=${LISTED}`));
-  if (answer === null) return;
-  entries = answer.entries;
-  showTaken();
-}
-
-async function undo() {
-  if (await takeBack()) await loadTaken();
+  if (taken.length && sound.checked) soundTaken(taken.every((entry) => entry.status === "collection"));
+  showTaken(taken, seen);
 }
 
 function takeNow() {
@@ -387,7 +304,7 @@ sound.checked = remembered("sound") !== "off";
 find("#controls", HTMLDetailsElement).open = matchMedia("(min-width: 60rem)").matches;
 choosePile(find("#pile", HTMLSelectElement), (value) => {
   pile = value ?? 1;
-  void loadTaken();
+  void loadTaken(pile);
 });
 whenPiles((piles) => {
   const here = piles.find((one) => one.id === pile);
@@ -395,14 +312,12 @@ whenPiles((piles) => {
     ? `${counted(here.cards, "card")} in ${here.name}${here.review ? `, ${here.review} to review` : ""}`
     : "";
 });
-listen(
-  (kind, entry) => {
-    if (kind === "changed") replaceEntry(entry);
-    else if (kind === "undone") dropEntry(entry.id);
-  },
-  () => void loadTaken(),
-);
 setInterval(glance, GLANCE_MS);
+if (!hasCameras()) {
+  explain(whyNot(null));
+  start.hidden = true;
+  find(".welcome .button", HTMLElement).classList.add("main");
+}
 try {
   if (sessionStorage.getItem("mtg-db-running")) void begin();
 } catch {

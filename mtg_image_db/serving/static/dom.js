@@ -81,6 +81,24 @@ export function presses(event) {
 }
 
 /**
+ * Make a part of the page anew; what had the focus in it has it again, by its `data-focus`, with
+ * what was being typed.
+ *
+ * @param {HTMLElement} part
+ * @param {() => void} make
+ */
+export function keepingFocus(part, make) {
+  const focused = document.activeElement;
+  const key = part.contains(focused) ? focused?.getAttribute("data-focus") : null;
+  make();
+  if (!key) return;
+  const again = part.querySelector(`[data-focus="${CSS.escape(key)}"]`);
+  if (again instanceof HTMLElement) again.focus();
+  const typing = focused instanceof HTMLInputElement && focused.value !== focused.defaultValue;
+  if (typing && again instanceof HTMLInputElement) again.value = focused.value;
+}
+
+/**
  * A number and its noun.
  *
  * @param {number} number

@@ -46,6 +46,7 @@ export class CardEditor {
     this.lang = find("[name=lang]", HTMLSelectElement, root);
     this.take = find(".take", HTMLButtonElement, root);
     this.skip = find(".skip", HTMLButtonElement, root);
+    this.verb = find(".verb", HTMLElement, root);
     this.named = find(".chosen", HTMLElement, root);
     /** @type {Entry|null} */
     this.entry = null;
@@ -102,6 +103,7 @@ export class CardEditor {
     this.finish.value = entry.answer?.finish ?? "";
     this.condition.value = entry.answer?.condition ?? "";
     this.lang.value = entry.answer?.lang ?? "";
+    this.verb.textContent = entry.status === "collection" ? "Save" : "Take";
     const answered = entry.candidates.find((one) => one.scryfall_id === entry.answer?.scryfall_id);
     this.choose(entry.card ?? answered ?? entry.candidates[0] ?? null);
   }
@@ -121,7 +123,7 @@ export class CardEditor {
     const likely =
       one.probability === null || one.probability === undefined
         ? null
-        : `${Math.round(100 * one.probability)} %`;
+        : `${Math.min(99, Math.round(100 * one.probability))} %`;
     return el(
       "button",
       {

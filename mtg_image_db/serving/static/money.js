@@ -17,6 +17,16 @@ export function hundredths(price) {
 }
 
 /**
+ * The sum of those prices that are known; null if none is.
+ *
+ * @param {(number|null)[]} prices Hundredths.
+ */
+export function total(prices) {
+  const known = prices.filter((price) => price !== null);
+  return known.length ? known.reduce((sum, price) => sum + price, 0) : null;
+}
+
+/**
  * A sum as people write it; a dash for none.
  *
  * @param {number|null} sum Hundredths.

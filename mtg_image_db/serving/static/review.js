@@ -4,7 +4,7 @@
 import { ask, listen, nameOf } from "./api.js";
 import { belongsToField, find } from "./dom.js";
 import { CardEditor } from "./editor.js";
-import { choosePile, refreshPiles } from "./piles.js";
+import { choosePile, refreshPiles, whenPiles } from "./piles.js";
 import { attempt, say, takeBack } from "./status.js";
 
 /** @typedef {import("./api.js").Entry} Entry */
@@ -102,6 +102,9 @@ choosePile(
   },
   "All piles",
 );
+whenPiles((piles) => {
+  find("#of", HTMLElement).hidden = piles.length < 2;
+});
 listen(
   (kind, entry) => {
     refreshPiles();

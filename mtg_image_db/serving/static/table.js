@@ -1,7 +1,7 @@
 // @ts-check
 // The rows of the collection's table: equal cards together, found, sorted and summed. No page.
 
-import { CURRENCIES, hundredths } from "./money.js";
+import { CURRENCIES, hundredths, total } from "./money.js";
 
 /** @typedef {import("./api.js").Entry} Entry */
 /** @typedef {import("./money.js").Currency} Currency */
@@ -120,23 +120,17 @@ export function sorted(rows, column, down, orders) {
 }
 
 /**
- * Cards, different printings, and what they cost together in each currency.
+ * Cards, and what they cost together in each currency.
  *
  * @param {Row[]} rows
  */
 export function sums(rows) {
   const cards = rows.reduce((sum, row) => sum + row.quantity, 0);
-  const printings = new Set(rows.map((row) => row.entries[0].card?.scryfall_id ?? row.key)).size;
-  /** @type {Record<Currency, number|null>} */
-  const prices = { usd: null, eur: null, tix: null };
-  let unpriced = 0;
-  for (const row of rows) {
-    const { card } = row.entries[0];
-    if (card && CURRENCIES.every((one) => card.prices[one] === null)) unpriced += row.quantity;
-    for (const currency of CURRENCIES) {
-      const price = hundredths(card?.prices[currency]);
-      if (price !== null) prices[currency] = (prices[currency] ?? 0) + price * row.quantity;
-    }
-  }
-  return { cards, printings, prices, unpriced };
+  const costs = (/** @type {Currency} */ currency) =>
+    rows.map((row) => {
+      const price = hundredths(row.entries[0].card?.prices[currency]);
+      return price === null ? null : price * row.quantity;
+    });
+  const prices = CURRENCIES.map((currency) => [currency, total(costs(currency))]);
+  return { cards, prices: /** @type {Record<Currency, number|null>} */ (Object.fromEntries(prices)) };
 }

@@ -13,6 +13,11 @@
  * @property {() => void} stop
  */
 
+/** Whether the browser gives cameras to this page at all. */
+export function hasCameras() {
+  return navigator.mediaDevices?.getUserMedia !== undefined;
+}
+
 /**
  * Show a camera's picture in a video element.
  *
@@ -23,7 +28,7 @@
  * @throws {unknown} What `whyNot` explains.
  */
 export async function openCamera(video, wanted, ended) {
-  if (!navigator.mediaDevices?.getUserMedia) throw new Error("no cameras here");
+  if (!hasCameras()) throw new Error("no cameras here");
   // Cards of half the picture's height can be read at 1080 lines (see frameSize).
   const size = { width: { ideal: 1920 }, height: { ideal: 1080 } };
   const open = (/** @type {MediaTrackConstraints} */ which) =>
@@ -76,11 +81,11 @@ export function whyNot(error) {
   const name = error instanceof Error ? error.name : "";
   if (!window.isSecureContext) {
     return {
-      title: "The browser gives no camera to this address",
+      title: "Take photos here",
       text:
-        "Cameras need https, or localhost. On this computer, open http://localhost with the same port. From " +
-        "another device, start mtg-db serve --lan and open the address that it prints. Or take photos: " +
-        "they need no permission.",
+        "This address is without https, and browsers give a live picture to https and localhost only. Photos " +
+        "need no permission. For the live picture, open the https address that mtg-db serve --lan prints, or " +
+        "localhost on the computer that runs it.",
     };
   }
   if (name === "NotAllowedError") {

@@ -347,7 +347,7 @@ def test_several_candidates_or_another_name_than_the_printing_s_are_no_answer(
 def test_a_name_of_several_printings_is_refused_with_those_that_fit(
     database: Database, tmp_path: Path
 ) -> None:
-    some = "AAA 2★ Lim-Dûl's Æther; BBB 4★ Lim-Dûl's Æther; BBB 6★ Day // Night"
+    some = "BBB 4★ Lim-Dûl's Æther; AAA 2★ Lim-Dûl's Æther; BBB 6★ Day // Night"
     path = review_of(
         tmp_path / "r.csv",
         "p.jpg#1,p.jpg,likely,Lim-Dul's Aether,,,,,,",
@@ -356,7 +356,7 @@ def test_a_name_of_several_printings_is_refused_with_those_that_fit(
     all_of_them = "AAA 0★, AAA 1★, AAA 2★, AAA 3★, BBB 4★, BBB 5★"
     assert refusals(database, path) == [
         f"line 2: Lim-Dul's Aether may be 6 printings: write one of {all_of_them}",
-        "line 3: Lim-Dul's Aether may be 2 printings: write one of AAA 2★, BBB 4★",
+        "line 3: Lim-Dul's Aether may be 2 printings: write one of BBB 4★, AAA 2★",
     ]
     # What the user says of all cards decides as well.
     assumed = Assumptions(sets=frozenset({"bbb"}))

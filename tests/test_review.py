@@ -131,6 +131,7 @@ def test_the_page_shows_each_photo_with_the_numbers_of_its_cards(tmp_path: Path)
     ]
     assert '<article id="c1">\n<h3><b>2</b>&lt;p&gt;.jpg#2</h3>' in text
     assert "650,100 1138,100 1138,780 650,780" in drawn
+    assert '<circle cx="894" cy="440"' in drawn
     # It is cut out of the photo as large as what it may be is shown.
     [own] = re.findall(r'<figure class="own"><img src="data:image/jpeg;base64,([^"]+)"', text)
     with Image.open(io.BytesIO(base64.b64decode(own))) as crop:

@@ -219,7 +219,10 @@ def _complete(
 
 
 def _fitting(line: Line, meant: Sequence[Printing], assumed: Assumptions) -> Sequence[Printing]:
-    """The printings of a named card that the line's candidates, sets and finish leave."""
+    """The printings of a named card that the line's candidates, sets and finish leave.
+
+    They are in the order of the candidates.
+    """
     finish, lang = line.cells["finish"] or assumed.finish, line.cells["lang"]
     tests: tuple[Callable[[Printing], bool], ...] = (
         lambda one: one.label in line.candidates,
@@ -229,4 +232,5 @@ def _fitting(line: Line, meant: Sequence[Printing], assumed: Assumptions) -> Seq
     )
     for passes in tests:
         meant = [one for one in meant if passes(one)] or meant
-    return meant
+    order = {label: number for number, label in enumerate(line.candidates)}
+    return sorted(meant, key=lambda one: order.get(one.label, len(order)))

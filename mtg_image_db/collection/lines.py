@@ -31,7 +31,7 @@ class Line:
     place
         The card's place in the photo (see `Sighting`).
     candidates
-        What it may be, as set and number (``LEA 161``).
+        What it may be, as set and number (``LEA 161``), the most probable first.
     by_hand
         Whether a person wrote it, and not a scan: it says nothing that only a scan can know.
     """
@@ -41,7 +41,7 @@ class Line:
     photo: str
     cells: Mapping[str, str]
     place: tuple[float, float] | None
-    candidates: frozenset[str]
+    candidates: tuple[str, ...]
     by_hand: bool
 
     @property
@@ -85,7 +85,7 @@ def _line(number: int, row: Mapping[str, str], *, told: bool) -> Line:
         uncelled(row.get("photo", "")),
         cells,
         _place(row.get("place", "")),
-        frozenset(" ".join(one) for one in listed),
+        tuple(" ".join(one) for one in listed),
         by_hand=told and not row["verdict"].strip(),
     )
 

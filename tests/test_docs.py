@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import fill_cache, jpeg
 from PIL import Image
+from served import Server
 
 import mtg_image_db
 from mtg_image_db.demo.cards import sample_cards
@@ -25,6 +26,7 @@ PYTHON = ROOT / "docs" / "python.md"
 NOT_RUN = "<!-- Not run by the tests: "
 """Before a block of Python; the reason follows."""
 SCRYFALL = "https://api.scryfall.com"
+SERVED = "http://127.0.0.1:8000"
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +51,13 @@ def home(tmp_path_factory: pytest.TempPathFactory, double: ScryfallDouble) -> Pa
     table.paste(pictures[2], (900, 200))
     table.save(folder / "table.jpg", quality=90)
     return folder
+
+
+@pytest.fixture(scope="module")
+def server(home: Path) -> Iterator[Server]:
+    """The server that the documentation talks to."""
+    with Server(home, home / "collection.sqlite") as server:
+        yield server
 
 
 def python_blocks(page: Path) -> list[str]:
@@ -80,11 +89,15 @@ def test_python_in_the_documentation_runs(
     page: Path,
     cells: list[str],
     monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     monkeypatch.chdir(home)
     names = {"__name__": page.stem}
     for cell in cells:
-        exec(compile(cell.replace(SCRYFALL, double.url), str(page), "exec"), names)  # noqa: S102
+        code = cell.replace(SCRYFALL, double.url)
+        if SERVED in code:
+            code = code.replace(SERVED, request.getfixturevalue("server").url)
+        exec(compile(code, str(page), "exec"), names)  # noqa: S102
 
 
 def test_no_python_of_the_documentation_is_overlooked() -> None:

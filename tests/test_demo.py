@@ -31,6 +31,9 @@ def test_the_demo_goes_the_whole_way_offline(tmp_path: Path) -> None:
     assert (exact_right, finish_right, lang_right) == (exact, finish, lang)
     assert exact >= 58
     assert finish >= 35
+    *_, last = done.stderr.splitlines()
+    index, cache = "mtg-db-demo/index_out", "mtg-db-demo/image_cache"
+    assert last == f"  mtg-db serve --db {index} --cache {cache} --open"
     asked = mtg_db("query", photos[0], "--db", folder / "index_out", cwd=tmp_path)
     assert asked.stdout.splitlines()[1].startswith("printing: ")
 

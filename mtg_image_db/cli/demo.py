@@ -67,4 +67,6 @@ def run(arguments: argparse.Namespace) -> int:
     photos, index = arguments.folder / "photos", arguments.folder / "index_out"
     say(f"Try it yourself: mtg-db query {photos}/*.jpg --db {index}")
     say(f"The demo took {time.monotonic() - began:.0f} s.")
+    say(f"Open it in your browser, and drop some of {photos} there:")
+    say(f"  mtg-db serve --db {index} --cache {options.cache} --open")
     return 0 if result.right >= 0.9 * result.asked else 1

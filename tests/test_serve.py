@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,11 @@ from jsonschema import Draft202012Validator
 from PIL import Image
 from served import PATIENCE_S, Server, Shop, make_shop
 
-from mtg_image_db import Database
+from mtg_image_db import BuildOptions, Database, build_database
 from mtg_image_db.collection.cards import CollectionCard
 from mtg_image_db.collection.formats import FORMATS, render
+from mtg_image_db.serving.api import Api
+from mtg_image_db.serving.images import Images
 
 
 @pytest.fixture(scope="module")
@@ -391,7 +394,18 @@ def test_names_are_found_half_typed_and_misspelled(server: Server, shop: Shop) -
     assert server.get("/api/cards/search?q=%20%2F%2F")["cards"] == []
 
 
-def test_images_come_from_the_cache_and_are_null_without(server: Server, shop: Shop) -> None:
+def test_without_an_image_in_the_cache_there_is_no_address_of_one(
+    shop: Shop, tmp_path: Path
+) -> None:
+    [face, *_] = shop.pictures
+    images = Images(shop.folder / "image_cache")
+    assert images.url(face) == f"/images/{face}"
+    assert images.url(f"{face}:face:7") is None
+    assert images.url("../" + face) is None
+    assert Images(tmp_path).url(face) is None
+
+
+def test_images_come_from_the_cache(server: Server, shop: Shop) -> None:
     [card, *_] = server.get("/api/cards/search?q=" + next(iter(shop.names.values())))["cards"]
     reply = ask(server, "GET", card["image"])
     assert reply.headers["content-type"] == "image/jpeg"
@@ -438,6 +452,25 @@ def test_more_pictures_than_there_are_places_are_told_when_to_come_again(own: Se
         for one in waiting:
             one.close()
     assert ask(own, "POST", "/api/query", data=b"no pixels").status_code == 422
+
+
+def test_a_newer_database_is_used_as_soon_as_it_is_published(tmp_path: Path) -> None:
+    shop = make_shop(tmp_path / "shop", 6)
+    build = BuildOptions(cache=shop.folder / "image_cache", out=shop.folder / "index_out")
+    picture = frame(first(shop))
+    with Server(shop.folder, tmp_path / "mine.sqlite") as server:
+        before = server.get("/api/health")
+        first_answer = server.post("/api/query", picture)
+        build_database(replace(build, limit=before["faces"] - 1))
+        after = server.get("/api/health")
+        assert after["faces"] == before["faces"] - 1
+        assert "A newer database is used now" in server.said
+        assert server.get("/api/cards/search?q=a") is not None
+        (shop.folder / "index_out" / "CURRENT").write_text("nonsense")
+        assert server.get("/api/health") == after
+        again = server.post("/api/query", picture)
+        assert [card["verdict"] for card in again["cards"]] == ["confident"]
+        assert again["query"] == first_answer["query"]
 
 
 # The document
@@ -513,8 +546,6 @@ def test_every_answer_is_as_the_document_says(own: Server, shop: Shop) -> None:
 
 
 def test_the_document_is_valid_and_lists_every_route(own: Server) -> None:
-    from mtg_image_db.serving.api import Api
-
     document = own.get("/api/openapi.json")
     for some in document["components"]["schemas"].values():
         Draft202012Validator.check_schema(some)

@@ -21,6 +21,7 @@ from mtg_image_db.serving.replies import HERE
 from mtg_image_db.serving.service import Service
 from mtg_image_db.serving.table import Take
 from mtg_image_db.system.checks import check, wrong_integer, wrong_word
+from mtg_image_db.system.texts import without_controls
 
 PICTURE_PATHS = ("/api/query", "/api/look", "/api/photos")
 """Where pictures are sent to."""
@@ -28,6 +29,8 @@ _MOST_MATCHES = 100
 """Largest k. By hand."""
 _MOST_CARDS = 100
 """Most cards that a search returns. By hand."""
+_LONGEST_NAME = 200
+"""Characters of a picture's name that are kept. By hand."""
 _ANSWER = {
     "scryfall_id": (str, type(None)),
     "skip": (bool,),
@@ -82,7 +85,7 @@ class Api:
         ]
 
     async def _query(self, request: Request) -> Response:
-        k, name = _number(request, "k", 1, _MOST_MATCHES, 5), request.query_params.get("name", "-")
+        k, name = _number(request, "k", 1, _MOST_MATCHES, 5), _name(request, "-")
         work = lambda picture: self._service.query(picture, name, k or 5)  # noqa: E731
         return _json(await self._desk.answer(request, work))
 
@@ -97,7 +100,7 @@ class Api:
 
     async def _photo(self, request: Request) -> Response:
         pile, anyway = _number(request, "pile", 1, None, 1), _flag(request, "anyway")
-        name = request.query_params.get("name", "photo")
+        name = _name(request, "photo")
 
         def work(picture: bytes) -> dict[str, Any]:
             return self._service.photo(picture, name, pile or 1, anyway=anyway)
@@ -228,6 +231,11 @@ def _word(request: Request, name: str, words: tuple[str, ...]) -> Any:
     text = request.query_params.get(name, "")
     check(wrong_word(name, text, words) if text else None)
     return text or None
+
+
+def _name(request: Request, default: str) -> str:
+    """The name of a picture in the address: one line of it."""
+    return without_controls(request.query_params.get("name", ""))[-_LONGEST_NAME:] or default
 
 
 def _flag(request: Request, name: str) -> bool:

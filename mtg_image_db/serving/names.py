@@ -37,7 +37,7 @@ class Card:
 class Names:
     """All names of a database: of cards, of their sides, and as printed in other languages.
 
-    Making it reads all metadata: half a minute for half a million faces.
+    Making it reads all metadata: some 0.15 ms a face.
     """
 
     def __init__(self, database: Database) -> None:

@@ -33,7 +33,7 @@ _STATUS: tuple[tuple[type[MtgDbError], int], ...] = (
 """The HTTP status of our errors; 500 for all others."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Refusal(Exception):
     """Why a request is not answered.
 

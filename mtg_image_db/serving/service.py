@@ -49,10 +49,10 @@ class Service:
         self.events = Events()
         self._current = current
         self._cameras = Cameras(collection, images, lambda entry: self._tell("taken", entry))
-        self._taking = Lock()
+        self._taking, self._lock = Lock(), Lock()
         self._background = ThreadPoolExecutor(1, thread_name_prefix="names")
         self._names: tuple[Database, Future[Names]] | None = None
-        self._begin_names()
+        self._reading_names()
 
     def close(self) -> None:
         """Begin nothing more."""
@@ -172,9 +172,7 @@ class Service:
     @property
     def names(self) -> Names:
         """The names of the database in force; the first call waits until they are read."""
-        self._begin_names()
-        assert self._names is not None  # noqa: S101
-        return self._names[1].result()
+        return self._reading_names().result()
 
     def shown(self, entry: Entry) -> dict[str, Any]:
         """An entry as JSON types, with images that the cache has."""
@@ -185,10 +183,13 @@ class Service:
             about["card"]["image"] = self.images.url(about["card"]["face_id"])
         return about
 
-    def _begin_names(self) -> None:
-        database = self._current.database
-        if self._names is None or self._names[0] is not database:
-            self._names = database, self._background.submit(Names, database)
+    def _reading_names(self) -> Future[Names]:
+        """The names of the database in force, read in the background, once for each database."""
+        with self._lock:
+            database = self._current.database
+            if self._names is None or self._names[0] is not database:
+                self._names = database, self._background.submit(Names, database)
+            return self._names[1]
 
     def _card(self, card: Card) -> dict[str, Any]:
         about = {"name": card.name, "oracle_id": card.oracle_id, "printings": card.printings}

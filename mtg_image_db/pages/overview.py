@@ -52,7 +52,8 @@ def overview(photo: Photo, outlines: Iterable[Outline], description: str) -> str
     cards = "\n".join(_drawn(one, width) for one in outlines)
     data = embedded_data(small_jpeg(photo.picture, _LONGEST))
     return (
-        f'<svg class="overview" viewBox="0 0 {width} {height}" role="group" '
+        f'<svg class="overview" viewBox="0 0 {width} {height}" '
+        'preserveAspectRatio="xMinYMin" role="group" '
         f'aria-label="{escape(description)}">\n'
         f'<image href="{data}" width="{width}" height="{height}"/>\n{cards}\n</svg>\n'
     )

@@ -15,7 +15,7 @@ const PAGE = 200;
 
 /** @type {[Column, string][]} */
 const COLUMNS = [
-  ["quantity", "Number"],
+  ["quantity", "Copies"],
   ["name", "Name"],
   ["label", "Printing"],
   ["finish", "Finish"],
@@ -245,7 +245,7 @@ export class CardTable {
     const now = String(entry.card?.quantity ?? 1);
     const field = el("input", {
       ...{ type: "number", min: "1", max: "999999", value: now, inputmode: "numeric", required: true },
-      ...{ "aria-label": `Number of ${nameOf(entry)}`, "data-focus": `quantity ${entry.id}` },
+      ...{ "aria-label": `Copies of ${nameOf(entry)}`, "data-focus": `quantity ${entry.id}` },
       onchange: async () => {
         if (!field.reportValidity()) return;
         if (!(await this.counted(entry, field.valueAsNumber))) field.value = now;

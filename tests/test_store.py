@@ -30,6 +30,7 @@ from mtg_image_db.collection.store import CollectionFile
 from mtg_image_db.collection.tables import COLLECTION
 from mtg_image_db.errors import InvalidArguments, MissingInput, StorageError
 from mtg_image_db.reading.answer import PrintingAnswer, PrintingCandidate, Reading
+from mtg_image_db.scryfall.prices import Prices
 
 READ = replace(
     DOUBT,
@@ -107,13 +108,23 @@ def test_a_pile_assumes_something_of_its_cards(path: Path) -> None:
 
 
 def test_a_pile_adds_up_what_its_cards_cost(path: Path) -> None:
-    priced = replace(LEB, prices=replace(LEB.prices, usd="1.25", date="2026-09-08"))
+    priced = replace(LEB, prices=Prices(usd="1.25", date="2026-09-08"))
     with CollectionFile.open(path) as file:
         for face in (priced, ICE):
             file.take(seen_as(face))
         file.answer(1, Answer(quantity=4))
         [pile] = file.piles()
         assert (pile.cards, dict(pile.prices)) == (5, {"usd": "5.00", "eur": None, "tix": None})
+
+
+def test_prices_of_today_replace_those_of_the_day_it_was_taken(path: Path) -> None:
+    priced = replace(LEB, prices=Prices(usd="1.25", date="2026-09-08"))
+    with CollectionFile.open(path) as file:
+        file.take(seen_as(priced))
+        file.use_prices({LEB.scryfall_id: Prices(usd="2.50", date="2026-10-01")})
+        assert file.piles()[0].prices["usd"] == "2.50"
+        [(candidate, _)] = file.entry(1).seen.candidates
+        assert candidate.prices.date == "2026-10-01"
 
 
 def test_what_makes_no_sense_is_refused(path: Path) -> None:
@@ -339,10 +350,16 @@ def test_a_second_process_is_told_who_holds_it(path: Path, tmp_path: Path) -> No
     CollectionFile.open(path).close()
 
 
+def change(path: Path, statement: str) -> None:
+    """Change a file as another program would."""
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute(statement)
+        db.commit()
+
+
 def test_a_newer_file_is_refused_and_left_alone(path: Path) -> None:
     CollectionFile.open(path).close()
-    with sqlite3.connect(path) as db:
-        db.execute("PRAGMA user_version = 2")
+    change(path, "PRAGMA user_version = 2")
     before = path.read_bytes()
     with pytest.raises(StorageError, match="made by a newer version"):
         CollectionFile.open(path)
@@ -356,8 +373,7 @@ def test_what_is_no_collection_is_refused_and_left_alone(path: Path, kind: str) 
     elif kind == "folder":
         path.mkdir()
     else:
-        with sqlite3.connect(path) as db:
-            db.execute("CREATE TABLE pile (id)")
+        change(path, "CREATE TABLE pile (id)")
     before = path.read_bytes() if path.is_file() else b""
     with pytest.raises(StorageError, match=r"mine\.sqlite is not a collection of mtg-db"):
         CollectionFile.open(path)
@@ -406,7 +422,7 @@ def test_damage_is_told_as_damage_or_does_no_harm(
 
 
 @pytest.mark.parametrize(
-    "change",
+    "statement",
     [
         "UPDATE entry SET sighting = x'00'",
         "UPDATE entry SET answer = '[]'",
@@ -415,10 +431,11 @@ def test_damage_is_told_as_damage_or_does_no_harm(
         'UPDATE pile SET assumed = \'{"finish": "shiny"}\'',
     ],
 )
-def test_a_row_that_makes_no_sense_is_told_as_damage(path: Path, whole: bytes, change: str) -> None:
+def test_a_row_that_makes_no_sense_is_told_as_damage(
+    path: Path, whole: bytes, statement: str
+) -> None:
     path.write_bytes(whole)
-    with sqlite3.connect(path) as db:
-        db.execute(change)
+    change(path, statement)
     with CollectionFile.open(path) as file:
         with pytest.raises(StorageError, match="The collection file is damaged") as caught:
             file.entries()

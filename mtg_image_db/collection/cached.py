@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TypeVar
 
 from mtg_image_db.collection import records, rows
 from mtg_image_db.collection.cards import Assumptions
 from mtg_image_db.collection.entries import Entry
 from mtg_image_db.collection.rows import State
+from mtg_image_db.collection.seen import SeenCard
 from mtg_image_db.collection.tables import Tables
 from mtg_image_db.errors import MissingInput
+from mtg_image_db.scryfall.prices import Prices
+from mtg_image_db.scryfall.printing import Printing
 from mtg_image_db.system.checks import check, wrong_integer
 
 _T = TypeVar("_T")
@@ -33,6 +37,7 @@ class CachedEntries:
         self._tables = tables
         self.reading = tables.reading
         self._entries: dict[int, Entry] = {}
+        self._prices: Mapping[str, Prices] = {}
 
     def changing(self) -> AbstractContextManager[sqlite3.Connection]:
         """A transaction; see `Tables.changing`."""
@@ -42,8 +47,15 @@ class CachedEntries:
     def get(self, db: sqlite3.Connection, entry: int) -> Entry:
         """An entry, whether it was removed or not."""
         if entry not in self._entries:
-            self._entries[entry] = self.read(lambda: rows.read_entry(db, entry))
+            found = self.read(lambda: rows.read_entry(db, entry))
+            self._entries[entry] = replace(found, seen=_priced(found.seen, self._prices))
         return self._entries[entry]
+
+    def use_prices(self, prices: Mapping[str, Prices]) -> None:
+        """Use other prices than those that were stored, by Scryfall ids."""
+        with self.reading():
+            self._prices = prices
+            self.forget()
 
     def get_unasked(self, db: sqlite3.Connection, entry: int) -> Entry:
         """An entry, decided as if no other photo seemed to show the same card."""
@@ -89,3 +101,15 @@ class CachedEntries:
             return what()
         except records.WRONG as error:
             raise self._tables.damaged(f"a row is damaged: {error}") from error
+
+
+def _priced(seen: SeenCard, prices: Mapping[str, Prices]) -> SeenCard:
+    if not prices:
+        return seen
+
+    def priced(one: Printing) -> Printing:
+        return replace(one, prices=prices.get(one.scryfall_id, one.prices))
+
+    card = seen.card and replace(seen.card, printing=priced(seen.card.printing))
+    candidates = tuple((priced(one), score) for one, score in seen.candidates)
+    return replace(seen, card=card, candidates=candidates)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +20,7 @@ from mtg_image_db.collection.seen import Sighting, Status
 from mtg_image_db.collection.tables import COLLECTION, Tables
 from mtg_image_db.collection.worth import total_of
 from mtg_image_db.errors import InvalidArguments
-from mtg_image_db.scryfall.prices import CURRENCIES
+from mtg_image_db.scryfall.prices import CURRENCIES, Prices
 from mtg_image_db.system.checks import check, path_of, wrong_kind
 
 _LONGEST_NAME = 100
@@ -320,6 +320,10 @@ class CollectionFile:
         """The cards in the collection, for `formats.render`; equal ones are added up."""
         found = (entry.seen.card for entry in self.entries(pile))
         return add_up(card for card in found if card is not None)
+
+    def use_prices(self, prices: Mapping[str, Prices]) -> None:
+        """Use the prices of today, by Scryfall ids, for cards that were taken before."""
+        self.cached.use_prices(prices)
 
     def picture(self, entry: int) -> bytes:
         """A JPEG of the cut-out card; empty if there is none."""

@@ -134,6 +134,8 @@ def test_what_makes_no_sense_is_refused(path: Path) -> None:
         for name in ("", "Box", " Box ", "x" * 101, "two\nlines", "\udcff"):
             with pytest.raises(InvalidArguments):
                 file.add_pile(name)
+            with pytest.raises(InvalidArguments):
+                file.change_pile(COLLECTION, name)
         with pytest.raises(InvalidArguments, match="the pile Collection stays"):
             file.remove_pile(COLLECTION, with_cards=True)
         file.move(1, 2)

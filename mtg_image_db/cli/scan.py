@@ -185,6 +185,14 @@ def _summarise(scan: Scan, photos: int, review: Path, out: Path | None) -> None:
         f"{f' ({out})' if out else ''}, "
         f"{len(scan.to_review):,} to review."
     )
+    twice = dict.fromkeys(
+        (seen.sighting.photo, seen.sighting.again) for seen in scan.to_review if seen.sighting.again
+    )
+    for photo, earlier in twice:
+        say(
+            f"{photo} seems to show the same cards as {earlier}: they are in the review, and count "
+            "once until you answer."
+        )
     if line := worth(scan.cards):
         say(f"Worth: {line}.")
     look = f"look at {review / PAGE}, " if scan.to_review else "if a card is wrong, "

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from mtg_image_db.collection.cards import Assumptions, CollectionCard
 from mtg_image_db.collection.seen import SeenCard, Status
-from mtg_image_db.reading.answer import PrintingAnswer
+from mtg_image_db.collection.worth import total_of
 from mtg_image_db.scryfall.prices import CURRENCIES, Currency
 from mtg_image_db.scryfall.printing import Printing
 
@@ -41,6 +41,19 @@ class Pile:
     review: int
     cards: int
     prices: Mapping[Currency, str | None]
+
+    @classmethod
+    def of(cls, number: int, name: str, assumed: Assumptions, entries: Sequence[Entry]) -> Pile:
+        """Add up some entries."""
+        cards = [entry.seen.card for entry in entries if entry.seen.card is not None]
+        count = sum(card.quantity for card in cards)
+        totals = {currency: total_of(cards, currency) for currency in CURRENCIES}
+        prices = {
+            currency: str(total.amount) if total.unpriced < count else None
+            for currency, total in totals.items()
+        }
+        review = sum(entry.status == "review" for entry in entries)
+        return cls(number, name, assumed, len(entries), review, count, prices)
 
     def to_json(self) -> dict[str, Any]:
         """The pile as JSON types."""
@@ -149,10 +162,6 @@ class Undone:
     what: Step
     entries: tuple[Entry, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """The step as JSON types; `undone` is the last of its cards."""
-        return {"undone": self.entries[-1].to_json(), "what": self.what}
-
 
 def _described(printing: Printing) -> dict[str, Any]:
     return {**printing.record(), "label": printing.label}
@@ -171,7 +180,7 @@ def _card(card: CollectionCard) -> dict[str, Any]:
 
 
 def _candidates(seen: SeenCard) -> list[dict[str, Any]]:
-    likely = probabilities(seen.sighting.printing)
+    likely = seen.sighting.printing.probabilities
     return [
         {
             **_described(printing),
@@ -195,8 +204,3 @@ def _answer(seen: SeenCard) -> dict[str, Any] | None:
         "condition": said.condition,
         "lang": said.lang,
     }
-
-
-def probabilities(read: PrintingAnswer) -> dict[str, float]:
-    """The probabilities of candidates, by set and number."""
-    return {one.printing.label: one.probability for one in reversed(read.candidates)}

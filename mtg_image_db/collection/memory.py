@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import dist
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from mtg_image_db import __version__
 from mtg_image_db.collection import records, rows
 from mtg_image_db.collection.answer import Answer
 from mtg_image_db.collection.cards import Assumptions
@@ -18,6 +19,9 @@ from mtg_image_db.collection.rows import State
 from mtg_image_db.collection.seen import SeenCard, Sighting
 from mtg_image_db.collection.store import CollectionFile
 from mtg_image_db.collection.tables import COLLECTION
+
+if TYPE_CHECKING:
+    from mtg_image_db.database.database import Database
 
 SAME_PLACE = 0.05
 """Two centres nearer to each other than this, in shares of the photo's width and height, are those
@@ -196,6 +200,16 @@ class Memory:
             else:
                 last += 1
                 db.execute("UPDATE entry SET number = ? WHERE id = ?", (last, one.entry))
+
+
+def namer_of(database: Database) -> str:
+    """What names cards, for `TakenPhoto.seen_by`; empty for a view, which knows fewer cards."""
+    gallery = database.gallery
+    if gallery.narrowed:
+        return ""
+    images = gallery.cache is not None and (gallery.cache / "images").is_dir()
+    compares = "with images" if images else "without images"
+    return f"{database.folder.name} {__version__} {compares}"
 
 
 def last_review(file: CollectionFile) -> str:

@@ -22,7 +22,6 @@ from mtg_image_db.pages.overview import STYLE as OVERVIEW_STYLE
 from mtg_image_db.pages.overview import Outline, overview
 from mtg_image_db.pages.page import embedded, link, page, small_jpeg
 from mtg_image_db.pages.sheet import cached_image
-from mtg_image_db.reading.answer import PrintingAnswer
 from mtg_image_db.recognise.photo import Photo
 from mtg_image_db.scryfall.printing import Printing
 from mtg_image_db.system.checks import path_of
@@ -145,7 +144,7 @@ def render_answers(scan: Scan) -> bytes:
     for seen in sorted(scan.seen, key=lambda seen: seen.status != "review"):
         one = seen.sighting
         said = seen.answer.cells if seen.answer else {}
-        likely = _probabilities(one.printing)
+        likely = one.printing.probabilities
         listed = (
             f"{printing.label} {printing.name}{_told(likely, printing, ' ({})')}"
             for printing, _ in seen.candidates
@@ -229,7 +228,7 @@ def _article(seen: SeenCard, photo: Photo | None, anchor: str, cache: Path | Non
         pictures = "".join(embedded(picture, what) for picture, what in shown if picture)
         caption = f"<figcaption>Card {one.index} in the photo</figcaption>"
         figures.append(f'<figure class="own">{pictures}\n{caption}</figure>\n')
-    likely = _probabilities(one.printing)
+    likely = one.printing.probabilities
     first, others = seen.candidates[:_PICTURED], seen.candidates[_PICTURED:]
     images = [_image_of(printing, cache) for printing, _ in first]
     figures += [
@@ -274,11 +273,6 @@ def _candidate(
         f"{''.join(f'<small>{escape(text)}</small>' for text in told if text)}"
         "</figcaption></figure>\n"
     )
-
-
-def _probabilities(read: PrintingAnswer) -> dict[str, float]:
-    """The probabilities of candidates, by set and number."""
-    return {one.printing.label: one.probability for one in reversed(read.candidates)}
 
 
 def _told(likely: Mapping[str, float], one: Printing, form: str) -> str:

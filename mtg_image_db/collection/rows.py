@@ -13,6 +13,7 @@ from mtg_image_db.collection import records
 from mtg_image_db.collection.entries import Entry, Step, TakenPhoto
 from mtg_image_db.collection.repeats import Spot, alike
 from mtg_image_db.collection.seen import Sighting, decide
+from mtg_image_db.errors import InvalidArguments
 from mtg_image_db.pages.page import small_jpeg
 
 _ENTRY = """
@@ -36,12 +37,26 @@ WHERE id = :id
 NO_SPOT: Spot = ("", 0j)
 
 
+_LONGEST_NAME = 100
+"""Characters of a pile's name. By hand."""
+
+
 class State(NamedTuple):
     """What people change of an entry, and can take back."""
 
     pile: int
     answer: str | None
     removed: int
+
+
+def check_name(db: sqlite3.Connection, name: str, pile: int) -> None:
+    """Raise `InvalidArguments` if a pile cannot have this name; it may have it already."""
+    if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
+        said = f"the name of a pile must have 1 to {_LONGEST_NAME} characters, in one line"
+        raise InvalidArguments([said])
+    query = "SELECT 1 FROM pile WHERE name = ? AND removed = 0 AND id <> ?"
+    if db.execute(query, (name, pile)).fetchone():
+        raise InvalidArguments([f"there is already a pile {name}"])
 
 
 def read_entry(db: sqlite3.Connection, entry: int, *, asking: bool = True) -> Entry:

@@ -12,11 +12,10 @@ from itertools import groupby, islice
 from math import dist
 from typing import TYPE_CHECKING
 
-from mtg_image_db import __version__
 from mtg_image_db.collection.cards import Assumptions, CollectionCard, add_up
 from mtg_image_db.collection.corrections import Correction
 from mtg_image_db.collection.entries import TakenPhoto
-from mtg_image_db.collection.memory import SAME_PLACE, Changes, Memory, filled
+from mtg_image_db.collection.memory import SAME_PLACE, Changes, Memory, filled, namer_of
 from mtg_image_db.collection.seen import SeenCard, Sighting, sightings_of
 from mtg_image_db.collection.store import CollectionFile
 from mtg_image_db.errors import ImageError, InvalidArguments, NothingUsable
@@ -91,7 +90,7 @@ def scan_photos(
     unreadable: dict[str, str] = {}
     with ExitStack() as opened:
         file = file or opened.enter_context(CollectionFile.temporary())
-        memory = Memory(file, _namer(database), assumed or Assumptions())
+        memory = Memory(file, namer_of(database), assumed or Assumptions())
         kept: dict[int, str] = {}
 
         def look(name: str) -> tuple[str, Recognition | ImageError | None]:
@@ -133,16 +132,6 @@ def scan_photos(
             suggestion="Name photos that an image viewer can open.",
         )
     return replace(scan, unreadable=tuple(unreadable), repeated=tuple(repeated))
-
-
-def _namer(database: Database) -> str:
-    """What names cards: the same names them alike. Empty for a view, which knows fewer cards."""
-    gallery = database.gallery
-    if gallery.narrowed:
-        return ""
-    images = gallery.cache is not None and (gallery.cache / "images").is_dir()
-    compares = "with images" if images else "without images"
-    return f"{database.folder.name} {__version__} {compares}"
 
 
 def _wrong_names(photos: object) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -18,13 +17,9 @@ from mtg_image_db.collection.entries import Entry, Pile, Step, TakenPhoto, Undon
 from mtg_image_db.collection.rows import State
 from mtg_image_db.collection.seen import Sighting, Status
 from mtg_image_db.collection.tables import COLLECTION, Tables
-from mtg_image_db.collection.worth import total_of
 from mtg_image_db.errors import InvalidArguments
-from mtg_image_db.scryfall.prices import CURRENCIES, Prices
+from mtg_image_db.scryfall.prices import Prices
 from mtg_image_db.system.checks import check, path_of, wrong_kind
-
-_LONGEST_NAME = 100
-"""Characters of a pile's name. By hand."""
 
 
 class CollectionFile:
@@ -114,22 +109,7 @@ class CollectionFile:
         """
         with self.cached.reading() as db:
             name, assumed = self.cached.pile(db, pile)
-            entries = self.entries(pile)
-            cards = [entry.seen.card for entry in entries if entry.seen.card is not None]
-            count = sum(card.quantity for card in cards)
-            totals = {one: total_of(cards, one) for one in CURRENCIES}
-            return Pile(
-                pile,
-                name,
-                assumed,
-                len(entries),
-                sum(entry.status == "review" for entry in entries),
-                count,
-                {
-                    currency: str(total.amount) if total.unpriced < count else None
-                    for currency, total in totals.items()
-                },
-            )
+            return Pile.of(pile, name, assumed, self.entries(pile))
 
     def add_pile(self, name: str, assumed: Assumptions | None = None) -> Pile:
         """Add a pile.
@@ -139,10 +119,10 @@ class CollectionFile:
         InvalidArguments
             The name is empty, too long, or that of another pile.
         """
-        assumed = assumed or Assumptions()
+        check(wrong_kind("name", name, str))
         with self.cached.changing() as db:
-            self._check_pile(db, name, assumed)
-            values = (name.strip(), records.assumptions_text(assumed))
+            rows.check_name(db, name := name.strip(), 0)
+            values = (name, records.assumptions_text(assumed or Assumptions()))
             added = db.execute("INSERT INTO pile (name, assumed) VALUES (?, ?)", values).lastrowid
         return self.pile(cast("int", added))
 
@@ -156,11 +136,12 @@ class CollectionFile:
         InvalidArguments, MissingInput
             See `add_pile` and `pile`.
         """
+        check(wrong_kind("name", name or "", str))
         with self.cached.changing() as db:
             old, before = self.cached.pile(db, pile)
-            name, assumed = old if name is None else name, assumed or before
-            self._check_pile(db, name, assumed, pile)
-            values = (name.strip(), records.assumptions_text(assumed), pile)
+            name = old if name is None else name.strip()
+            rows.check_name(db, name, pile)
+            values = (name, records.assumptions_text(assumed or before), pile)
             db.execute("UPDATE pile SET name = ?, assumed = ? WHERE id = ?", values)
             self.cached.forget()
         return self.pile(pile)
@@ -193,18 +174,6 @@ class CollectionFile:
             for entry, state in inside.items():
                 self.cached.set_state(db, entry, state._replace(removed=1))
             db.execute("UPDATE pile SET removed = 1 WHERE id = ?", (pile,))
-
-    def _check_pile(
-        self, db: sqlite3.Connection, name: str, assumed: Assumptions, pile: int = 0
-    ) -> None:
-        check(wrong_kind("name", name, str), wrong_kind("assumed", assumed, Assumptions))
-        name = name.strip()
-        if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
-            said = f"the name of a pile must have 1 to {_LONGEST_NAME} characters, in one line"
-            raise InvalidArguments([said])
-        query = "SELECT 1 FROM pile WHERE name = ? AND removed = 0 AND id <> ?"
-        if db.execute(query, (name, pile)).fetchone():
-            raise InvalidArguments([f"there is already a pile {name}"])
 
     def take(self, sighting: Sighting, pile: int = COLLECTION, *, token: str = "") -> Entry:
         """Add a card that was seen.

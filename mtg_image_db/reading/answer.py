@@ -97,6 +97,11 @@ class PrintingAnswer:
         return self.candidates[0].printing if self.verdict == "exact" else None
 
     @property
+    def probabilities(self) -> dict[str, float]:
+        """The probabilities of the candidates, by set and number."""
+        return {one.printing.label: one.probability for one in reversed(self.candidates)}
+
+    @property
     def summary(self) -> str:
         """The answer in a few words: ``FIC 230, exact (0.998), foil, English``.
 

@@ -27,6 +27,7 @@ from mtg_image_db.collection.cards import CollectionCard
 from mtg_image_db.collection.formats import FORMATS, render
 from mtg_image_db.serving.api import Api
 from mtg_image_db.serving.images import Images
+from mtg_image_db.serving.names import Names
 
 
 @pytest.fixture(scope="module")
@@ -392,6 +393,14 @@ def test_names_are_found_half_typed_and_misspelled(server: Server, shop: Shop) -
             assert name in [card["name"] for card in found], typed
     assert server.get("/api/cards/search?q=")["cards"] == []
     assert server.get("/api/cards/search?q=%20%2F%2F")["cards"] == []
+
+
+def test_prices_are_those_of_the_database_in_force(shop: Shop) -> None:
+    database = Database.open(shop.folder / "index_out")
+    priced = [face for face in database.faces() if face.printing.prices.usd]
+    wanted = {face.scryfall_id: face.printing.prices for face in priced[:3]}
+    assert Names(database).prices({*wanted, "nothing"}) == wanted
+    assert wanted
 
 
 def test_without_an_image_in_the_cache_there_is_no_address_of_one(

@@ -70,8 +70,7 @@ class Cameras:
         -------
         The answer of `POST /api/look`, as JSON types; but for the entries that were taken.
         """
-        photo = found.photo
-        size = [round(side * photo.scale) for side in photo.picture.size]
+        size = list(found.photo.size)
         both = zip(found.cards, sightings_of(PHOTO, found), strict=True)
         outlined = [(card, one) for card, one in both if _is_outline(card, size)]
         seen = [_seen(card, one) for card, one in outlined]

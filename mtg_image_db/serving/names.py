@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from rapidfuzz.distance import OSA
 from mtg_image_db.database.database import Database
 from mtg_image_db.errors import MissingInput
 from mtg_image_db.scryfall.names import names_of, plain
+from mtg_image_db.scryfall.prices import Prices
 from mtg_image_db.scryfall.printing import Printing
 
 _LEAST_LIKE = 0.6
@@ -123,6 +124,12 @@ class Names:
             details=scryfall_id,
             suggestion="If it is new, run `mtg-db update` first.",
         )
+
+    def prices(self, scryfall_ids: Collection[str]) -> dict[str, Prices]:
+        """What printings cost by the snapshot of this database, by their ids; those it has."""
+        cards = {self._owners_of[one] for one in scryfall_ids if one in self._owners_of}
+        every = (one for card in cards for one in self.printings(card))
+        return {one.scryfall_id: one.prices for one in every if one.scryfall_id in scryfall_ids}
 
     def _read(self) -> None:
         """Read the names of all faces, and of the printings that have no face here."""

@@ -13,6 +13,7 @@ from mtg_image_db import __version__
 from mtg_image_db.collection.answer import Answer
 from mtg_image_db.collection.cards import Assumptions
 from mtg_image_db.collection.entries import Entry, TakenPhoto
+from mtg_image_db.collection.memory import namer_of
 from mtg_image_db.collection.seen import Status, sightings_of
 from mtg_image_db.collection.store import CollectionFile
 from mtg_image_db.collection.worth import total_of
@@ -85,9 +86,10 @@ class Service:
     def photo(self, picture: bytes, name: str, pile: int, *, anyway: bool) -> dict[str, Any]:
         """Take all cards of a photo, unless it is in the collection already."""
         digest = sha256(picture).hexdigest()
-        found = self._current.database.recognise(picture, _MATCHES)
-        width, height = (round(side * found.photo.scale) for side in found.photo.picture.size)
-        photo = TakenPhoto(name, digest, width, height)
+        database = self._current.database
+        found = database.recognise(picture, _MATCHES)
+        width, height = found.photo.size
+        photo = TakenPhoto(name, digest, width, height, namer_of(database))
         sightings = list(sightings_of(name, found))
         here, again = self.collection, None
         entries: tuple[Entry, ...] = ()
@@ -188,8 +190,19 @@ class Service:
         with self._lock:
             database = self._current.database
             if self._names is None or self._names[0] is not database:
-                self._names = database, self._background.submit(Names, database)
+                names = self._background.submit(Names, database)
+                self._names = database, names
+                self._background.submit(self._use_prices, names)
             return self._names[1]
+
+    def _use_prices(self, names: Future[Names]) -> None:
+        """Let cards that were taken before cost what they cost in the database in force."""
+        ids: set[str] = set()
+        for entry in self.collection.entries():
+            ids.update(one.scryfall_id for one, _ in entry.seen.candidates)
+            if entry.seen.card:
+                ids.add(entry.seen.card.printing.scryfall_id)
+        self.collection.use_prices(names.result().prices(ids))
 
     def _card(self, card: Card) -> dict[str, Any]:
         about = {"name": card.name, "oracle_id": card.oracle_id, "printings": card.printings}

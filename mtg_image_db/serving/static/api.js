@@ -93,8 +93,17 @@ export class ApiError extends Error {
   get text() {
     const parts = [this.details ? `${this.message}: ${this.details}` : this.message];
     if (this.suggestion) parts.push(this.suggestion);
-    return parts.map((part) => part.replace(/[^.!?]$/, "$&.")).join(" ");
+    return parts.map(sentence).join(" ");
   }
+}
+
+/**
+ * A text as a sentence.
+ *
+ * @param {string} text
+ */
+export function sentence(text) {
+  return text && `${text[0].toUpperCase()}${text.slice(1)}${/[.!?…]$/.test(text) ? "" : "."}`;
 }
 
 /**

@@ -1,7 +1,7 @@
 // @ts-check
 // The collection's table on the page: its lines, and which of them are picked and opened.
 
-import { nameOf } from "./api.js";
+import { nameOf, sentence } from "./api.js";
 import { el, find, keepingFocus, when } from "./dom.js";
 import { written } from "./money.js";
 import { sums } from "./table.js";
@@ -163,7 +163,7 @@ export class CardTable {
       row.name || "No name was found",
     );
     if (status !== "collection" || !card) {
-      const why = entry.status === "review" ? entry.reason : "skipped by you";
+      const why = entry.status === "review" ? sentence(entry.reason) : "You skipped it.";
       const photo = el("span", { class: "under soft" }, entry.photo);
       const cells = [el("th", { scope: "row" }, name, photo), el("td", { class: "line" }, row.label)];
       return [el("tr", {}, box, ...cells, el("td", {}, why))];

@@ -48,6 +48,7 @@ const piles = new PileList(
     if (others.some((pile) => String(pile.id) === before)) moveTo.value = before;
     find("#move", HTMLButtonElement).disabled = others.length === 0;
   },
+  () => void undo(),
 );
 
 function render() {

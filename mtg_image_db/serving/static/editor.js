@@ -1,7 +1,7 @@
 // @ts-check
 // What a card is, and a person's word about it.
 
-import { ask } from "./api.js";
+import { ask, sentence } from "./api.js";
 import { belongsToField, cardPicture, counted, el, find, when } from "./dom.js";
 import { attempt, complain } from "./status.js";
 
@@ -309,11 +309,6 @@ export class CardEditor {
     event.preventDefault();
     return true;
   }
-}
-
-/** @param {string} text */
-function sentence(text) {
-  return text && `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }
 
 /**

@@ -67,6 +67,7 @@ function pump() {
   }
   const open = shots.filter((shot) => shot.state === "waiting" || shot.state === "sending").length;
   const failed = shots.filter((shot) => shot.state === "failed").length;
+  const known = shots.filter((shot) => shot.state === "again").length;
   const cards = shots.reduce((sum, shot) => sum + shot.entries.length, 0);
   const bar = find("#bar", HTMLProgressElement);
   bar.max = Math.max(1, shots.length);
@@ -74,6 +75,7 @@ function pump() {
   bar.hidden = open === 0;
   find("#progress", HTMLElement).hidden = shots.length === 0;
   const parts = [`${shots.length - open} of ${counted(shots.length, "photo")}`, counted(cards, "card")];
+  if (known) parts.push(`${known} added before`);
   if (failed) parts.push(`${failed} failed`);
   find("#progress-text", HTMLElement).textContent = parts.join(", ");
   find("#retry-all", HTMLElement).hidden = failed < 2 || open > 0;
@@ -197,7 +199,8 @@ function render(shot) {
     outlined.map((entry) => ({
       quad: entry.quad ?? [],
       kind: entry.status === "collection" ? "settled" : entry.status === "review" ? "seen" : "unnamed",
-      label: many > 1 ? `${entry.index} ${nameOf(entry)}` : "",
+      label: many > 1 ? String(entry.index) : "",
+      inside: true,
     })),
   );
   outlined.forEach((entry, at) => {

@@ -12,6 +12,9 @@ import { attempt, say } from "./status.js";
 
 const list = find("#piles", HTMLElement);
 const title = find("#pile-title", HTMLElement);
+/** The id of the pile that is always there. */
+const FIRST = 1;
+
 const settings = find("#pile-settings", HTMLButtonElement);
 const dialog = find("#pile-dialog", HTMLDialogElement);
 const form = find("#pile-form", HTMLFormElement);
@@ -20,9 +23,11 @@ export class PileList {
   /**
    * @param {() => void} chosen Called when another pile is chosen, and for the first.
    * @param {() => void} known Called whenever the piles may have changed.
+   * @param {() => void} undo What takes back a removal.
    */
-  constructor(chosen, known) {
+  constructor(chosen, known, undo) {
     this.chosen = chosen;
+    this.undo = undo;
     /** @type {Pile[]} */
     this.piles = [];
     /** The day of the prices. @type {string|null} */
@@ -134,6 +139,11 @@ export class PileList {
       const field = form.elements.namedItem(name);
       if (field instanceof HTMLInputElement || field instanceof HTMLSelectElement) field.value = here[name];
     }
+    const removal = find("#pile-remove", HTMLElement);
+    removal.hidden = here.id === FIRST;
+    removal.textContent = here.entries
+      ? `Remove this pile and its ${counted(here.entries, "card")}`
+      : "Remove this pile";
     dialog.showModal();
   }
 
@@ -152,12 +162,12 @@ export class PileList {
   async remove() {
     const name = title.textContent;
     const gone = await attempt(async () => {
-      await ask("DELETE", `/api/piles/${this.pile}`);
+      await ask("DELETE", `/api/piles/${this.pile}?with_cards=1`);
       return true;
     });
     if (gone === null) return;
     dialog.close();
-    say(`The pile ${name} is removed.`);
+    say(`The pile ${name} is removed.`, this.undo);
     this.piles = this.piles.filter((pile) => pile.id !== this.pile);
     this.choose(this.piles.length === 1 ? this.piles[0].id : null);
     refreshPiles();

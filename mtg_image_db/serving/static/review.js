@@ -1,7 +1,7 @@
 // @ts-check
 // The review: one card after the other, by keyboard, mouse or touch.
 
-import { ask, listen, nameOf } from "./api.js";
+import { ask, listen, nameOf, sentence } from "./api.js";
 import { belongsToField, find } from "./dom.js";
 import { CardEditor } from "./editor.js";
 import { choosePile, refreshPiles, whenPiles } from "./piles.js";
@@ -27,7 +27,7 @@ const editor = new CardEditor(place, (entry) => {
   if (entry.status === "review") {
     queue = queue.map((one) => (one.id === entry.id ? entry : one));
     editor.show(entry);
-    say(`${name} still needs an answer: ${entry.reason}.`);
+    say(`${name} still needs an answer. ${sentence(entry.reason)}`);
     return;
   }
   queue = queue.filter((one) => one.id !== entry.id);

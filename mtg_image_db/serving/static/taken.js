@@ -1,7 +1,7 @@
 // @ts-check
 // The cards that the camera took: the last one large, and the list of those before.
 
-import { ask, listen, nameOf } from "./api.js";
+import { ask, listen, nameOf, sentence } from "./api.js";
 import { cardPicture, el, find } from "./dom.js";
 import { cardDialog } from "./editor.js";
 import { refreshPiles } from "./piles.js";
@@ -47,8 +47,8 @@ function showLast() {
   const picture = one ? [cardPicture(one.image, name)] : [];
   find("#last-picture", HTMLElement).replaceChildren(...picture);
   const card = last?.card;
-  const more = card ? [card.set_name, card.finish, card.lang.toUpperCase()].join(" · ") : last?.reason;
-  find("#last-more", HTMLElement).textContent = more ?? "";
+  const more = card ? [card.set_name, card.finish, card.lang.toUpperCase()].join(" · ") : sentence(last?.reason ?? "");
+  find("#last-more", HTMLElement).textContent = more;
 }
 
 function show() {

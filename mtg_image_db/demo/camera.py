@@ -27,6 +27,8 @@ _TREMBLES = 3
 exactly the same again, but a hundred different frames would take long to draw."""
 _TREMBLE = 1.0
 """How far a card moves between these, in pixels."""
+_QUALITY = 70
+"""Of the JPEGs of a video, which has 30 of them a second: its file is of some 1.5 MB a second."""
 
 
 class Shot(NamedTuple):
@@ -78,7 +80,7 @@ def write_video(path: Path, shots: Iterable[Shot]) -> None:
     """
     with atomic_write(path) as stream:
         for seed, shot in enumerate(shots):
-            frames = [jpeg(camera_frame(shot.cards, seed, t), 80) for t in range(_TREMBLES)]
+            frames = [jpeg(camera_frame(shot.cards, seed, t), _QUALITY) for t in range(_TREMBLES)]
             for number in range(max(1, round(shot.seconds * FRAMES_A_SECOND))):
                 stream.write(frames[number % _TREMBLES])
 

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, cast, get_args
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from mtg_image_db import __version__
 from mtg_image_db.collection.cards import Assumptions
 from mtg_image_db.collection.formats import FORMATS, render
 from mtg_image_db.collection.seen import Status
+from mtg_image_db.collection.tables import COLLECTION
 from mtg_image_db.errors import InvalidArguments, MissingInput
 from mtg_image_db.serving.desk import Desk
-from mtg_image_db.serving.replies import HERE
+from mtg_image_db.serving.replies import HERE, json_reply
 from mtg_image_db.serving.service import Service
 from mtg_image_db.serving.table import Take
 from mtg_image_db.system.checks import check, wrong_integer, wrong_word
+from mtg_image_db.system.files import parse_json
 from mtg_image_db.system.texts import without_controls
 
 PICTURE_PATHS = ("/api/query", "/api/look", "/api/photos")
@@ -85,43 +88,43 @@ class Api:
         ]
 
     async def _query(self, request: Request) -> Response:
-        k, name = _number(request, "k", 1, _MOST_MATCHES, 5), _name(request, "-")
-        work = lambda picture: self._service.query(picture, name, k or 5)  # noqa: E731
-        return _json(await self._desk.answer(request, work))
+        k = _number(request, "k", 1, _MOST_MATCHES) or 5
+        work = partial(self._service.query, name=_name(request, "-"), k=k)
+        return json_reply(await self._desk.answer(request, work))
 
     async def _look(self, request: Request) -> Response:
-        pile, take = _number(request, "pile", 1, None, 1), _word(request, "take", get_args(Take))
-        camera = request.query_params.get("camera", "")
-
-        def work(picture: bytes) -> dict[str, Any]:
-            return self._service.look(picture, camera, pile or 1, cast("Take", take or "auto"))
-
-        return _json(await self._desk.answer(request, work))
+        work = partial(
+            self._service.look,
+            camera=request.query_params.get("camera", ""),
+            pile=_number(request, "pile", 1) or COLLECTION,
+            take=_word(request, "take", get_args(Take)) or "auto",
+        )
+        return json_reply(await self._desk.answer(request, work))
 
     async def _photo(self, request: Request) -> Response:
-        pile, anyway = _number(request, "pile", 1, None, 1), _flag(request, "anyway")
-        name = _name(request, "photo")
-
-        def work(picture: bytes) -> dict[str, Any]:
-            return self._service.photo(picture, name, pile or 1, anyway=anyway)
-
-        return _json(await self._desk.answer(request, work))
+        work = partial(
+            self._service.photo,
+            name=_name(request, "photo"),
+            pile=_number(request, "pile", 1) or COLLECTION,
+            anyway=_flag(request, "anyway"),
+        )
+        return json_reply(await self._desk.answer(request, work))
 
     def _health(self, _: Request) -> Response:
-        return _json(self._service.health())
+        return json_reply(self._service.health())
 
     def _openapi(self, _: Request) -> Response:
         document = json.loads((HERE / "openapi.json").read_bytes())
         document["info"]["version"] = __version__
-        return _json(document)
+        return json_reply(document)
 
     def _entries(self, request: Request) -> Response:
         pile, last = _number(request, "pile", 1), _number(request, "last", 0)
         status = _word(request, "status", get_args(Status))
-        return _json(self._service.entries(pile, status, last))
+        return json_reply(self._service.entries(pile, status, last))
 
     def _entry(self, request: Request) -> Response:
-        return _json(self._service.entry(request.path_params["entry"]))
+        return json_reply(self._service.entry(request.path_params["entry"]))
 
     def _remove(self, request: Request) -> Response:
         self._service.remove(request.path_params["entry"])
@@ -130,13 +133,13 @@ class Api:
     async def _answer(self, request: Request) -> Response:
         said = await _body(request, _ANSWER)
         entry = request.path_params["entry"]
-        return _json(await run_in_threadpool(self._service.answer, entry, said))
+        return json_reply(await run_in_threadpool(self._service.answer, entry, said))
 
     async def _move(self, request: Request) -> Response:
         said = await _body(request, {"pile": (int,)})
         check(None if said else "pile is missing: the number of a pile")
         entry = request.path_params["entry"]
-        return _json(await run_in_threadpool(self._service.move, entry, said["pile"]))
+        return json_reply(await run_in_threadpool(self._service.move, entry, said["pile"]))
 
     def _picture(self, request: Request) -> Response:
         return _jpeg(self._service.collection.picture(request.path_params["entry"]))
@@ -145,10 +148,10 @@ class Api:
         return _jpeg(self._service.collection.strip(request.path_params["entry"]))
 
     def _undo(self, _: Request) -> Response:
-        return _json(self._service.undo())
+        return json_reply(self._service.undo())
 
     def _piles(self, _: Request) -> Response:
-        return _json(self._service.piles())
+        return json_reply(self._service.piles())
 
     async def _add_pile(self, request: Request) -> Response:
         said = await _body(request, _PILE)
@@ -157,13 +160,13 @@ class Api:
         pile = await run_in_threadpool(
             self._service.collection.add_pile, name, Assumptions(**words)
         )
-        return _json(pile.to_json(), 201)
+        return json_reply(pile.to_json(), 201)
 
     async def _change_pile(self, request: Request) -> Response:
         said = await _body(request, _PILE)
         number = request.path_params["pile"]
         change = self._service.change_pile
-        return _json(await run_in_threadpool(change, number, said))
+        return json_reply(await run_in_threadpool(change, number, said))
 
     def _remove_pile(self, request: Request) -> Response:
         number, with_cards = request.path_params["pile"], _flag(request, "with_cards")
@@ -171,11 +174,11 @@ class Api:
         return Response(status_code=204)
 
     def _search(self, request: Request) -> Response:
-        limit = _number(request, "limit", 1, _MOST_CARDS, 20)
-        return _json(self._service.search(request.query_params.get("q", ""), limit or 20))
+        limit = _number(request, "limit", 1, _MOST_CARDS) or 20
+        return json_reply(self._service.search(request.query_params.get("q", ""), limit))
 
     def _printings(self, request: Request) -> Response:
-        return _json(self._service.printings(request.path_params["oracle_id"]))
+        return json_reply(self._service.printings(request.path_params["oracle_id"]))
 
     def _export(self, request: Request) -> Response:
         form = _word(request, "to", FORMATS) or "csv"
@@ -199,10 +202,6 @@ class Api:
         return Response(found[0], 200, {"cache-control": "private, max-age=3600"}, found[1])
 
 
-def _json(about: Mapping[str, Any], status: int = 200) -> Response:
-    return JSONResponse(about, status, {"cache-control": "no-store"})
-
-
 def _plain(data: bytes, kind: str, headers: Mapping[str, str]) -> Response:
     return Response(data, 200, {"cache-control": "no-store", **headers}, kind)
 
@@ -214,13 +213,11 @@ def _jpeg(data: bytes) -> Response:
     return Response(data, 200, {"cache-control": "private, max-age=3600"}, "image/jpeg")
 
 
-def _number(
-    request: Request, name: str, low: int, high: int | None = None, default: int | None = None
-) -> int | None:
-    """A whole number in the address; None if it is not there and has no default."""
+def _number(request: Request, name: str, low: int, high: int | None = None) -> int | None:
+    """A whole number in the address; None if it is not there."""
     text = request.query_params.get(name, "")
     if not text:
-        return default
+        return None
     value = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else text
     check(wrong_integer(name, value, low, high))
     return cast("int", value)
@@ -252,7 +249,7 @@ async def _body(request: Request, known: Mapping[str, tuple[type, ...]]) -> dict
         It is no JSON object, or has other keys or values than these.
     """
     try:
-        said = json.loads(await request.body() or b"null")
+        said = parse_json(await request.body() or b"null")
     except ValueError as error:
         raise InvalidArguments([f"the body is not JSON: {error}"]) from error
     if said is None:

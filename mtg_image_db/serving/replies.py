@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.templating import Jinja2Templates
 from starlette.types import Scope
 
@@ -31,6 +33,15 @@ _STATUS: tuple[tuple[type[MtgDbError], int], ...] = (
     (StorageError, 507),
 )
 """The HTTP status of our errors; 500 for all others."""
+
+
+def json_reply(
+    about: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """An answer in JSON, in ASCII: a card's text may hold half a character, which UTF-8 cannot."""
+    data = json.dumps(about, separators=(",", ":")).encode()
+    kept = {"cache-control": "no-store", **(headers or {})}
+    return Response(data, status, kept, "application/json")
 
 
 @dataclass(eq=False)
@@ -62,10 +73,10 @@ class Refusal(Exception):
     def reply(self, scope: Scope) -> Response:
         """The answer that tells it."""
         about = {"message": self.message, "details": self.details, "suggestion": self.suggestion}
-        headers = {"cache-control": "no-store", **self.headers}
         for_people = "text/html" in Headers(scope=scope).get("accept", "")
         if not for_people or scope["path"].startswith(("/api/", "/images/")):
-            return JSONResponse({"error": about}, self.status, headers)
+            return json_reply({"error": about}, self.status, self.headers)
+        headers = {"cache-control": "no-store", **self.headers}
         return TEMPLATES.TemplateResponse(
             Request(scope), "error.html", {"status": self.status, **about}, self.status, headers
         )

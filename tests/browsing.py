@@ -71,3 +71,15 @@ def open_page(browser: Browser, server: Server, **options: Any) -> Iterator[Page
     yield page
     context.close()
     assert troubles == []
+
+
+def barriers(page: Page) -> list[str]:
+    """What axe calls serious or critical."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    found = axe.Axe().run(page).response["violations"]
+    return [
+        f"{one['id']}: {node['html']} {node['failureSummary']}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]

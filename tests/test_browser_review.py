@@ -1,0 +1,143 @@
+"""From a photo to a file for a site, in a real browser: the same file that `scan` writes."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from browsing import open_browser, open_page
+from conftest import jpeg, mtg_db
+from served import Server, Shop, covered, make_shop
+
+from mtg_image_db.collection.formats import FORMATS
+from mtg_image_db.demo.camera import camera_frame
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+DROP = """([name, data]) => {
+    const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+    const carried = new DataTransfer();
+    carried.items.add(new File([bytes], name, { type: "image/jpeg" }));
+    for (const type of ["dragenter", "dragover", "drop"]) {
+        const event = { dataTransfer: carried, bubbles: true, cancelable: true };
+        document.querySelector("#drop").dispatchEvent(new DragEvent(type, event));
+    }
+}"""
+"""What a browser does when a file is dropped on it."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def shop(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """Cards 4, 28 and 45 are one artwork, and so are 13 and 60; the line alone tells some apart."""
+    return make_shop(tmp_path_factory.mktemp("shop"), 64)
+
+
+@pytest.fixture
+def photo(shop: Shop, tmp_path: Path) -> Path:
+    """Three cards; a thumb covers the lines of two that were printed more than once."""
+    plain, twice, thrice = (list(shop.pictures.values())[at] for at in (0, 3, 12))
+    path = tmp_path / "table.jpg"
+    path.write_bytes(jpeg(camera_frame([covered(twice), plain, covered(thrice)])))
+    return path
+
+
+def tab_to(page: Page, wanted: str) -> None:
+    """Press Tab until something has the focus."""
+    here = "wanted => document.activeElement.matches(wanted)"
+    for _ in range(100):
+        if page.evaluate(here, wanted):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"the Tab key never comes to {wanted}")
+
+
+def test_a_photo_is_dropped_reviewed_by_keyboard_and_exported_as_scan_does(
+    browser: Browser, shop: Shop, photo: Path, tmp_path: Path
+) -> None:
+    with (
+        Server(shop.folder, tmp_path / "collection.sqlite") as server,
+        open_page(browser, server) as page,
+    ):
+        page.goto("/photos")
+        page.evaluate(DROP, [photo.name, base64.b64encode(photo.read_bytes()).decode()])
+        page.get_by_test_id("photo-card").nth(2).wait_for()
+        tab_to(page, "#nav-review")
+        page.keyboard.press("Enter")
+        page.get_by_text("Card 1 of 2").wait_for()
+
+        # Skipped by mistake; then the second printing is chosen, and taken.
+        page.keyboard.press("s")
+        page.get_by_text("Card 1 of 1").wait_for()
+        page.keyboard.press("z")
+        page.get_by_text("Card 1 of 2").wait_for()
+        first = page.get_by_test_id("candidate-2").get_attribute("data-printing")
+        page.keyboard.press("2")
+        page.keyboard.press("Enter")
+        page.get_by_text("Card 1 of 1").wait_for()
+
+        # Found by its name, which is typed badly, in three copies.
+        name = page.get_by_test_id("review-name").inner_text()
+        page.keyboard.press("/")
+        page.keyboard.type(name.lower().replace(name[3], name[3] * 2, 1))
+        page.get_by_test_id("search-results").get_by_text(name, exact=True).first.wait_for()
+        page.keyboard.press("Enter")
+        printings = page.get_by_test_id("printings")
+        printings.locator("[aria-pressed=true]").wait_for()
+        second = printings.locator("[aria-pressed=true]").get_attribute("data-printing")
+        tab_to(page, "[data-testid=quantity]")
+        page.keyboard.type("3")
+        tab_to(page, "[data-testid=take]")
+        page.keyboard.press("Enter")
+        page.get_by_test_id("review-done").wait_for()
+
+        tab_to(page, "#nav-collection")
+        page.keyboard.press("Enter")
+        page.get_by_test_id("table").locator("tbody tr").nth(2).wait_for()
+        tab_to(page, "[data-testid=export-format]")
+        page.keyboard.type("moxfield")
+        tab_to(page, "[data-testid=export]")
+        with page.expect_download() as download:
+            page.keyboard.press("Enter")
+        exported = {"moxfield": Path(download.value.path()).read_bytes()}
+        for form in FORMATS:
+            exported.setdefault(form, server.read(f"/api/collection/export?to={form}"))
+    assert first is not None
+    assert second is not None
+    scan = scanner(shop, photo, [(first, "1"), (second, "3")])
+    for form, data in exported.items():
+        assert scan(form) == data, form
+
+
+def scanner(shop: Shop, photo: Path, answers: list[tuple[str, str]]) -> Callable[[str], bytes]:
+    """What `scan` writes in a format, if these printings and quantities are in its review."""
+
+    def scan(*options: str | Path) -> bytes:
+        where = ("--db", shop.folder / "index_out", "--cache", shop.folder / "image_cache")
+        done = mtg_db("scan", photo.name, *where, "-o", "mine", *options, cwd=photo.parent)
+        assert done.returncode == 0, done.stderr
+        return (photo.parent / "mine").read_bytes()
+
+    scan()
+    review = photo.parent / "mine-review" / "review.csv"
+    lines = list(csv.DictReader(io.StringIO(review.read_text("utf-8-sig"))))
+    waiting = [line for line in lines if line["status"] == "review"]
+    for line, (printing, quantity) in zip(waiting, answers, strict=True):
+        line |= {"answer": printing, "quantity": quantity}
+    filled = photo.parent / "filled.csv"
+    with filled.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, lines[0])
+        writer.writeheader()
+        writer.writerows(lines)
+    return lambda form: scan("--to", form, "--corrections", filled, "--review", f"{form}-review")

@@ -46,6 +46,8 @@ let camera = null;
 let watch = newWatch();
 let busy = false;
 let takeNext = false;
+/** Whether the last look had no answer. */
+let failing = false;
 let seenAt = -1;
 let pile = 1;
 
@@ -92,7 +94,6 @@ async function begin() {
   }
   keepRunning(true);
   watch = newWatch();
-  view.style.aspectRatio = `${video.videoWidth} / ${video.videoHeight}`;
   const { cameras, chosen } = camera;
   choice.replaceChildren(
     ...cameras.map((one, at) => el("option", { value: one.deviceId }, one.label || `Camera ${at + 1}`)),
@@ -186,6 +187,8 @@ async function look(take) {
     /** @type {Look} */
     const found = await ask("POST", asked, jpeg);
     answered(watch, found.more);
+    if (failing) say("The server answers again.");
+    failing = false;
     if (camera) showLook(found, take);
     else showTaken(found.taken, null);
   } catch (error) {
@@ -194,6 +197,7 @@ async function look(take) {
     if (refused?.status === 503) chip.textContent = "The server is busy; waiting";
     else {
       chip.textContent = "No answer; trying again";
+      failing = true;
       complain(error);
     }
     await pause(1000 * (refused?.retryAfter || 1));
@@ -255,6 +259,10 @@ async function sendPhoto() {
   await loadTaken();
 }
 
+video.addEventListener("resize", () => {
+  // Also when a phone is turned.
+  view.style.aspectRatio = `${video.videoWidth} / ${video.videoHeight}`;
+});
 start.addEventListener("click", () => {
   allowSound();
   void begin();
@@ -292,7 +300,7 @@ find("#undo", HTMLButtonElement).addEventListener("click", () => void undo());
 document.addEventListener("keydown", (event) => {
   if (belongsToField(event)) return;
   if (event.key.toLowerCase() === "z") void undo();
-  else if (event.key === " " && !presses(event)) takeNow();
+  else if (event.key === " " && camera && mode.value === "key" && !presses(event)) takeNow();
   else return;
   event.preventDefault();
 });

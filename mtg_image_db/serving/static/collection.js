@@ -32,8 +32,8 @@ const grades = [...find("[name=condition]", HTMLSelectElement, form).options].ma
 const spelled = (/** @type {string} */ code) => words.get(code) ?? code;
 
 const openCard = cardDialog((entry) => {
+  steps = 1;
   replaceEntry(entry);
-  if (entry.status !== "review") say(`${nameOf(entry)} is changed.`, () => void undo());
 });
 const table = new CardTable(render, openCard, setQuantity);
 const piles = new PileList(

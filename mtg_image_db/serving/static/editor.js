@@ -1,9 +1,9 @@
 // @ts-check
 // What a card is, and a person's word about it.
 
-import { ask, sentence } from "./api.js";
+import { ask, nameOf, sentence } from "./api.js";
 import { belongsToField, cardPicture, counted, el, find, when } from "./dom.js";
-import { attempt, complain } from "./status.js";
+import { attempt, complain, say, takeBack } from "./status.js";
 
 /** @typedef {import("./api.js").Entry} Entry */
 /** @typedef {import("./api.js").Candidate} Candidate */
@@ -312,6 +312,16 @@ export class CardEditor {
 }
 
 /**
+ * What an answer came to.
+ *
+ * @param {Entry} entry
+ */
+export function outcome(entry) {
+  if (entry.status === "skipped") return `Skipped: ${nameOf(entry)}.`;
+  return `Taken: ${nameOf(entry)}, ${entry.card?.label ?? ""}.`;
+}
+
+/**
  * A function that opens a card in the page's dialog.
  *
  * @param {(entry: Entry) => void} answered
@@ -320,9 +330,12 @@ export class CardEditor {
 export function cardDialog(answered) {
   const dialog = find("#card-dialog", HTMLDialogElement);
   const editor = new CardEditor(find("#card-dialog-body", HTMLElement), (entry) => {
-    if (entry.status === "review") editor.show(entry);
-    else dialog.close();
     answered(entry);
+    if (entry.status === "review") editor.show(entry);
+    else {
+      dialog.close();
+      say(outcome(entry), () => void takeBack());
+    }
   });
   dialog.addEventListener("keydown", (event) => {
     editor.key(event);

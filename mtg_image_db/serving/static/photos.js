@@ -283,6 +283,7 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   void takeBack();
 });
+find("#undo", HTMLElement).addEventListener("click", () => void takeBack());
 find("#retry-all", HTMLElement).addEventListener("click", () => {
   for (const shot of shots) if (shot.state === "failed") again(shot, shot.anyway);
 });

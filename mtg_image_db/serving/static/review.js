@@ -3,7 +3,7 @@
 
 import { ask, listen, nameOf, sentence } from "./api.js";
 import { belongsToField, find } from "./dom.js";
-import { CardEditor } from "./editor.js";
+import { CardEditor, outcome } from "./editor.js";
 import { choosePile, refreshPiles, whenPiles } from "./piles.js";
 import { attempt, say, takeBack } from "./status.js";
 
@@ -23,18 +23,15 @@ let pile = null;
 let shown = 0;
 
 const editor = new CardEditor(place, (entry) => {
-  const name = nameOf(entry);
   if (entry.status === "review") {
     queue = queue.map((one) => (one.id === entry.id ? entry : one));
     editor.show(entry);
-    say(`${name} still needs an answer. ${sentence(entry.reason)}`);
+    say(`${nameOf(entry)} still needs an answer. ${sentence(entry.reason)}`);
     return;
   }
   queue = queue.filter((one) => one.id !== entry.id);
   answered += 1;
-  const what = entry.status === "skipped" ? "Skipped" : "Taken";
-  const label = entry.card ? `, ${entry.card.label}` : "";
-  say(`${what}: ${name}${label}. ${queue.length} left.`, () => void undo());
+  say(`${outcome(entry)} ${queue.length} left.`, () => void undo());
   refreshPiles();
   render(true);
 });

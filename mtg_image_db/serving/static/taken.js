@@ -40,6 +40,7 @@ function showLast() {
   const key = [last?.id, state, name, one?.label, one?.image].join(" ");
   if (panel.dataset.shown === key) return;
   panel.dataset.shown = key;
+  if (inSight) heard.textContent = `In the picture: ${name}, ${one?.label ?? ""}`;
   panel.dataset.state = inSight ? "sight" : (last?.status ?? "");
   find("#last-state", HTMLElement).textContent = state;
   find("#last-name", HTMLElement).textContent = name;

@@ -15,7 +15,7 @@ from mtg_image_db.scryfall.printing import Printing
 
 _LABELLED = re.compile(r"([A-Za-z0-9]+)\s+(\S+)(?:\s+(.*))?", re.DOTALL)
 _NAMES = ("name", "printed_name", "face_name")
-_PROBABILITY = re.compile(r"\s+\([01]\.[0-9]{3}\)")
+_PROBABILITY = re.compile(r"\s+\([01]\.[0-9]{3}\)\Z")
 """The end of a candidate in a review, as `render_answers` writes it."""
 
 
@@ -70,10 +70,10 @@ class _Written:
 
     @classmethod
     def of(cls, text: str) -> _Written:
-        text = text.strip()
+        text = _PROBABILITY.sub("", text.strip())
         if is_card_id(text.lower()):
             return cls(text.lower(), None, "", "")
-        listed = _LABELLED.fullmatch(_PROBABILITY.sub("", text))
+        listed = _LABELLED.fullmatch(text)
         label = (listed[1].lower(), listed[2].casefold()) if listed else None
         return cls("", label, plain(listed[3] or "") if listed else "", _close(plain(text)))
 
@@ -94,8 +94,10 @@ class _Found:
 
     def offer(self, record: Mapping[str, Any]) -> None:
         """Note a record if it is wanted."""
-        code, number = str(record.get("set")), str(record.get("collector_number"))
-        for key in (record.get("scryfall_id"), (code, number.casefold())):
+        card_id, code, number = (
+            str(record.get(key)) for key in ("scryfall_id", "set", "collector_number")
+        )
+        for key in (card_id, (code, number.casefold())):
             if key in self._exact:
                 self._exact[key].append(Printing.from_record(record))
         names = tuple(str(record.get(key) or "") for key in _NAMES)

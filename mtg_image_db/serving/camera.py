@@ -21,7 +21,7 @@ from mtg_image_db.recognise.quads import area_of
 from mtg_image_db.serving.images import Images
 from mtg_image_db.serving.table import Card, Seen, Table, Take
 
-PHOTO = "camera"
+_PHOTO = "camera"
 """The name of the photo of a card that a camera took."""
 _SESSION = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MOST_CAMERAS = 64
@@ -71,7 +71,7 @@ class Cameras:
         The answer of `POST /api/look`, as JSON types; but for the entries that were taken.
         """
         size = list(found.photo.size)
-        both = zip(found.cards, sightings_of(PHOTO, found), strict=True)
+        both = zip(found.cards, sightings_of(_PHOTO, found), strict=True)
         outlined = [(card, one) for card, one in both if _is_outline(card, size)]
         seen = [_seen(card, one) for card, one in outlined]
         camera = self._camera(session)

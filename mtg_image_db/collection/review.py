@@ -31,7 +31,8 @@ from mtg_image_db.system.texts import cell, without_controls
 _LARGE = (357, 500)
 """Width and height of a card and of what it may be, in pixels: set symbols can be compared."""
 _PICTURED = 6
-"""How many candidates are shown as pictures; the others are listed. By hand: 29 kB each (mean of 60 cards)."""
+"""How many candidates are shown as pictures; the others are listed. By hand: a picture has 29 kB
+(the mean of 60 cards)."""
 
 PAGE = "review.html"
 ANSWERS = "review.csv"

@@ -30,6 +30,7 @@ from mtg_image_db.collection.store import CollectionFile
 from mtg_image_db.errors import DatabaseError, InvalidArguments
 from mtg_image_db.scryfall.faces import CardFace
 from mtg_image_db.scryfall_double.double import ScryfallDouble
+from mtg_image_db.system.files import sha256_file
 
 
 class Desk:
@@ -189,17 +190,17 @@ def test_a_card_that_was_removed_stays_away(desk: Desk) -> None:
     assert set(desk.owned(desk.scan(answers=desk.answers))) == {"5", "7"}
 
 
-def test_a_photo_that_was_taken_and_undone_is_a_new_one(desk: Desk) -> None:
-    desk.scan([desk.photos[0]], encoder=PixelEncoder())
+def test_a_photo_that_was_taken_in_the_browser_and_undone_is_a_new_one(desk: Desk) -> None:
+    digest = sha256_file(desk.photos[0])
     with desk.file as file:
-        photo = TakenPhoto("p.jpg", "ab" * 32, 100, 100)
-        taken = file.take_photo(photo, [seen_as(LEA), seen_as(ICE, index=2)])
-        assert file.photo_with("ab" * 32) == "p.jpg"
+        seen = replace(seen_as(LEA), place=(0.5, 0.5))
+        taken = file.take_photo(TakenPhoto("p.jpg", digest, 100, 100), [seen])
+        assert file.photo_with(digest) == "p.jpg"
         undone = file.undo()
         assert undone is not None
         assert undone.entries == taken
-        assert file.photo_with("ab" * 32) is None
-        assert [one.id for one in file.take_photo(photo, [seen_as(LEA)])] == [4]
+        assert file.photo_with(digest) is None
+    assert set(desk.owned(desk.scan(encoder=PixelEncoder()))) == {"3", "5", "7"}
 
 
 def test_a_photo_is_known_by_its_bytes(desk: Desk) -> None:

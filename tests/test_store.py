@@ -460,7 +460,8 @@ def test_a_full_disk_is_told_and_takes_nothing_half(small_disk: Path) -> None:
                 file.answer(1, Answer(LEB.printing))
         before = file.entries()
         fill(small_disk, leave=1_000_000)
-        file.take(pictured)
+        # Its number is that of the card that was refused.
+        assert file.take(replace(pictured, photo="other.jpg")).photo == "other.jpg"
     with CollectionFile.open(small_disk / "mine.sqlite") as file:
         assert file.entries()[:-1] == before
 

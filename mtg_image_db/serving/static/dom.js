@@ -50,7 +50,7 @@ export function cardPicture(url, name, described = "") {
   const frame = el("span", { class: "card-picture" });
   const instead = () =>
     frame.replaceChildren(el("span", { class: "no-picture", "aria-hidden": "true" }, name));
-  if (url === null) instead();
+  if (!url) instead();
   else frame.append(el("img", { src: url, alt: described, loading: "lazy", onerror: instead }));
   return frame;
 }

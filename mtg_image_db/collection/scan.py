@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import groupby, islice
 from math import dist
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtg_image_db.collection.cards import Assumptions, CollectionCard, add_up
@@ -97,10 +98,7 @@ def scan_photos(
             digest = ""
             try:
                 source = source_of(name)
-                if isinstance(source, bytes):
-                    digest = sha256(source).hexdigest()
-                elif source.is_file():
-                    digest = sha256_file(source)
+                digest = _sha256_of(source)
                 return digest, None if memory.knows(digest) else database.recognise(source)
             except ImageError as error:
                 return digest, error
@@ -112,7 +110,7 @@ def scan_photos(
             if isinstance(found, ImageError):
                 progress.note(f"{name}: {found.message}")
                 unreadable[name] = found.message
-            elif (first := same.setdefault(digest, name)) != name:
+            elif (first := same.setdefault(digest or name, name)) != name:
                 progress.note(f"{name}: left out, it is the same picture as {first}")
                 repeated.append(name)
             elif found is None:
@@ -132,6 +130,17 @@ def scan_photos(
             suggestion="Name photos that an image viewer can open.",
         )
     return replace(scan, unreadable=tuple(unreadable), repeated=tuple(repeated))
+
+
+def _sha256_of(source: Path | bytes) -> str:
+    """SHA-256 of a photo; empty if it cannot be read: recognition will say why."""
+    if isinstance(source, bytes):
+        return sha256(source).hexdigest()
+    try:
+        # Not of a pipe: reading it would take its bytes away.
+        return sha256_file(source) if source.is_file() else ""
+    except (OSError, ValueError):  # ValueError: a NUL in the name
+        return ""
 
 
 def _wrong_names(photos: object) -> str | None:

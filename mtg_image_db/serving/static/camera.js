@@ -96,7 +96,9 @@ async function begin() {
   watch = newWatch();
   const { cameras, chosen } = camera;
   choice.replaceChildren(
-    ...cameras.map((one, at) => el("option", { value: one.deviceId }, one.label || `Camera ${at + 1}`)),
+    ...cameras.map((one, at) =>
+      el("option", { value: one.deviceId }, one.label || `Camera ${at + 1}`),
+    ),
   );
   choice.value = chosen;
   mirror.checked = (remembered("mirror") ?? (camera.facesUser ? "yes" : "")) === "yes";
@@ -229,9 +231,14 @@ function showLook(found, take) {
   else if (named.length) chip.textContent = "Taken already; show the next card";
   else chip.textContent = "No name yet: nearer, flatter, more light";
   if (take === "now" && !taken.length) {
-    say(named.length ? "Nothing new to take: this card was taken." : "No card was named, so nothing was taken.");
+    say(
+      named.length
+        ? "Nothing new to take: this card was taken."
+        : "No card was named, so nothing was taken.",
+    );
   }
-  if (taken.length && sound.checked) soundTaken(taken.every((entry) => entry.status === "collection"));
+  if (taken.length && sound.checked)
+    soundTaken(taken.every((entry) => entry.status === "collection"));
   showTaken(taken, seen);
 }
 

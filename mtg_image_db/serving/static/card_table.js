@@ -81,7 +81,9 @@ export class CardTable {
       find("#rows", HTMLElement).replaceChildren(
         ...rows.slice(0, this.limit).flatMap((row) => this.lines(row, shown)),
       );
-      find("#foot", HTMLElement).replaceChildren(...(shown.status === "collection" ? [this.foot(shown)] : []));
+      find("#foot", HTMLElement).replaceChildren(
+        ...(shown.status === "collection" ? [this.foot(shown)] : []),
+      );
     });
     const more = find("#more", HTMLElement);
     more.hidden = rows.length <= this.limit;
@@ -165,7 +167,10 @@ export class CardTable {
     if (status !== "collection" || !card) {
       const why = entry.status === "review" ? sentence(entry.reason) : "You skipped it.";
       const photo = el("span", { class: "under soft" }, entry.photo);
-      const cells = [el("th", { scope: "row" }, name, photo), el("td", { class: "line" }, row.label)];
+      const cells = [
+        el("th", { scope: "row" }, name, photo),
+        el("td", { class: "line" }, row.label),
+      ];
       return [el("tr", {}, box, ...cells, el("td", {}, why))];
     }
     const several = row.entries.length > 1;
@@ -181,7 +186,12 @@ export class CardTable {
         "th",
         { scope: "row" },
         name,
-        el("span", { class: "under soft narrow-only" }, el("span", { class: "line" }, row.label), ` ${under}`),
+        el(
+          "span",
+          { class: "under soft narrow-only" },
+          el("span", { class: "line" }, row.label),
+          ` ${under}`,
+        ),
       ),
       el("td", { class: "wide line", title: card.set_name }, row.label),
       ...details.map((text) => el("td", { class: "wide" }, text)),
@@ -204,7 +214,10 @@ export class CardTable {
       "button",
       {
         ...{ type: "button", class: "quiet", "aria-expanded": String(open) },
-        ...{ "data-focus": `open ${row.key}`, "aria-label": `${row.quantity}, show them one by one` },
+        ...{
+          "data-focus": `open ${row.key}`,
+          "aria-label": `${row.quantity}, show them one by one`,
+        },
         onclick: () => {
           if (open) this.spread.delete(row.key);
           else this.spread.add(row.key);
@@ -236,7 +249,12 @@ export class CardTable {
       { class: "single" },
       this.box([entry.id], `Pick the one of ${where}`, String(entry.id)),
       el("td", { class: "number" }, this.quantity(entry)),
-      el("td", { colspan: COLUMNS.length - 1 }, button, el("span", { class: "soft" }, ` ${when(entry)}`)),
+      el(
+        "td",
+        { colspan: COLUMNS.length - 1 },
+        button,
+        el("span", { class: "soft" }, ` ${when(entry)}`),
+      ),
     );
   }
 
@@ -244,7 +262,14 @@ export class CardTable {
   quantity(entry) {
     const now = String(entry.card?.quantity ?? 1);
     const field = el("input", {
-      ...{ type: "number", min: "1", max: "999999", value: now, inputmode: "numeric", required: true },
+      ...{
+        type: "number",
+        min: "1",
+        max: "999999",
+        value: now,
+        inputmode: "numeric",
+        required: true,
+      },
       ...{ "aria-label": `Copies of ${nameOf(entry)}`, "data-focus": `quantity ${entry.id}` },
       onchange: async () => {
         if (!field.reportValidity()) return;

@@ -28,7 +28,9 @@ let steps = 1;
 const words = new Map(
   [...form.querySelectorAll("option")].map((option) => [option.value, option.textContent ?? ""]),
 );
-const grades = [...find("[name=condition]", HTMLSelectElement, form).options].map((one) => one.value);
+const grades = [...find("[name=condition]", HTMLSelectElement, form).options].map(
+  (one) => one.value,
+);
 const spelled = (/** @type {string} */ code) => words.get(code) ?? code;
 
 const openCard = cardDialog((entry) => {

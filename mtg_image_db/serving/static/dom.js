@@ -114,7 +114,10 @@ export function counted(number, noun) {
  * @param {{taken: string}} entry
  */
 export function when(entry) {
-  return new Date(entry.taken).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  return new Date(entry.taken).toLocaleString(undefined, {
+    dateStyle: "medium",
+    timeStyle: "short",
+  });
 }
 
 /**

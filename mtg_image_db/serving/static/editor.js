@@ -3,6 +3,7 @@
 
 import { ask, nameOf, sentence } from "./api.js";
 import { belongsToField, cardPicture, counted, el, find, when } from "./dom.js";
+import { NameSearch } from "./name_search.js";
 import { attempt, complain, say, takeBack } from "./status.js";
 
 /** @typedef {import("./api.js").Entry} Entry */
@@ -10,9 +11,6 @@ import { attempt, complain, say, takeBack } from "./status.js";
 
 /** More printings than this get a field that narrows them. */
 const MANY_PRINTINGS = 12;
-
-/** Milliseconds without a key after which a name is searched. */
-const TYPING_MS = 150;
 
 export class CardEditor {
   /**
@@ -37,9 +35,11 @@ export class CardEditor {
     this.printings = find(".candidates", HTMLElement, this.all);
     this.narrow = find(".narrow", HTMLElement, this.all);
     this.narrowing = find("input", HTMLInputElement, this.narrow);
-    this.search = find(".by-name input", HTMLInputElement, root);
-    this.found = find(".found", HTMLElement, root);
-    this.results = find(".results", HTMLElement, root);
+    this.search = new NameSearch(
+      find(".by-name", HTMLElement, root),
+      (found) => void this.pick(found.oracle_id, found.name),
+      () => this.focus(),
+    );
     this.quantity = find("[name=quantity]", HTMLInputElement, root);
     this.finish = find("[name=finish]", HTMLSelectElement, root);
     this.condition = find("[name=condition]", HTMLSelectElement, root);
@@ -54,8 +54,6 @@ export class CardEditor {
     this.chosen = null;
     /** The card whose printings are listed. */
     this.listed = "";
-    /** @type {ReturnType<typeof setTimeout>|undefined} */
-    this.typing = undefined;
 
     this.take.addEventListener("click", () => void this.answer(false));
     this.skip.addEventListener("click", () => void this.answer(true));
@@ -63,11 +61,6 @@ export class CardEditor {
       if (this.all.open && this.chosen) void this.list(this.chosen.oracle_id, this.chosen.name);
     });
     this.narrowing.addEventListener("input", () => this.narrowDown());
-    this.search.addEventListener("input", () => {
-      clearTimeout(this.typing);
-      this.typing = setTimeout(() => void this.look(), TYPING_MS);
-    });
-    find(".by-name", HTMLElement, root).addEventListener("keydown", (event) => this.inSearch(event));
   }
 
   /** @param {Entry} entry */
@@ -80,7 +73,8 @@ export class CardEditor {
     );
     this.strip.hidden = entry.strip === null;
     if (entry.strip) this.strip.src = entry.strip;
-    const photo = entry.photo === "camera" ? "From the camera" : `Card ${entry.index} of ${entry.photo}`;
+    const photo =
+      entry.photo === "camera" ? "From the camera" : `Card ${entry.index} of ${entry.photo}`;
     this.where.textContent = `${photo}, ${when(entry)}`;
     this.read.textContent = sentence(entry.read);
     this.reason.textContent = sentence(entry.reason);
@@ -90,14 +84,14 @@ export class CardEditor {
       ...entry.candidates.map((one, at) => this.option(one, at < 9 ? at + 1 : null)),
     );
     if (!entry.candidates.length) {
-      this.candidates.append(el("p", { class: "soft" }, "Nothing like it was found. Search its name below."));
+      this.candidates.append(
+        el("p", { class: "soft" }, "Nothing like it was found. Search its name below."),
+      );
     }
     this.all.open = false;
     this.listed = "";
     this.printings.replaceChildren();
-    this.search.value = "";
-    this.results.replaceChildren();
-    this.found.textContent = "";
+    this.search.clear();
 
     this.quantity.value = String(entry.answer?.quantity || entry.card?.quantity || 1);
     this.finish.value = entry.answer?.finish ?? "";
@@ -143,7 +137,12 @@ export class CardEditor {
       key === null ? null : el("kbd", {}, String(key)),
       cardPicture(one.image, one.name),
       el("span", { class: "candidate-name" }, one.name),
-      el("span", { class: "line" }, one.label, likely ? el("span", { class: "likely" }, ` ${likely}`) : null),
+      el(
+        "span",
+        { class: "line" },
+        one.label,
+        likely ? el("span", { class: "likely" }, ` ${likely}`) : null,
+      ),
     );
   }
 
@@ -197,42 +196,6 @@ export class CardEditor {
     }
   }
 
-  /** Search what stands in the field. */
-  async look() {
-    const words = this.search.value.trim();
-    if (!words) {
-      this.results.replaceChildren();
-      this.found.textContent = "";
-      return;
-    }
-    const answer = await attempt(() =>
-      ask("GET", `/api/cards/search?limit=20&q=${encodeURIComponent(words)}`),
-    );
-    if (answer === null || this.search.value.trim() !== words) return;
-    this.found.textContent = answer.cards.length
-      ? `Names like this: ${answer.cards.length}.`
-      : "The database has no name like this.";
-    this.results.replaceChildren(
-      ...answer.cards.map(
-        (/** @type {{name: string, oracle_id: string, printings: number, image: string|null}} */ one) => {
-          const many = counted(one.printings, "printing");
-          const pick = () => void this.pick(one.oracle_id, one.name);
-          return el(
-            "li",
-            {},
-            el(
-              "button",
-              { type: "button", onclick: pick },
-              cardPicture(one.image, ""),
-              el("span", {}, one.name),
-              el("span", { class: "soft" }, many),
-            ),
-          );
-        },
-      ),
-    );
-  }
-
   /**
    * A name was found: list its printings, and choose the first.
    *
@@ -245,26 +208,9 @@ export class CardEditor {
     if (!printings?.length) return;
     this.all.open = true;
     this.choose(printings[0]);
-    this.results.replaceChildren();
-    this.found.textContent = `${name} is chosen, ${printings[0].label}. It has ${counted(printings.length, "printing")}.`;
+    const many = counted(printings.length, "printing");
+    this.search.clear(`${name} is chosen, ${printings[0].label}. It has ${many}.`);
     this.printings.querySelector("button")?.focus();
-  }
-
-  /** @param {KeyboardEvent} event */
-  inSearch(event) {
-    const buttons = [...this.results.querySelectorAll("button")];
-    const at = buttons.findIndex((one) => one === document.activeElement);
-    const inField = event.target === this.search;
-    if (event.key === "ArrowDown") buttons[at + 1]?.focus();
-    else if (event.key === "ArrowUp" && !inField) (buttons[at - 1] ?? this.search).focus();
-    else if (event.key === "Enter" && inField) buttons[0]?.click();
-    else if (event.key === "Escape" && (this.search.value || !inField)) {
-      this.search.value = "";
-      void this.look();
-      this.heading.focus();
-    } else return;
-    event.preventDefault();
-    event.stopPropagation();
   }
 
   /** @param {boolean} skip */
@@ -298,13 +244,14 @@ export class CardEditor {
    */
   key(event) {
     if (this.entry === null || belongsToField(event)) return false;
-    const target = event.target instanceof Element ? event.target.closest("button, a, summary") : null;
+    const target =
+      event.target instanceof Element ? event.target.closest("button, a, summary") : null;
     if (/^[1-9]$/.test(event.key)) {
       const one = this.entry.candidates[Number(event.key) - 1];
       if (one) this.choose(one);
     } else if (event.key === "Enter" && target === null) this.take.click();
     else if (event.key.toLowerCase() === "s") this.skip.click();
-    else if (event.key === "/") this.search.focus();
+    else if (event.key === "/") this.search.field.focus();
     else return false;
     event.preventDefault();
     return true;

@@ -80,8 +80,7 @@ export function measure(image, time) {
   let squares = 0;
   for (let y = 1; y < height - 1; y++) {
     for (let at = y * width + 1, end = at + width - 2; at < end; at++) {
-      const bend =
-        4 * grey[at] - grey[at - 1] - grey[at + 1] - grey[at - width] - grey[at + width];
+      const bend = 4 * grey[at] - grey[at - 1] - grey[at + 1] - grey[at - width] - grey[at + width];
       sum += bend;
       squares += bend * bend;
     }
@@ -97,7 +96,7 @@ export function measure(image, time) {
  * @param {Sample} one
  * @param {Sample} other
  */
-export function differ(one, other) {
+function differ(one, other) {
   let changed = 0;
   for (let cell = 0; cell < one.cells.length; cell++) {
     if (Math.abs(one.cells[cell] - other.cells[cell]) > CHANGED_LEVELS) changed += 1;

@@ -74,7 +74,10 @@ function pump() {
   bar.value = shots.length - open;
   bar.hidden = open === 0;
   find("#progress", HTMLElement).hidden = shots.length === 0;
-  const parts = [`${shots.length - open} of ${counted(shots.length, "photo")}`, counted(cards, "card")];
+  const parts = [
+    `${shots.length - open} of ${counted(shots.length, "photo")}`,
+    counted(cards, "card"),
+  ];
   if (known) parts.push(`${known} added before`);
   if (failed) parts.push(`${failed} failed`);
   find("#progress-text", HTMLElement).textContent = parts.join(", ");
@@ -156,13 +159,30 @@ function render(shot) {
     failed: "failed",
   }[shot.state];
   find(".words", HTMLElement, card).replaceChildren(
-    el("p", { class: "photo-head" }, el("b", {}, shot.name), " ", el("span", { class: "soft" }, state)),
+    el(
+      "p",
+      { class: "photo-head" },
+      el("b", {}, shot.name),
+      " ",
+      el("span", { class: "soft" }, state),
+    ),
     ...(shot.state === "again"
-      ? [el("p", {}, `It is in the collection already, as ${shot.text}.`), retry("Add it anyway", true)]
+      ? [
+          el("p", {}, `It is in the collection already, as ${shot.text}.`),
+          retry("Add it anyway", true),
+        ]
       : []),
-    ...(shot.state === "failed" ? [el("p", { class: "why" }, shot.text), retry("Try again", shot.anyway)] : []),
+    ...(shot.state === "failed"
+      ? [el("p", { class: "why" }, shot.text), retry("Try again", shot.anyway)]
+      : []),
     ...(shot.state === "done" && many === 0
-      ? [el("p", { class: "soft" }, "Take it nearer, with all of the card in the picture and light from the side.")]
+      ? [
+          el(
+            "p",
+            { class: "soft" },
+            "Take it nearer, with all of the card in the picture and light from the side.",
+          ),
+        ]
       : []),
     el(
       "ol",
@@ -198,7 +218,8 @@ function render(shot) {
     shot.height || 1,
     outlined.map((entry) => ({
       quad: entry.quad ?? [],
-      kind: entry.status === "collection" ? "settled" : entry.status === "review" ? "seen" : "unnamed",
+      kind:
+        entry.status === "collection" ? "settled" : entry.status === "review" ? "seen" : "unnamed",
       label: many > 1 ? String(entry.index) : "",
       inside: true,
     })),
@@ -288,7 +309,8 @@ find("#retry-all", HTMLElement).addEventListener("click", () => {
   for (const shot of shots) if (shot.state === "failed") again(shot, shot.anyway);
 });
 addEventListener("beforeunload", (event) => {
-  if (shots.some((shot) => shot.state === "waiting" || shot.state === "sending")) event.preventDefault();
+  if (shots.some((shot) => shot.state === "waiting" || shot.state === "sending"))
+    event.preventDefault();
 });
 choosePile(find("#pile", HTMLSelectElement), (value) => (pile = value ?? 1));
 listen(

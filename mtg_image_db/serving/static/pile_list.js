@@ -76,8 +76,13 @@ export class PileList {
     if (!piles.length) return; // not known yet
     const priceOf = (/** @type {Pile[]} */ some, /** @type {Currency} */ one) =>
       total(some.map((pile) => hundredths(pile.prices[one])));
-    const item = (/** @type {number|null} */ id, /** @type {string} */ name, /** @type {Pile[]} */ some) => {
-      const sum = (/** @type {"cards"|"review"} */ what) => some.reduce((all, pile) => all + pile[what], 0);
+    const item = (
+      /** @type {number|null} */ id,
+      /** @type {string} */ name,
+      /** @type {Pile[]} */ some,
+    ) => {
+      const sum = (/** @type {"cards"|"review"} */ what) =>
+        some.reduce((all, pile) => all + pile[what], 0);
       const price = priceOf(some, currency);
       const worth = price === null ? "" : ` · ${written(price, currency)}`;
       return el(
@@ -108,7 +113,10 @@ export class PileList {
     const worth = CURRENCIES.map((one) => /** @type {const} */ ([priceOf(shown, one), one]))
       .filter(([sum]) => sum !== null)
       .map(([sum, one]) => written(sum, one));
-    const cards = counted(shown.reduce((all, pile) => all + pile.cards, 0), "card");
+    const cards = counted(
+      shown.reduce((all, pile) => all + pile.cards, 0),
+      "card",
+    );
     const day = { dateStyle: /** @type {const} */ ("long") };
     const date = this.pricesOf
       ? `Prices of ${new Date(this.pricesOf).toLocaleDateString(undefined, day)}.`
@@ -137,7 +145,8 @@ export class PileList {
     if (!here) return;
     for (const name of /** @type {const} */ (["name", "finish", "condition", "lang"])) {
       const field = form.elements.namedItem(name);
-      if (field instanceof HTMLInputElement || field instanceof HTMLSelectElement) field.value = here[name];
+      if (field instanceof HTMLInputElement || field instanceof HTMLSelectElement)
+        field.value = here[name];
     }
     const removal = find("#pile-remove", HTMLElement);
     removal.hidden = here.id === FIRST;

@@ -43,7 +43,10 @@ function render(focus) {
   place.hidden = entry === undefined;
   done.hidden = entry !== undefined;
   left.textContent = entry ? `Card ${at + 1} of ${queue.length}` : "";
-  for (const [id, step] of /** @type {const} */ ([["#previous", -1], ["#next", 1]])) {
+  for (const [id, step] of /** @type {const} */ ([
+    ["#previous", -1],
+    ["#next", 1],
+  ])) {
     find(id, HTMLButtonElement).disabled = queue[at + step] === undefined;
   }
   find("#done-title", HTMLElement).textContent = answered ? "All reviewed" : "Nothing to review";

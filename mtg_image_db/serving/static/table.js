@@ -66,12 +66,21 @@ export function matching(rows, text, spelled) {
   if (!words.length) return rows;
   return rows.filter(({ entries: [entry] }) => {
     const one = shown(entry);
-    const texts = [one?.name, one?.printed_name, one?.label, one?.set_name, entry.photo, entry.reason];
+    const texts = [
+      one?.name,
+      one?.printed_name,
+      one?.label,
+      one?.set_name,
+      entry.photo,
+      entry.reason,
+    ];
     const { card } = entry;
     if (card) texts.push(card.finish, spelled(card.condition), spelled(card.lang));
     // "foil" must not find "nonfoil", so a word is looked for where words begin.
     const all = ` ${plain(texts.filter(Boolean).join(" "))}`;
-    return words.every((word) => all.includes(` ${word}`) || (word.length > 4 && all.includes(word)));
+    return words.every(
+      (word) => all.includes(` ${word}`) || (word.length > 4 && all.includes(word)),
+    );
   });
 }
 
@@ -132,5 +141,8 @@ export function sums(rows) {
       return price === null ? null : price * row.quantity;
     });
   const prices = CURRENCIES.map((currency) => [currency, total(costs(currency))]);
-  return { cards, prices: /** @type {Record<Currency, number|null>} */ (Object.fromEntries(prices)) };
+  return {
+    cards,
+    prices: /** @type {Record<Currency, number|null>} */ (Object.fromEntries(prices)),
+  };
 }

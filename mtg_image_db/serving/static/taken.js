@@ -48,7 +48,9 @@ function showLast() {
   const picture = one ? [cardPicture(one.image, name)] : [];
   find("#last-picture", HTMLElement).replaceChildren(...picture);
   const card = last?.card;
-  const more = card ? [card.set_name, card.finish, card.lang.toUpperCase()].join(" · ") : sentence(last?.reason ?? "");
+  const more = card
+    ? [card.set_name, card.finish, card.lang.toUpperCase()].join(" · ")
+    : sentence(last?.reason ?? "");
   find("#last-more", HTMLElement).textContent = more;
 }
 

@@ -163,7 +163,7 @@ export function answered(watch, open, lost = false) {
  *
  * A collector line is read surely on cards of 500 pixels height and more (docs/printings.md). In
  * 1920 x 1080 that is a card of half the picture's height, in 1280 x 720 of two thirds. The larger
- * frame costs the server 5 to 20 % more time.
+ * frame costs the server 5 to 25 % more time.
  *
  * @param {number} width
  * @param {number} height

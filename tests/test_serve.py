@@ -324,6 +324,15 @@ def test_a_camera_that_knows_its_card_from_before_a_restart_does_not_take_it_aga
         assert len(after.get("/api/entries")["entries"]) == 1
 
 
+def test_a_live_picture_names_the_same_cards_with_an_outline_or_filling_it(shop: Shop) -> None:
+    database = Database.open(shop.folder / "index_out")
+    for picture in (frame(first(shop)), frame(first(shop), first(shop, 1)), jpeg(first(shop, 2))):
+        whole = {card.named for card in database.query(picture)}
+        assert {card.named for card in database.recognise(picture, live=True).cards} == whole
+        assert None not in whole
+    assert [card.verdict for card in database.recognise(frame(), live=True).cards] == ["none"]
+
+
 def test_a_key_takes_at_once_also_what_has_no_name(own: Server, shop: Shop) -> None:
     look = own.post("/api/look?camera=mine&take=now", frame(first(shop)))
     assert [card["state"] for card in look["cards"]] == ["taken"]

@@ -32,7 +32,7 @@ def recognise(
     k: int,
     *,
     find: bool,
-    look_again: bool,
+    live: bool,
     min_score: float,
 ) -> Recognition:
     """Name the cards in a picture; see `Database.recognise`."""
@@ -49,9 +49,7 @@ def recognise(
         as_built = open_for(photo.source, encoder.fingerprint.preprocessing)
     # One for each picture, so that threads do not share its timings.
     recogniser = Recogniser(encoder, gallery)
-    found = recogniser.recognise(
-        photo.picture, k, find=find, look_again=look_again, as_built=as_built
-    )
+    found = recogniser.recognise(photo.picture, k, find=find, live=live, as_built=as_built)
     began_reading = time.perf_counter()
     reader = PrintingReader(photo, gallery)
     answers = []

@@ -229,7 +229,7 @@ class Database:
         k: int = 5,
         *,
         find: bool = True,
-        look_again: bool = True,
+        live: bool = False,
         min_score: float = -1.0,
     ) -> Recognition:
         """Name the cards in a picture, and keep the picture so that cards can be cut out of it.
@@ -244,9 +244,9 @@ class Database:
             listed.
         find
             Look for cards in it; otherwise the whole picture is one upright card.
-        look_again
-            If not all is named, look again, for cards without an outline. That takes as long as
-            all the rest. Of live pictures the next one is worth more.
+        live
+            The picture is one of a camera's: find only cards with an outline, in half of the time.
+            The next picture may show the others.
         min_score
             Drop matches below this cosine similarity. If the answer for a card is dropped, its
             verdict is ``none``.
@@ -260,16 +260,14 @@ class Database:
         EncoderError, DatabaseError
             The encoder cannot be loaded, or does not fit the database.
         """
-        check(
-            *asking.wrong_question(k, min_score, find), wrong_kind("look_again", look_again, bool)
-        )
+        check(*asking.wrong_question(k, min_score, find), wrong_kind("live", live, bool))
         return asking.recognise(
             image,
             self.gallery,
             self.encoder,
             k,
             find=find,
-            look_again=look_again,
+            live=live,
             min_score=min_score,
         )
 

@@ -114,7 +114,7 @@ class Recogniser:
         k: int,
         *,
         find: bool = True,
-        look_again: bool = True,
+        live: bool = False,
         as_built: Image.Image | None = None,
     ) -> list[RecognisedCard]:
         """Name the cards in an upright RGB picture; always at least one, possibly ``none``.
@@ -128,8 +128,9 @@ class Recogniser:
             How many distinct vectors to return for each card.
         find
             Look for cards; otherwise the whole picture is one upright card.
-        look_again
-            Also look for cards without an outline.
+        live
+            The picture is one of a camera's, and the next one comes soon: do not look for cards
+            without an outline, and take the whole picture as a card only if no other is named.
         """
         frame = frame_of(picture.width, picture.height)
         examiner = self._examiner
@@ -150,21 +151,23 @@ class Recogniser:
                 return as_built
             return picture.rotate(90 * (turns + 3 * (picture.width > picture.height)), expand=True)
 
-        [[whole, *_]] = examiner.all_ways([Guess(frame, 0)], cut)
-        finding = examiner.check(whole)
-        fills = area_of(finding.quad) > _FILLS_SHARE * picture.width * picture.height
-        if min(picture.size) < _LEAST_SIDE:
-            answers = self._answers([replace(finding, verdict="none")], cut, k)
-        elif finding.verdict == "confident" and fills:
-            cutter = _cutter(np.asarray(picture), examiner.least_height())
-            answers = self._answers([finding], cutter, k)
-        else:
-            photo = np.asarray(picture)
-            cutter = _cutter(photo, examiner.least_height())
-            found = self._search(photo, cutter, look_again=look_again)
-            if instead := self._whole_instead(finding, whole, found):
-                found, cutter = [instead], cut
-            answers = self._answers(found, cutter, k)
+        photo = np.asarray(picture)
+        cutter = _cutter(photo, examiner.least_height())
+        large = min(picture.size) >= _LEAST_SIDE
+        found = self._search(photo, cutter, live=True) if live and large else []
+        if all(finding.verdict == "none" for finding in found):
+            [[whole, *_]] = examiner.all_ways([Guess(frame, 0)], cut)
+            finding = examiner.check(whole)
+            fills = area_of(finding.quad) > _FILLS_SHARE * picture.width * picture.height
+            if not large:
+                found, cutter = [replace(finding, verdict="none")], cut
+            elif finding.verdict == "confident" and fills:
+                found = [finding]
+            else:
+                found = found if live else self._search(photo, cutter)
+                if instead := self._whole_instead(finding, whole, found):
+                    found, cutter = [instead], cut
+        answers = self._answers(found, cutter, k)
         return [replace(answer, quad=answer.quad / scale) for answer in answers]
 
     def _whole_instead(
@@ -182,11 +185,11 @@ class Recogniser:
             return replace(finding, quad=whole.quad, row=whole.hits[0].row, verdict="likely")
         return None
 
-    def _search(self, photo: Pixels, cut: Cut, *, look_again: bool) -> list[Finding]:
+    def _search(self, photo: Pixels, cut: Cut, *, live: bool = False) -> list[Finding]:
         """Find and name cards in a photo; unknown cards come last."""
         named, unknown = self._outlined(photo, cut)
         settled = named + strangers(unknown, named)
-        worth_it = look_again and self._gallery.can_vote and (len(named) != 1 or unknown)
+        worth_it = not live and self._gallery.can_vote and (len(named) != 1 or unknown)
         if worth_it and has_room(photo, settled):
             # The usual photo shows one card and nothing else like a card: no second look needed.
             named += self._voted(photo, cut, named)

@@ -76,9 +76,8 @@ class Service:
 
     def look(self, picture: bytes, camera: str, pile: int, take: Take) -> dict[str, Any]:
         """What a camera sees; the cards that are due are taken."""
-        # Between two cards the table is empty: there a second look would find nothing, slowly.
-        by_hand = take == "now"
-        found = self._current.database.recognise(picture, _MATCHES, look_again=by_hand)
+        # Who presses a key wants this picture answered, and not the next one.
+        found = self._current.database.recognise(picture, _MATCHES, live=take != "now")
         answer = self._cameras.look(found, camera, pile, take)
         answer["taken"] = list(map(self.shown, answer["taken"]))
         return answer

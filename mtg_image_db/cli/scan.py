@@ -65,8 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     one_of("--to", FORMATS, "format of the collection (csv)", "csv")
     add("-o", "--out", type=file("--out"), metavar="FILE", help="the collection (standard output)")
     text = (
-        "folder for review.html and review.csv (FILE-review; scan-review without --out, or if "
-        "that is a pipe or a device)"
+        "folder for review.html, review.csv and collection.sqlite, which remembers them "
+        "(FILE-review; scan-review without --out, or if that is a pipe or a device)"
     )
     add("--review", type=output_folder("--review"), metavar="FOLDER", help=text)
     add("--corrections", type=Path, metavar="FILE", help="a review.csv that you filled in")

@@ -176,10 +176,10 @@ class Memory:
         """Write down what people say, all of it or nothing."""
         with self._cached.changing() as db:
             for entry, answer in changes.answers.items():
-                state = rows.state_of(db, entry) or State(COLLECTION, None, 0)
                 text = records.answer_text(answer)
-                # Who answers wants the card, also if it was removed before.
-                rows.set_state(db, entry, state._replace(answer=text, removed=0))
+                if state := rows.state_of(db, entry):
+                    # Who answers wants the card, also if it was removed before.
+                    rows.set_state(db, entry, state._replace(answer=text, removed=0))
             for photo, sighting, answer in changes.added:
                 entry = rows.add_entry(db, sighting, COLLECTION, photo=photo)
                 rows.set_state(db, entry, State(COLLECTION, records.answer_text(answer), 0))

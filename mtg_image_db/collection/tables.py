@@ -241,5 +241,5 @@ def _foreign(path: Path, why: str) -> StorageError:
     return StorageError(
         f"{path.name} is not a collection of mtg-db",
         details=f"{path}: {why}",
-        suggestion="Name another file for the collection; one that does not exist is made.",
+        suggestion="Move it away, or name another place: a file that does not exist is made.",
     )

@@ -121,6 +121,15 @@ def test_a_second_round_recognises_nothing_again(desk: Desk) -> None:
         desk.scan([*desk.photos, new])
 
 
+def test_only_new_photos_are_recognised(desk: Desk) -> None:
+    one, rest, every = PixelEncoder(), PixelEncoder(), PixelEncoder()
+    desk.scan(desk.photos[:1], encoder=one)
+    assert set(desk.owned(desk.scan(encoder=rest))) == {"3", "5", "7"}
+    (desk.review / "collection.sqlite").unlink()
+    desk.scan(encoder=every)
+    assert 0 < rest.encoded == every.encoded - one.encoded
+
+
 def test_another_database_names_the_cards_anew_and_keeps_what_was_said(desk: Desk) -> None:
     desk.scan(encoder=PixelEncoder())
     desk.fill_in(_3="tst 4")

@@ -23,6 +23,7 @@ from mtg_image_db.collection.answer import Answer
 from mtg_image_db.collection.cards import Assumptions
 from mtg_image_db.collection.corrections import read_corrections
 from mtg_image_db.collection.entries import TakenPhoto
+from mtg_image_db.collection.memory import Memory
 from mtg_image_db.collection.review import refuse_to_lose_answers, write_review
 from mtg_image_db.collection.scan import Scan, collect, scan_photos
 from mtg_image_db.collection.seen import Sighting
@@ -345,3 +346,22 @@ def test_scan_asks_about_a_page_that_two_of_its_photos_show() -> None:
     assert [one.sighting.id for one in scan.to_review] == [f"b.jpg#{n}" for n in range(1, 10)]
     assert {one.reason.partition(" seems")[0] for one in scan.to_review} == {"a.jpg"}
     assert sum(card.quantity for card in scan.cards) == 9
+
+
+def test_of_two_photos_of_a_page_only_the_second_is_asked_about_whoever_names_them(
+    tmp_path: Path,
+) -> None:
+    with CollectionFile.open(tmp_path / "mine.sqlite") as file:
+        for namer in ("a database", "a newer one"):
+            memory = Memory(file, namer, Assumptions())
+            photos = {memory.keep(photo, page(*CARDS)): photo.name for photo in (A, B)}
+            asked = {
+                (name, card.seen.status)
+                for photo, name in photos.items()
+                for card in memory.cards(photo, name, photos)
+            }
+            assert asked == {("a.jpg", "collection"), ("b.jpg", "review")}
+            # Where the first photo is not looked at, the second one counts.
+            [second] = [photo for photo, name in photos.items() if name == "b.jpg"]
+            alone = memory.cards(second, "b.jpg", {second})
+            assert {card.seen.status for card in alone} == {"collection"}

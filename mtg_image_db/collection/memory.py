@@ -123,7 +123,7 @@ class Memory:
             db.execute("UPDATE photo SET seen_by = ? WHERE id = ?", (self._seen_by, number))
             before = self.cards(number, photo.name, ())
             left = [one for one in before if not one.seen.sighting.added]
-            again = rows.repeated(db, photo, sightings, besides=number)
+            again = rows.repeated(db, photo, sightings, number=number)
             for index, sighting in enumerate(sightings):
                 values: dict[str, Any] = {
                     "photo": number,

@@ -148,14 +148,18 @@ def delete_photo(db: sqlite3.Connection, entries: Iterable[int]) -> None:
 
 
 def repeated(
-    db: sqlite3.Connection, photo: TakenPhoto, sightings: Sequence[Sighting], *, besides: int = 0
+    db: sqlite3.Connection,
+    photo: TakenPhoto,
+    sightings: Sequence[Sighting],
+    *,
+    number: int | None = None,
 ) -> dict[int, int]:
-    """Which of a photo's cards (from 0) another photo seems to show, and the id of that one.
+    """Which of a photo's cards (from 0) an earlier photo seems to show, and the id of that one.
 
     Parameters
     ----------
-    besides
-        The id of the photo itself, if it is known.
+    number
+        The id of the photo itself; None if it is new.
     """
     named = {}
     for index, one in enumerate(sightings):
@@ -165,8 +169,9 @@ def repeated(
     for artwork in {artwork for artwork, _ in named.values()}:
         query = "SELECT DISTINCT photo FROM entry WHERE artwork = ? AND removed = 0 AND photo > 0"
         others.update(row[0] for row in db.execute(query, (artwork,)))
-    del others[besides]
     for earlier, _ in others.most_common():
+        if number is not None and earlier >= number:
+            continue
         query = "SELECT artwork, x, y FROM entry WHERE photo = ? AND removed = 0 AND artwork <> ''"
         old = [(artwork, complex(x, y)) for artwork, x, y in db.execute(query, (earlier,))]
         if found := alike(tuple(named.values()), old):

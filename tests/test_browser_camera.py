@@ -87,10 +87,8 @@ def test_sixty_cards_are_taken_in_order_none_twice_and_none_is_missing(
     with open_browser(video) as browser, open_page(browser, server) as page:
         page.goto("/camera")
         page.get_by_test_id("camera-start").click()
-        page.wait_for_function(
-            "name => document.querySelector('[data-testid=last-name]').textContent === name",
-            arg=shop.names[last],
-            timeout=1000 * (sum(shot.seconds for shot in shots) + PATIENCE_S),
+        page.locator("#last:not([data-state=sight])").get_by_text(shop.names[last]).wait_for(
+            timeout=1000 * (sum(shot.seconds for shot in shots) + PATIENCE_S)
         )
     video.unlink()
     assert taken(server) == [shop.names[card_id] for card_id in [*shown, last]]

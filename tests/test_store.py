@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from conftest import fill
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from PIL import Image
@@ -397,25 +397,28 @@ def test_a_file_that_was_closed_says_so(path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A collection of twenty cards."""
     path = tmp_path_factory.mktemp("whole") / "mine.sqlite"
     with CollectionFile.open(path) as file:
         for number in range(20):
             file.take(replace(READ, crop=Image.new("RGB", (240, 336))), token=str(number))
         file.answer(3, Answer(LEB.printing))
-    return path.read_bytes()
+    return path
 
 
 @settings(max_examples=60)
 @given(at=st.floats(0, 1), size=st.integers(0, 600))
+@example(at=0.015625, size=2)  # in the text of the schema
 def test_damage_is_told_as_damage_or_does_no_harm(
-    tmp_path_factory: pytest.TempPathFactory, whole: bytes, at: float, size: int
+    tmp_path_factory: pytest.TempPathFactory, whole: Path, at: float, size: int
 ) -> None:
     """Some bytes are others, or, if there are none, the file ends there."""
-    cut = int(at * len(whole))
-    after = whole[cut + size :] if size else b""
+    data = whole.read_bytes()
+    cut = int(at * len(data))
+    after = data[cut + size :] if size else b""
     path = tmp_path_factory.mktemp("damaged") / "mine.sqlite"
-    path.write_bytes(whole[:cut] + random.Random(cut).randbytes(size) + after)
+    path.write_bytes(data[:cut] + random.Random(cut).randbytes(size) + after)
     with contextlib.suppress(StorageError), CollectionFile.open(path) as file:
         file.entries()
         file.take(DOUBT)
@@ -434,9 +437,9 @@ def test_damage_is_told_as_damage_or_does_no_harm(
     ],
 )
 def test_a_row_that_makes_no_sense_is_told_as_damage(
-    path: Path, whole: bytes, statement: str
+    path: Path, whole: Path, statement: str
 ) -> None:
-    path.write_bytes(whole)
+    path.write_bytes(whole.read_bytes())
     change(path, statement)
     with CollectionFile.open(path) as file:
         with pytest.raises(StorageError, match="The collection file is damaged") as caught:

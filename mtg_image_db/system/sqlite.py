@@ -51,6 +51,9 @@ def sqlite_errors(path: Path, what: str, place: str, *, if_damaged: str) -> Iter
     """
     try:
         yield
+    except UnicodeDecodeError as error:
+        # SQLite's own message holds bytes of a damaged file.
+        raise damaged(path, what, str(error), if_damaged) from error
     except sqlite3.Error as error:
         said = str(error)
         if full := too_many_open(error, unclear=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import io
 import json
 import re
 import signal
@@ -259,6 +260,25 @@ def test_what_is_wrong_is_said_in_words(
     reply = ask(server, method, path, data=data)
     assert reply.status_code == status, reply.text
     assert words in error(reply)["message"]
+
+
+def test_who_mistypes_an_address_in_a_browser_is_led_to_a_page(server: Server) -> None:
+    reply = ask(server, "GET", "/colection", headers={"Accept": "text/html"})
+    assert reply.status_code == 404
+    assert '<a href="/camera">' in reply.text
+    assert "/api/" not in reply.text
+
+
+def test_a_card_is_kept_as_large_as_the_photo_shows_it(own: Server, shop: Shop) -> None:
+    card = first(shop)
+    widths = []
+    for width in (120, 360, 900):
+        photo = card.resize((width, round(width * card.height / card.width)))
+        [entry] = own.post("/api/photos?anyway=1", jpeg(photo))["entries"]
+        with Image.open(io.BytesIO(own.read(entry["picture"]))) as kept:
+            assert kept.height == round(kept.width * 1.4)
+            widths.append(kept.width)
+    assert widths == [240, pytest.approx(360, abs=20), 480]
 
 
 def test_people_get_a_page_that_says_what_is_wrong(server: Server) -> None:

@@ -14,7 +14,7 @@ from mtg_image_db.collection.entries import Entry, Step, TakenPhoto
 from mtg_image_db.collection.repeats import Spot, alike
 from mtg_image_db.collection.seen import Sighting, decide
 from mtg_image_db.errors import InvalidArguments
-from mtg_image_db.pages.page import small_jpeg
+from mtg_image_db.pages.page import jpeg
 
 _ENTRY = """
 SELECT e.id, e.pile, e.taken, e.number, e.added, e.sighting, e.answer, e.picture IS NOT NULL,
@@ -228,8 +228,8 @@ def seen_values(one: Sighting, spot: Spot) -> dict[str, Any]:
         "artwork": artwork,
         "x": place.real,
         "y": place.imag,
-        "picture": small_jpeg(one.crop) if one.crop else None,
-        "strip": small_jpeg(one.strip) if one.strip else None,
+        "picture": jpeg(one.crop) if one.crop else None,
+        "strip": jpeg(one.strip) if one.strip else None,
     }
 
 

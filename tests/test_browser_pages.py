@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ from conftest import jpeg
 from served import Server, Shop, covered, make_shop
 
 from mtg_image_db.demo.camera import camera_frame
+from mtg_image_db.demo.cards import sample_cards
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, ViewportSize
@@ -132,3 +134,30 @@ def test_the_overlay_shows_the_last_card_taken_on_nothing(
         for behind in ("html", "body"):
             colour = page.locator(behind).evaluate("one => getComputedStyle(one).backgroundColor")
             assert colour == "rgba(0, 0, 0, 0)"
+
+
+def test_a_card_that_no_name_fits_is_called_by_none_until_a_person_says_which(
+    browser: Browser, shop: Shop, tmp_path: Path
+) -> None:
+    plain, stranger = next(iter(shop.pictures.values())), sample_cards(50)[49].faces[0]
+    with (
+        Server(shop.folder, tmp_path / "collection.sqlite") as server,
+        open_page(browser, server) as page,
+        open_page(browser, server) as stream,
+    ):
+        server.post("/api/photos", jpeg(camera_frame([plain])))
+        server.post("/api/photos", jpeg(camera_frame([stranger], 1)))
+        [unnamed] = server.get("/api/entries?status=review")["entries"]
+        guess = unnamed["candidates"][0]["name"]
+        page.goto("/review")
+        page.get_by_test_id("review-name").get_by_text("No name was found").wait_for()
+        assert page.get_by_test_id("take").is_disabled()
+        stream.goto("/overlay")
+        stream.get_by_test_id("overlay-name").get_by_text(
+            next(iter(shop.names.values()))
+        ).wait_for()
+        page.keyboard.press("1")
+        page.keyboard.press("Enter")
+        page.get_by_test_id("review-done").wait_for()
+        [_, card] = server.get("/api/entries?status=collection")["entries"]
+        assert card["card"]["name"] == guess

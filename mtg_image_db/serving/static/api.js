@@ -181,12 +181,21 @@ export function pause(milliseconds) {
 }
 
 /**
+ * What a card is, or most probably is; null if nothing resembles it enough to say so.
+ *
+ * @param {Entry} entry
+ */
+export function guessOf(entry) {
+  return entry.card ?? (entry.verdict === "none" ? null : (entry.candidates[0] ?? null));
+}
+
+/**
  * The name by which an entry is called.
  *
  * @param {Entry} entry
  */
 export function nameOf(entry) {
-  return entry.card?.name ?? entry.candidates[0]?.name ?? "A card without a name";
+  return guessOf(entry)?.name ?? "A card without a name";
 }
 
 /**

@@ -162,7 +162,7 @@ export class CardTable {
         ...{ type: "button", class: "link name", "data-focus": `name ${row.key}` },
         onclick: () => this.opened(entry),
       },
-      row.name || "No name was found",
+      row.name,
     );
     if (status !== "collection" || !card) {
       const why = entry.status === "review" ? sentence(entry.reason) : "You skipped it.";

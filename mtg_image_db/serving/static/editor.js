@@ -1,7 +1,7 @@
 // @ts-check
 // What a card is, and a person's word about it.
 
-import { ask, nameOf, sentence } from "./api.js";
+import { ask, guessOf, nameOf, sentence } from "./api.js";
 import { belongsToField, cardPicture, counted, el, find, when } from "./dom.js";
 import { NameSearch } from "./name_search.js";
 import { attempt, complain, say, takeBack } from "./status.js";
@@ -66,7 +66,7 @@ export class CardEditor {
   /** @param {Entry} entry */
   show(entry) {
     this.entry = entry;
-    const guess = entry.card ?? entry.candidates[0];
+    const guess = guessOf(entry);
     this.heading.textContent = guess ? guess.name : "No name was found";
     this.crop.replaceChildren(
       cardPicture(entry.picture, "There is no picture of this card", "The card in the photo"),
@@ -99,7 +99,7 @@ export class CardEditor {
     this.lang.value = entry.answer?.lang ?? "";
     this.verb.textContent = entry.status === "collection" ? "Save" : "Take";
     const answered = entry.candidates.find((one) => one.scryfall_id === entry.answer?.scryfall_id);
-    this.choose(entry.card ?? answered ?? entry.candidates[0] ?? null);
+    this.choose(entry.card ?? answered ?? guess);
   }
 
   /** Put the focus where a screen reader begins to read the card. */
@@ -154,7 +154,7 @@ export class CardEditor {
       button.setAttribute("aria-pressed", String(pressed));
     }
     this.take.disabled = one === null;
-    this.named.textContent = one ? one.label : "";
+    this.named.textContent = one ? one.label : "(choose a card first)";
     this.all.hidden = one === null || !one.oracle_id;
     if (!one) return;
     if (!this.listed) this.of.textContent = one.name;

@@ -1,7 +1,7 @@
 // @ts-check
 // The last card taken, on a transparent page, for a stream.
 
-import { ask, listen } from "./api.js";
+import { ask, guessOf, listen } from "./api.js";
 import { cardPicture, find } from "./dom.js";
 
 /** @typedef {import("./api.js").Entry} Entry */
@@ -11,9 +11,9 @@ let shown = 0;
 
 /** @param {Entry|undefined} entry */
 function show(entry) {
-  const one = entry?.card ?? entry?.candidates[0];
-  card.hidden = one === undefined;
-  if (!entry || !one) return;
+  const one = entry && guessOf(entry);
+  card.hidden = !one;
+  if (!one) return;
   find("#picture", HTMLElement).replaceChildren(cardPicture(one.image, one.name));
   find("#name", HTMLElement).textContent = one.name;
   // Without a settled printing, only the name is sure.
@@ -27,13 +27,13 @@ function show(entry) {
 }
 
 async function load() {
-  const answer = await ask("GET", "/api/entries?last=1").catch(() => null);
-  if (answer) show(answer.entries[0]);
+  const answer = await ask("GET", "/api/entries?last=20").catch(() => null);
+  if (answer) show(answer.entries.find(guessOf));
 }
 
 listen(
   (kind, entry) => {
-    if (kind === "taken") show(entry);
+    if (kind === "taken" && guessOf(entry)) show(entry);
     else if (kind === "undone" || entry.id === shown) void load();
   },
   () => void load(),

@@ -1,6 +1,7 @@
 // @ts-check
 // The rows of the collection's table: equal cards together, found, sorted and summed. No page.
 
+import { guessOf, nameOf } from "./api.js";
 import { CURRENCIES, hundredths, total } from "./money.js";
 
 /** @typedef {import("./api.js").Entry} Entry */
@@ -18,9 +19,6 @@ import { CURRENCIES, hundredths, total } from "./money.js";
  * @property {number|null} price Hundredths, of one card.
  * @property {number|null} total
  */
-
-/** @param {Entry} entry */
-const shown = (entry) => entry.card ?? entry.candidates[0] ?? null;
 
 /**
  * Rows, the last taken first.
@@ -44,7 +42,7 @@ export function rowsOf(entries, currency) {
       row.quantity += quantity;
     } else {
       const price = hundredths(card?.prices[currency]);
-      const { name = "", label = "" } = shown(entry) ?? {};
+      const [name, label] = [nameOf(entry), guessOf(entry)?.label ?? ""];
       rows.set(key, { key, entries: [entry], name, label, quantity, price, total: null });
     }
   }
@@ -65,7 +63,7 @@ export function matching(rows, text, spelled) {
   const words = plain(text).split(/\s+/).filter(Boolean);
   if (!words.length) return rows;
   return rows.filter(({ entries: [entry] }) => {
-    const one = shown(entry);
+    const one = guessOf(entry);
     const texts = [
       one?.name,
       one?.printed_name,

@@ -1,7 +1,7 @@
 // @ts-check
 // The cards that the camera took: the last one large, and the list of those before.
 
-import { ask, listen, nameOf, sentence } from "./api.js";
+import { ask, guessOf, listen, nameOf, sentence } from "./api.js";
 import { cardPicture, el, find } from "./dom.js";
 import { cardDialog } from "./editor.js";
 import { refreshPiles } from "./piles.js";
@@ -33,18 +33,20 @@ function stateOf(entry) {
 /** Show the card that counts now: one in the picture, or the last that was taken. */
 function showLast() {
   const last = inSight === null ? entries[0] : undefined;
-  const one = inSight ?? last?.card ?? last?.candidates[0];
+  const one = inSight ?? (last ? guessOf(last) : null);
+  // A printing that needs a review is not said in large letters.
+  const label = (inSight ?? last?.card)?.label ?? "";
   const state = inSight ? "In the picture" : last ? stateOf(last) : "Nothing taken yet";
   const name = one?.name ?? (last ? nameOf(last) : "");
   // It is asked for with each look; the picture would flicker.
-  const key = [last?.id, state, name, one?.label, one?.image].join(" ");
+  const key = [last?.id, state, name, label, one?.image].join(" ");
   if (panel.dataset.shown === key) return;
   panel.dataset.shown = key;
-  if (inSight) heard.textContent = `In the picture: ${name}, ${one?.label ?? ""}`;
+  if (inSight) heard.textContent = `In the picture: ${name}, ${label}`;
   panel.dataset.state = inSight ? "sight" : (last?.status ?? "");
   find("#last-state", HTMLElement).textContent = state;
   find("#last-name", HTMLElement).textContent = name;
-  find("#last-label", HTMLElement).textContent = one?.label ?? "";
+  find("#last-label", HTMLElement).textContent = label;
   const picture = one ? [cardPicture(one.image, name)] : [];
   find("#last-picture", HTMLElement).replaceChildren(...picture);
   const card = last?.card;

@@ -20,7 +20,7 @@ BLINK = 0.04
 """Seconds of one frame: a hand in the way, or light that flickers."""
 LAST = 60
 """The card that ends the video: it is shown once, and is no reprint."""
-LONGEST_S = 180
+LONGEST_S = 240
 """How long cards are shown, in seconds: on a machine that is so busy that it would take longer to
 show 60, there are fewer."""
 
@@ -40,7 +40,7 @@ def server(shop: Shop, tmp_path: Path) -> Iterator[Server]:
 def pace(shop: Shop, server: Server, tmp_path: Path) -> float:
     """How long a card lies before the camera, in seconds: on a machine that can, one.
 
-    A card needs two looks, and a look takes as long as this machine, busy as it is and with a
+    A card needs two looks, and there are five in that time: a look takes as long as this machine, busy as it is and with a
     browser that shows a camera's picture, takes for it.
     """
     card = next(iter(shop.pictures.values()))
@@ -57,7 +57,7 @@ def pace(shop: Shop, server: Server, tmp_path: Path) -> float:
             server.post("/api/look?camera=pace&take=never", frame)
             looks.append(time.perf_counter() - began)
     video.unlink()
-    return max(1.0, 3 * max(looks[1:]))
+    return max(1.0, 5 * max(looks[1:]))
 
 
 def taken(server: Server) -> list[str]:

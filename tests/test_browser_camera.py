@@ -40,8 +40,8 @@ def server(shop: Shop, tmp_path: Path) -> Iterator[Server]:
 def pace(shop: Shop, server: Server, tmp_path: Path) -> float:
     """How long a card lies before the camera, in seconds: on a machine that can, one.
 
-    A card needs two looks, and there are five in that time: a look takes as long as this machine, busy as it is and with a
-    browser that shows a camera's picture, takes for it.
+    A card needs two looks; there is time for five, as long as this machine, busy as it is and with
+    a browser that shows a camera's picture, takes for them.
     """
     card = next(iter(shop.pictures.values()))
     frame, looks = jpeg(camera_frame([card])), []

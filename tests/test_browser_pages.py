@@ -152,6 +152,8 @@ def test_a_card_that_no_name_fits_is_called_by_none_until_a_person_says_which(
         page.goto("/review")
         page.get_by_test_id("review-name").get_by_text("No name was found").wait_for()
         assert page.get_by_test_id("take").is_disabled()
+        page.get_by_test_id("turn").click()
+        assert page.locator(".crop").evaluate("one => getComputedStyle(one).transform") != "none"
         stream.goto("/overlay")
         stream.get_by_test_id("overlay-name").get_by_text(
             next(iter(shop.names.values()))

@@ -28,6 +28,7 @@ export class CardEditor {
     this.where = find(".where", HTMLElement, root);
     this.read = find(".read", HTMLElement, root);
     this.heading = find(".editor-name", HTMLElement, root);
+    this.turn = find(".turn", HTMLButtonElement, root);
     this.reason = find(".reason", HTMLElement, root);
     this.candidates = find(".candidates", HTMLElement, root);
     this.all = find(".all-printings", HTMLDetailsElement, root);
@@ -55,6 +56,10 @@ export class CardEditor {
     /** The card whose printings are listed. */
     this.listed = "";
 
+    this.turn.addEventListener("click", () => {
+      this.crop.classList.toggle("turned");
+      this.focus(); // Enter takes the card then, and does not turn it again.
+    });
     this.take.addEventListener("click", () => void this.answer(false));
     this.skip.addEventListener("click", () => void this.answer(true));
     this.all.addEventListener("toggle", () => {
@@ -71,6 +76,9 @@ export class CardEditor {
     this.crop.replaceChildren(
       cardPicture(entry.picture, "There is no picture of this card", "The card in the photo"),
     );
+    this.crop.classList.remove("turned");
+    // Which way up a card is, its name tells.
+    this.turn.hidden = guess !== null || entry.picture === null;
     this.strip.hidden = entry.strip === null;
     if (entry.strip) this.strip.src = entry.strip;
     const photo =

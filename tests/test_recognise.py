@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from conftest import fill_cache
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from mtg_image_db import Database, DatabaseError
 from mtg_image_db.building.options import BuildOptions
@@ -309,26 +310,61 @@ def test_features_keep_their_place_and_likeness_in_storage() -> None:
 def test_features_of_a_card_upside_down_are_the_card_s_own_turned() -> None:
     card = np.asarray(KNOWN[0].faces[0].convert("RGB").resize((240, 336)))
     upright = unpack(pack(describe(card))[None])
-    [straight] = weigh(describe(card), upright, ["art"])
-    [half_turn] = weigh(describe(card[::-1, ::-1].copy()).turned(), upright, ["art"])
+    [straight] = weigh(describe(card), upright, ["art"], ["card"])
+    [half_turn] = weigh(describe(card[::-1, ::-1].copy()).turned(), upright, ["art"], ["card"])
     assert half_turn.inliers > 0.7 * straight.inliers
 
 
 def test_points_that_match_two_artworks_are_no_evidence() -> None:
     one, other = (np.asarray(c.faces[0].convert("RGB").resize((240, 336))) for c in KNOWN[:2])
     faces = unpack(np.stack([pack(describe(one)), pack(describe(one)), pack(describe(other))]))
-    alone = weigh(describe(one), faces, ["a", "a", "b"])
+    alone = weigh(describe(one), faces, ["a", "a", "b"], ["x", "x", "y"])
     assert alone[0].points > 20
     assert alone[2].points < 5
-    disputed = weigh(describe(one), faces, ["a", "c", "b"])
+    disputed = weigh(describe(one), faces, ["a", "c", "b"], ["x", "z", "y"])
     assert disputed[0].points < 5
+
+
+def test_one_picture_under_two_artworks_of_a_card_does_not_compete_with_itself() -> None:
+    """Scryfall gives Y'shtola, Night's Blessed (FIC 7 and 226) two illustration ids."""
+    one, other = (np.asarray(c.faces[0].convert("RGB").resize((240, 336))) for c in KNOWN[:2])
+    again = cv2.GaussianBlur(one, (0, 0), 0.7)
+    faces = unpack(np.stack([pack(describe(picture)) for picture in (one, again, other)]))
+    twins = weigh(describe(one), faces, ["a", "c", "b"], ["x", "x", "x"])
+    assert twins[0].points > 20
+    assert [evidence.artwork for evidence in twins] == ["a", "a", "b"]
+    # Nobody knows whether two cards without an oracle id are one.
+    strangers = weigh(describe(one), faces, ["a", "c", "b"], ["", "", ""])
+    assert strangers[0].points < twins[0].points / 2
+
+
+def test_a_card_with_two_illustration_ids_for_its_picture_is_named(tmp_path: Path) -> None:
+    twins = []
+    for digit in "ab":
+        card = KNOWN[3].card
+        card = json.loads(json.dumps(card).replace(card["id"], card["id"][:-1] + digit))
+        card |= {"illustration_id": card["illustration_id"][:-1] + digit, "set": f"qt{digit}"}
+        twins.append(replace(KNOWN[3], card=card))
+    # Their images are nearly the same, but not their files.
+    twins[1] = replace(
+        twins[1], faces=[face.filter(ImageFilter.GaussianBlur(0.5)) for face in twins[1].faces]
+    )
+    with ScryfallDouble([twin.card for twin in twins], jpegs(twins)) as double:
+        cache = fill_cache(double, tmp_path / "cache")
+    build_database(BuildOptions(cache=cache, out=tmp_path / "out"))
+    with Database.open(tmp_path / "out") as database:
+        [answer] = ask(database, place(table(), KNOWN[3], box(600, 450, 500, 15)))
+    assert answer.verdict == "confident"
+    # Either printing has this picture, so both are possible.
+    named = {one.printing.scryfall_id for one in answer.printing.candidates}
+    assert named == {twin.card["id"] for twin in twins}
 
 
 def test_a_card_without_any_structure_has_no_features_and_no_evidence() -> None:
     nothing = describe(np.full((336, 240, 3), 128, np.uint8))
     assert len(nothing) == 0
     faces = unpack(np.stack([pack(nothing)]))
-    assert [e.points for e in weigh(nothing, faces, ["a"])] == [0]
+    assert [e.points for e in weigh(nothing, faces, ["a"], ["x"])] == [0]
 
 
 def test_quads_are_read_both_ways_and_sideways_where_they_are_nearly_square() -> None:

@@ -110,6 +110,10 @@ class FolderGallery:
         face = self.face(row)
         return face.illustration_id or face.face_id
 
+    def card(self, row: int) -> str:
+        """The oracle id of a face's card; empty if it has none."""
+        return self.face(row).oracle_id
+
     def search_rows(
         self, vectors: NDArray[np.float32], k: int, *, min_score: float = -1.0
     ) -> list[list[Hit]]:

@@ -38,6 +38,9 @@ reduced size, the photo is decoded again in full. Numbers are hardly read below 
 hand."""
 _WIDTH, _HEIGHT = 488, 680
 """Size at which a card is compared with images, in pixels: that of Scryfall's."""
+_AS_SIMILAR = 0.01
+"""Cosine: a picture with two illustration ids has nearly the same score under both (Y'shtola,
+Night's Blessed, FIC 7 and 226: 0.0002 apart). By hand."""
 _MOST_IMAGES = 8
 """Most images that a card is compared with: those of the most probable printings. Each takes some
 12 ms. By hand."""
@@ -147,13 +150,19 @@ def _moved(corners: Quad, homography: NDArray[np.float64]) -> Quad:
 def candidates_of(matches: Sequence[Match]) -> list[Printing]:
     """All printings that a card may be whose artwork is the first match's.
 
-    Only those on paper, if there are any. Of a printing in several languages, the English one
-    stands for all: they say the same but for the language.
+    Scryfall gives one picture two illustration ids now and then: artworks of the same card that are
+    as similar count as one. Only printings on paper, if there are any. Of a printing in several
+    languages, the English one stands for all: they say the same but for the language.
     """
     best = matches[0]
     pool: dict[str, Printing] = {}
     for match in matches:
-        if match.image == best.image or match.face.illustration_id == best.face.illustration_id:
+        twin = (
+            match.face.oracle_id == best.face.oracle_id != ""
+            and abs(match.score - best.score) < _AS_SIMILAR
+        )
+        own = match.face.illustration_id == best.face.illustration_id
+        if twin or own or match.image == best.image:
             for one in (match.face.printing, *match.printings):
                 if one.label not in pool or (one.lang == "en" and pool[one.label].lang != "en"):
                     pool[one.label] = one

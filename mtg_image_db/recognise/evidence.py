@@ -37,6 +37,9 @@ _MOST_SHIFT = 120.0
 """Largest error of the found corners, in pixels of the upright card: half its width. By hand."""
 _TRIES = 300
 """Most samples that MAGSAC draws. By hand."""
+_SAME_POINTS = 0.5
+"""Two artworks of one card are one picture if they match so large a share of the card's points in
+the art, as intersection over union. By hand: of two artworks by different hands it is near 0."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +56,20 @@ class Evidence:
         The number of matching points.
     corners
         Where the face's corners lie on the card, float32 [4, 2]; None if nothing fits.
+    artwork
+        The artwork that the points are evidence for.
     """
 
     points: int
     agreement: float
     inliers: int
     corners: Quad | None
+    artwork: str = ""
 
 
-def weigh(card: Features, faces: FaceFeatures, artworks: Sequence[str]) -> list[Evidence]:
+def weigh(
+    card: Features, faces: FaceFeatures, artworks: Sequence[str], cards: Sequence[str]
+) -> list[Evidence]:
     """Compare an upright card with each face of a shortlist.
 
     Parameters
@@ -72,6 +80,9 @@ def weigh(card: Features, faces: FaceFeatures, artworks: Sequence[str]) -> list[
         The local features of the faces.
     artworks
         The artwork of each face. Faces with the same artwork do not compete.
+    cards
+        The oracle id of each face. Scryfall gives one picture two illustration ids now and then:
+        artworks of one card that match the same points do not compete either.
     """
     matched = np.zeros((len(artworks), len(card)), dtype=bool)
     corners: list[Quad | None] = []
@@ -80,15 +91,31 @@ def weigh(card: Features, faces: FaceFeatures, artworks: Sequence[str]) -> list[
         corners.append(None if fit is None else fit[1])
         if fit is not None:
             matched[face, mine[fit[0]]] = True
-    names = np.array(artworks)
-    by_artwork = [matched[names == name].any(axis=0) for name in set(artworks)]
+    art = in_art(card.points)
+    names = np.array(_pictures(matched & art, artworks, cards))
+    by_artwork = [matched[names == name].any(axis=0) for name in set(names)]
     shared = np.sum(by_artwork, axis=0, initial=0)
-    alone = (shared == 1) & in_art(card.points)
+    alone = (shared == 1) & art
     share = 1 / np.maximum(shared, 1)
     return [
-        Evidence(int((mask & alone).sum()), float(share[mask].sum()), int(mask.sum()), where)
-        for mask, where in zip(matched, corners, strict=True)
+        Evidence(int((mask & alone).sum()), float(share[mask].sum()), int(mask.sum()), where, name)
+        for mask, where, name in zip(matched, corners, map(str, names), strict=True)
     ]
+
+
+def _pictures(
+    matched: NDArray[np.bool_], artworks: Sequence[str], cards: Sequence[str]
+) -> list[str]:
+    """The artwork of each face; of two artworks with one picture, the first stands for both."""
+    first: dict[str, str] = {}
+    for face, (artwork, card) in enumerate(zip(artworks, cards, strict=True)):
+        for before in range(face):
+            if artworks[before] != artwork and cards[before] == card != "":
+                either = (matched[face] | matched[before]).sum()
+                both = (matched[face] & matched[before]).sum()
+                if both > _SAME_POINTS * either:
+                    first.setdefault(artwork, first.get(artworks[before], artworks[before]))
+    return [first.get(artwork, artwork) for artwork in artworks]
 
 
 def _pairs(

@@ -181,15 +181,15 @@ class Examiner:
         if features is None:
             features = self.describe(card)
         with self.timed("geometry"):
-            evidence = weigh(features, faces, artworks)
+            evidence = weigh(features, faces, artworks, list(map(self._gallery.card, rows)))
         best = max(range(len(rows)), key=lambda i: evidence[i].agreement)
         # Among faces of one artwork, the one whose frame and text fit too gives the best corners.
         best = max(
-            (i for i in range(len(rows)) if artworks[i] == artworks[best]),
+            (i for i in range(len(rows)) if evidence[i].artwork == evidence[best].artwork),
             key=lambda i: (evidence[i].inliers, hits[i].score),
         )
         second = max(
-            (e.points for e, art in zip(evidence, artworks, strict=True) if art != artworks[best]),
+            (one.points for one in evidence if one.artwork != evidence[best].artwork),
             default=0,
         )
         verdict = by_geometry(evidence[best], second)

@@ -45,6 +45,9 @@ class Gallery(Protocol):
     def artwork(self, row: int) -> str:
         """The id of a face's artwork."""
 
+    def card(self, row: int) -> str:
+        """The oracle id of a face's card; empty if it has none."""
+
     @property
     def can_vote(self) -> bool:
         """Whether there is an inverted index for votes."""

@@ -134,6 +134,26 @@ def test_the_finish_of_a_card_may_be_one_that_scryfall_does_not_list() -> None:
     assert identify(Seen(lines("0083", "FIC★EN", 0.999999)), [one]).finish.value == "foil"
 
 
+@pytest.mark.parametrize(("mark", "finish"), [("•", "nonfoil"), ("★", "foil")])
+def test_the_mark_tells_the_finish_also_if_the_number_is_not_read(mark: str, finish: str) -> None:
+    answer = identify(Seen(lines("", f"FIC{mark}EN")), [printing("fic", "83")])
+    assert answer.finish.value == finish
+
+
+@pytest.mark.parametrize(("mark", "finish"), [("•", "nonfoil"), ("★", "foil")])
+def test_the_bright_edge_of_the_text_box_is_no_line(mark: str, finish: str) -> None:
+    read = lines("0083", f"FIC{mark}EN", shift=6)
+    read.strip[:16, 21:] = 255
+    assert identify(Seen(read), [printing("fic", "83")]).finish.value == finish
+
+
+def test_where_no_line_is_neither_finish_nor_language_is_said() -> None:
+    blank = Lines(logs(""), logs(""), strip("★"))
+    answer = identify(Seen(blank), [printing("fic", "83")])
+    assert not answer.finish.known
+    assert not answer.lang.known
+
+
 @pytest.mark.parametrize(
     ("printed_as", "lang"), [("EN", "en"), ("SP", "es"), ("JP", "ja"), ("CS", "zhs")]
 )

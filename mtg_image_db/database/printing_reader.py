@@ -16,7 +16,15 @@ from mtg_image_db.reading.identify import Seen, identify, read_surely
 from mtg_image_db.reading.likeness import compare
 from mtg_image_db.reading.printed import LAYOUTS_ACROSS, printed
 from mtg_image_db.reading.reader import line_reader
-from mtg_image_db.reading.strip import ACROSS, COPYRIGHT, LINES, Place, cut_strip, where
+from mtg_image_db.reading.strip import (
+    ACROSS,
+    COPYRIGHT,
+    LINES,
+    LINES_BESIDE,
+    Place,
+    cut_strip,
+    where,
+)
 from mtg_image_db.recognise.quads import frame_of, rectify, side_lengths
 
 if TYPE_CHECKING:
@@ -79,14 +87,17 @@ class PrintingReader:
         places = [LINES]
         if any(one.layout in LAYOUTS_ACROSS for one in candidates):
             places.append(ACROSS)
+        modern = {printed(one).modern for one in candidates}
         read = [self._read(corners, place) for place in places]
+        if True in modern and not any(any(lines.text) for lines in read):
+            read += [self._read(corners, place) for place in LINES_BESIDE]
+            places += LINES_BESIDE
         # The place where most is read; the first, if there is no difference.
         most = [(read_surely(lines) is not None, all(lines.text)) for lines in read]
         chosen = most.index(max(most))
-        old = any(not printed(one).modern for one in candidates)
         return Seen(
             lines=read[chosen],
-            copyright=self._read(corners, COPYRIGHT) if old else None,
+            copyright=self._read(corners, COPYRIGHT) if False in modern else None,
             strip=self._strip(corners, places[chosen]),
         )
 

@@ -102,7 +102,7 @@ def identify(seen: Seen, candidates: Sequence[Printing], *, certain: bool = True
     order = np.argsort(-together, kind="stable")
     best = int(order[0])
     finish = _finish(seen.lines, says[best])
-    if contradicted:
+    if contradicted or not _is_there(seen.lines, says[best]):
         finish = lang = Reading()
     listed = [int(i) for i in order if together[i] >= _LEFT_OUT]
     proven = certain or read_surely(seen.lines) is not None
@@ -134,7 +134,7 @@ def _language(lines: Lines, says: Sequence[Printed]) -> Reading:
     both = np.logaddexp(logs[:, 0], logs[:, 1])
     shares = _softmax(both / _TEMPERATURE)
     best = int(shares.argmax())
-    return _said(lines, list(LANGUAGES.values())[best], float(shares[best]))
+    return _said(list(LANGUAGES.values())[best], float(shares[best]))
 
 
 def _finish(lines: Lines, says: Printed) -> Reading:
@@ -145,12 +145,21 @@ def _finish(lines: Lines, says: Printed) -> Reading:
     if not any(len(code) == _LETTERS_OF_A_CODE for code in says.codes):
         return Reading()
     foil = probability_of_foil(lines.strip)
-    return _said(lines, "foil" if foil > 0.5 else "nonfoil", max(foil, 1 - foil))
+    return _said("foil" if foil > 0.5 else "nonfoil", max(foil, 1 - foil))
 
 
-def _said(lines: Lines, value: str, probability: float) -> Reading:
-    """A value, if it is sure, and both lines are there at all."""
-    return Reading(value, probability) if all(lines.text) and probability >= _SURE else Reading()
+def _said(value: str, probability: float) -> Reading:
+    """A value, if it is sure."""
+    return Reading(value, probability) if probability >= _SURE else Reading()
+
+
+def _is_there(lines: Lines, says: Printed) -> bool:
+    """Whether something is read in both lines, or the lower one is more probable than none."""
+    if all(lines.text):
+        return True
+    texts = ["".join(parts) for parts in product(says.codes, BULLET + STAR, LANGUAGES)]
+    logs = lines.log_lower([*texts, ""])
+    return bool(texts) and bool(np.logaddexp.reduce(logs[:-1]) > logs[-1])
 
 
 def _texts(seen: Seen, says: Sequence[Printed], lang: str) -> NDArray[np.float64]:

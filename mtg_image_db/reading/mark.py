@@ -23,18 +23,23 @@ follows, on scans of 30 sets."""
 _CODE, _MARK, _LANGUAGE = (29, 63), (64, 80), (81, 102)
 """From where to where set, mark and language stand in the lower line, in pixels."""
 _MARK_ITSELF = (68, 76)
-_GAPS = ((21, 28), (63.5, 67), (77, 80.5), (102.5, 107))
+_BESIDE = ((63.5, 67), (77, 80.5))
+_GAPS = ((21, 28), *_BESIDE, (102.5, 107))
 """Where a bullet is, and where nothing is: between these three, before and behind them."""
-_STAR, _BULLET = (0.66, 0.075), (0.28, 0.055)
+_STAR, _BULLET = (0.58, 0.08), (0.20, 0.05)
 """Mean and standard deviation of the ink of each, on photographed scans of 300 to 700 pixels height
 (docs/decisions.md)."""
 _ELSEWHERE = 0.03
-"""Added to both, so that an ink that neither has says nothing. By hand: some 2 % of the marks were
-not found at their place."""
-_HALF = 8
-"""Half of the height of a line with some room, in pixels."""
-_MOST_OFF = 9
-"""Pixels by which a strip may be off. By hand."""
+"""Added to both, so that an ink that neither has says nothing. By hand: some marks were not found
+at their place."""
+_HALF = 5
+"""Half of the height of a line, in pixels."""
+_UNDER = (9, 13)
+"""Where nothing is below a line's middle, in pixels."""
+_LEAST_INK = 1.0
+"""Least ink of letters, in grey levels: less is noise. By hand."""
+_MOST_OFF, _MOST_DOWN = 9, 12
+"""Pixels by which a strip may be off, across and down. By hand."""
 
 
 def probability_of_foil(strip: Pixels) -> float:
@@ -48,7 +53,7 @@ def probability_of_foil(strip: Pixels) -> float:
 
 
 def ink_of_mark(strip: Pixels) -> float:
-    """The ink of the mark, as a share of that of the letters beside it.
+    """The ink of the mark, as a share of that of the fuller of set and language.
 
     Parameters
     ----------
@@ -56,33 +61,38 @@ def ink_of_mark(strip: Pixels) -> float:
         The place `strip.LINES` of a card, grey, [64, 160].
     """
     pixels = strip.astype(np.float32)
-    down = _offset(pixels[:, _CODE[0] : _LANGUAGE[1]].mean(axis=1), (_UPPER, _LOWER), 5)
-    middle = round(_LOWER + down)
-    band = pixels[middle - _HALF : middle + _HALF]
-    columns = band.mean(axis=0)
+    middle = round(_LOWER) + _down(pixels[:, _CODE[0] : _LANGUAGE[1]])
+    columns = pixels[middle - _HALF : middle + _HALF].mean(axis=0)
     across = max(
         range(-_MOST_OFF, _MOST_OFF + 1),
         key=lambda off: (
             _inside(columns, (_CODE, _MARK_ITSELF, _LANGUAGE), off) - _inside(columns, _GAPS, off)
         ),
     )
-    start, end = _CODE[0] + across, _LANGUAGE[1] + across
-    dark = float(np.percentile(band[:, start:end], 10))
-    ink = np.clip(band - dark, 0, None).mean(axis=0)
-    letters = _inside(ink, (_CODE,), across) + _inside(ink, (_LANGUAGE,), across)
-    return float(_inside(ink, (_MARK,), across) / max(letters / 2, 1e-3))
+    # Blur fills the gaps beside the mark, and light may change below the line.
+    under = pixels[middle + _UNDER[0] : middle + _UNDER[1]].mean(axis=0)
+    ground = (
+        _inside(columns, _BESIDE, across) + _inside(under, [(_CODE[0], _LANGUAGE[1])], across)
+    ) / 2
+    code, mark, language = (
+        _inside(columns, (part,), across) - ground for part in (_CODE, _MARK, _LANGUAGE)
+    )
+    return mark / max(code, language, _LEAST_INK)
 
 
-def _offset(rows: NDArray[np.float32], middles: tuple[float, float], half: int) -> int:
-    """How far two lines lie below their places."""
+def _down(text: NDArray[np.float32]) -> int:
+    """How far two lines lie below their places: where brightness changes most along the rows.
 
-    def contrast(off: int) -> float:
-        lines = [(middle - half, middle + half) for middle in middles]
-        between, below = sum(middles) / 2, middles[1] + half
-        gaps = [(between - 2, between + 2), (below + 3, below + 8)]
-        return _inside(rows, lines, off) - _inside(rows, gaps, off)
-
-    return max(range(-_MOST_OFF, _MOST_OFF + 1), key=contrast)
+    The edge of the text box above them is brighter than they are, but even.
+    """
+    rows = np.abs(np.diff(text, axis=1)).mean(axis=1)
+    between, below = (_UPPER + _LOWER) / 2, _LOWER + _UNDER[0] + 2
+    lines = [(middle - _HALF, middle + _HALF) for middle in (_UPPER, _LOWER)]
+    gaps = [(between - 2, between + 2), (below, below + 5)]
+    return max(
+        range(-_MOST_DOWN, _MOST_DOWN + 1),
+        key=lambda off: _inside(rows, lines, off) - _inside(rows, gaps, off),
+    )
 
 
 def _inside(profile: NDArray[np.float32], parts: Sequence[tuple[float, float]], off: int) -> float:

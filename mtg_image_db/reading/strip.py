@@ -53,6 +53,9 @@ class Place:
 LINES = Place(1.0, 80.8, 16.0, 6.4)
 """Number and rarity above set, finish and language: all frames since July 2014. Measured on scans
 of 40 sets; there is room for corners that are off by a millimetre."""
+LINES_BESIDE = (Place(-0.5, 82.3, 16.0, 6.4), Place(2.5, 79.3, 16.0, 6.4))
+"""Where they are if the corners lie 1.5 mm inside the card's, on its frame, or outside, on a
+sleeve."""
 ACROSS = Place(1.0, 55.8, 16.0, 6.4, turned=1)
 """The same on cards that are printed across, as Scryfall shows them: a quarter turn
 anticlockwise."""

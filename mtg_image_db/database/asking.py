@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mtg_image_db.database.answers import CardAnswer, Recognition
 from mtg_image_db.database.gallery import FolderGallery
-from mtg_image_db.encoders import Encoder
+from mtg_image_db.encoders import Encoder, encode
 from mtg_image_db.errors import ImageError
 from mtg_image_db.pictures.inputs import source_of
 from mtg_image_db.pictures.opening import is_card_shaped
+from mtg_image_db.recognise.gallery import Hit
 from mtg_image_db.recognise.photo import Photo
 from mtg_image_db.system.checks import wrong_integer, wrong_kind, wrong_number
 from mtg_image_db.system.cores import in_order, usable_cores
 
 if TYPE_CHECKING:
     from mtg_image_db.database.database import Database
+    from mtg_image_db.database.printing_reader import PrintingReader
     from mtg_image_db.recognise.photo import Picture
+    from mtg_image_db.recognise.recogniser import RecognisedCard
 
 Item = TypeVar("Item")
 
@@ -53,7 +56,10 @@ def recognise(
     began_reading = time.perf_counter()
     reader = PrintingReader(photo, gallery)
     answers = []
-    for seen in found:
+    for outlined in found:
+        seen = outlined
+        if seen.verdict == "none":
+            seen = _by_line(seen, reader, photo, gallery, encoder)
         # Geometry may have named a face with a lower score than others.
         lost = seen.verdict != "none" and seen.hits[0].score < min_score
         answer = CardAnswer(
@@ -74,6 +80,30 @@ def recognise(
         "read": time.perf_counter() - began_reading,
     }
     return Recognition(photo, tuple(answers), seconds)
+
+
+def _by_line(
+    seen: RecognisedCard,
+    reader: PrintingReader,
+    photo: Photo,
+    gallery: FolderGallery,
+    encoder: Encoder,
+) -> RecognisedCard:
+    """An unknown card, named by its collector line if that can be; otherwise as it was."""
+    import numpy as np
+
+    from mtg_image_db.encoders.preprocessing import prepare
+
+    found = reader.by_line(tuple((float(x), float(y)) for x, y in seen.quad * photo.scale))
+    if found is None:
+        return seen
+    corners, row = found
+    picture = prepare(photo.cut(corners), encoder.fingerprint.preprocessing)
+    [vector] = encode(encoder, picture[None])
+    hit = Hit(gallery.score(vector, row), row, row)
+    others = tuple(other for other in seen.hits if other.row != row)
+    quad = np.array(corners, dtype=np.float32) / np.float32(photo.scale)
+    return replace(seen, quad=quad, hits=(hit, *others), verdict="likely", points=0)
 
 
 def ask_each(

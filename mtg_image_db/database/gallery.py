@@ -13,6 +13,7 @@ from mtg_image_db.database.parts import EMBEDDINGS, INDEX, Parts
 from mtg_image_db.database.printings import rows_that_show
 from mtg_image_db.errors import DatabaseError
 from mtg_image_db.index.exact import ExactIndex, first_rows
+from mtg_image_db.reading.printed import DERIVED, printed
 from mtg_image_db.recognise.gallery import Hit
 from mtg_image_db.scryfall.faces import CardFace, FaceFilter
 from mtg_image_db.scryfall.printing import Printing
@@ -104,6 +105,20 @@ class FolderGallery:
             image = images.setdefault(hit.image, len(images) + 1)
             matches.append(Match(rank, hit.score, face, self.printings(face), image=image))
         return tuple(matches)
+
+    def rows_that_say(self, code: str, number: str) -> list[int]:
+        """The rows of its printings that say this set and this number at their bottom."""
+        sets = [f"{first}{code.lower()}" for first in ("", *DERIVED)]
+        rows = [
+            row for one in sets for row in self.parts.numbered.get((one, number.lstrip("0")), ())
+        ]
+        return [
+            row
+            for row in rows
+            if (self._wanted is None or self._wanted[row])
+            and code in (said := printed(self.face(row).printing)).codes
+            and number in said.numbers
+        ]
 
     def artwork(self, row: int) -> str:
         """The id of a face's artwork: its illustration id, or else the id of the face."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +59,17 @@ class Parts:
     local_features: NDArray[np.uint8] | None
     inverted: InvertedIndex | None
     index: Index
+
+    @cached_property
+    def numbered(self) -> dict[tuple[str, str], list[int]]:
+        """The rows by set and by the digits of their collector number, without leading zeros."""
+        rows: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for row in range(len(self.records)):
+            record = self.records[row]
+            digits = re.search(r"\d+", str(record.get("collector_number")))
+            if digits:
+                rows[str(record.get("set")), digits.group().lstrip("0")].append(row)
+        return rows
 
 
 def open_parts(folder: Path, ef_search: int | None = None) -> Parts:

@@ -13,7 +13,7 @@ from mtg_image_db.download.paths import image_paths
 from mtg_image_db.errors import ImageError
 from mtg_image_db.pictures.opening import open_picture
 from mtg_image_db.reading.identify import Seen, identify, read_surely
-from mtg_image_db.reading.likeness import compare
+from mtg_image_db.reading.likeness import compare, shows
 from mtg_image_db.reading.printed import LAYOUTS_ACROSS, printed
 from mtg_image_db.reading.reader import line_reader
 from mtg_image_db.reading.strip import (
@@ -82,6 +82,23 @@ class PrintingReader:
         seen = replace(seen, likeness=told, regions=likeness.regions)
         return identify(seen, candidates, certain=certain)
 
+    def by_line(self, quad: Corners) -> tuple[Corners, int] | None:
+        """A card whose artwork says nothing, by its line: its corners as one reads it, and its row.
+
+        Set and number must be read surely, and the card must show what the image of that printing
+        shows, as far as it is not covered. None if that is not so.
+        """
+        if self._gallery.cache is None:
+            return None
+        for way in (quad, quad[2:] + quad[:2]):
+            corners = self._decoded(way)
+            said = read_surely(self._read(corners, LINES))
+            for row in self._gallery.rows_that_say(*said) if said else ():
+                scan = self._image(self._gallery.face(row).face_id)
+                if scan is not None and shows(self._upright(corners), scan, _height_of(corners)):
+                    return way, row
+        return None
+
     def _seen(self, corners: Quad, candidates: Sequence[Printing]) -> Seen:
         """What is read at the places where these candidates have their lines."""
         places = [LINES]
@@ -104,7 +121,7 @@ class PrintingReader:
     def _corners(self, quad: Corners) -> Quad:
         """A card's corners in the decoded photo; it is decoded again if the card is too small."""
         corners = self._decoded(quad)
-        if self._scale > 1 and side_lengths(corners)[[1, 3]].mean() < _SHARP_ENOUGH:
+        if self._scale > 1 and _height_of(corners) < _SHARP_ENOUGH:
             try:
                 whole = self._photo.in_full()
             except ImageError:  # the file has changed since
@@ -132,23 +149,34 @@ class PrintingReader:
         self, corners: Quad, candidates: Sequence[Printing]
     ) -> tuple[Likeness | None, list[str]]:
         """How much the card resembles the images of candidates, and the ids of those."""
-        cache = self._gallery.cache
-        if cache is None or len(candidates) < 2:
-            return None, []
         known, scans = [], []
         for one in candidates[:_MOST_IMAGES]:
-            for path in image_paths(cache, one.face_id)[:1]:
-                try:
-                    picture = open_picture(path, at_least=(_WIDTH, _HEIGHT))
-                except ImageError:
-                    continue  # `verify-cache` is there to complain
+            scan = self._image(one.face_id)
+            if scan is not None:
                 known.append(one.scryfall_id)
-                scans.append(np.asarray(picture))
+                scans.append(scan)
         if len(scans) < 2:
             return None, []
-        card = rectify(self._pixels, corners, _WIDTH, _HEIGHT)
-        height = float(side_lengths(corners)[[1, 3]].mean())
-        return compare(card, scans, height), known
+        return compare(self._upright(corners), scans, _height_of(corners)), known
+
+    def _image(self, face_id: str) -> Pixels | None:
+        """The image of a face; None if the cache lacks it, or it cannot be read."""
+        cache = self._gallery.cache
+        for path in image_paths(cache, face_id)[:1] if cache else ():
+            try:
+                return np.asarray(open_picture(path, at_least=(_WIDTH, _HEIGHT)))
+            except ImageError:  # `verify-cache` is there to complain
+                return None
+        return None
+
+    def _upright(self, corners: Quad) -> Pixels:
+        """The card, as it is compared with images."""
+        return rectify(self._pixels, corners, _WIDTH, _HEIGHT)
+
+
+def _height_of(corners: Quad) -> float:
+    """The height of a card, in pixels."""
+    return float(side_lengths(corners)[[1, 3]].mean())
 
 
 def _moved(corners: Quad, homography: NDArray[np.float64]) -> Quad:

@@ -43,7 +43,7 @@ _LISTED = re.compile(r"([A-Z0-9]{3,4})-(\d+)")
 """A number in The List and its like: the card is printed as its original was."""
 _FRAMES_BEFORE = ("1993", "1997", "2003")
 """Frames that were replaced in July 2014. Later sets that imitate them have collector lines."""
-_DERIVED = "tpa"
+DERIVED = "tpa"
 """First letters of Scryfall's own codes for tokens, promos and art cards: TFIN and PFIN say FIN."""
 
 
@@ -93,7 +93,7 @@ def printed(printing: Printing) -> Printed:
         numbered = released >= NUMBERED_SINCE
         return Printed((bare,) if bare and numbered else (), (), year, marks or BULLET + STAR)
     codes = [code]
-    if len(code) == 4 and code[0].lower() in _DERIVED:
+    if len(code) == 4 and code[0].lower() in DERIVED:
         codes.append(code[1:])
     codes = [one for one in codes if one.isascii() and one.isalnum() and len(one) <= 4]
     numbers = tuple(dict.fromkeys((bare.zfill(4), bare.zfill(3)))) if bare else ()

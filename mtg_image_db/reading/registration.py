@@ -85,6 +85,15 @@ def register(card: Picture, scans: Sequence[Picture]) -> list[Matrix]:
     ]
 
 
+def share_found(card: Picture, scan: Picture) -> float:
+    """The share of the points of a card that are found on a scan, all by one homography: 0 to 1."""
+    even = _even(card)
+    points: Any = cv2.goodFeaturesToTrack(even, _POINTS, 0.01, 8)
+    if points is None or len(points) < _FEWEST:
+        return 0.0
+    return _follow(even, _even(scan), points)[1] / len(points)
+
+
 def _follow(card: Pixels, scan: Pixels, points: Any) -> tuple[Matrix, int]:
     """The homography from scan to card, by points of the card; and how many points fit it.
 

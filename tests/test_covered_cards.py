@@ -1,0 +1,94 @@
+"""Cards whose art is covered, named by their collector lines and what can be seen of them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+from conftest import card_id, fill_cache, jpeg, make_card
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+from mtg_image_db import BuildOptions, Database, build_database
+from mtg_image_db.scryfall.faces import FaceFilter
+from mtg_image_db.scryfall_double.double import ScryfallDouble
+
+WIDTH, HEIGHT, MARGIN = 630, 880, 150
+"""Pixels of a card, 10 a millimetre, and of the table around it."""
+WORDS = "draw two cards then discard target creature gains flying until end of turn each"
+GREY, LIGHT = (120, 120, 120), (230, 230, 230)
+
+
+def picture(texts: int, number: int) -> Image.Image:
+    """A card of Aetherdrift that says what number `texts` says, and has a collector number."""
+    rng = random.Random(texts)
+    card = Image.new("RGB", (WIDTH, HEIGHT), (15, 15, 15))
+    draw = ImageDraw.Draw(card)
+    for box in ((30, 35, 600, 100), (30, 500, 600, 560), (30, 570, 600, 800)):
+        draw.rectangle(box, fill=(190, 185, 170))
+    for row in range(8):
+        for column in range(12):
+            colour = tuple(rng.randrange(256) for _ in range(3))
+            x, y = 40 + 46 * column, 105 + 48 * row
+            draw.ellipse((x, y, x + rng.randrange(10, 90), y + rng.randrange(10, 48)), fill=colour)
+    large, small = ImageFont.load_default(30), ImageFont.load_default(15)
+    for top in (50, 512, 585, 625, 665, 705, 745):
+        draw.text((45, top), " ".join(rng.sample(WORDS.split(), 6)).title(), (20, 20, 20), font=large)
+
+    def put(text: str, places: tuple[int, ...], middle: float) -> None:
+        for letter, place in zip(text, places, strict=True):
+            draw.text((10 + place, 808 + middle), letter, LIGHT, font=small, anchor="mm")
+
+    put("R", (33,), 20.6)
+    put(f"{number:04}", (54, 65, 76, 87), 20.6)
+    put("DFT", (34, 46, 57), 36.8)
+    draw.ellipse((80, 842.5, 84.5, 847), fill=LIGHT)
+    put("EN", (86, 98), 36.8)
+    draw.ellipse((123, 841, 137, 849), fill=LIGHT)
+    put("ARTIST", (138, 149, 160, 171, 182, 193), 36.8)
+    return card.filter(ImageFilter.GaussianBlur(1))
+
+
+def photographed(card: Image.Image, turn: int) -> Image.Image:
+    """A photo of a card whose art is covered."""
+    ImageDraw.Draw(card).rectangle((20, 103, 610, 495), fill=GREY)
+    photo = Image.new("RGB", (WIDTH + 2 * MARGIN, HEIGHT + 2 * MARGIN), (200, 180, 150))
+    photo.paste(card.rotate(turn), (MARGIN, MARGIN))
+    return photo
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    folder = tmp_path_factory.mktemp("covered")
+    cards = [make_card(83, set="dft"), make_card(247, set="dft", rarity="rare")]
+    images = {f"{card_id(n)}/front": jpeg(picture(n, n).resize((488, 680))) for n in (83, 247)}
+    with ScryfallDouble(cards, images) as double:
+        cache = fill_cache(double, folder / "image_cache")
+    build_database(BuildOptions(cache=cache, out=folder / "index_out"))
+    with Database.open(folder / "index_out", cache=cache) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("turn", [0, 180])
+def test_a_card_whose_art_is_covered_is_named_by_its_line(database: Database, turn: int) -> None:
+    [card] = database.recognise(photographed(picture(83, 83), turn)).cards
+    assert card.face
+    assert (card.face.name, card.verdict, card.points) == ("Card 83", "likely", 0)
+    assert card.printing.verdict == "exact"
+
+
+def test_a_line_names_no_card_that_says_something_else(database: Database) -> None:
+    [card] = database.recognise(photographed(picture(5, 83), 0)).cards
+    assert card.verdict == "none"
+
+
+def test_without_the_image_no_card_is_named_by_its_line(database: Database) -> None:
+    with Database.open(database.folder.parent) as bare:
+        [card] = bare.recognise(photographed(picture(83, 83), 0)).cards
+    assert card.verdict == "none"
+
+
+def test_a_narrowed_database_names_only_its_own_cards(database: Database) -> None:
+    others = database.where(FaceFilter(rarities=["rare"]))
+    [card] = others.recognise(photographed(picture(83, 83), 0)).cards
+    assert card.verdict == "none"

@@ -32,8 +32,9 @@ def picture(texts: int, number: int) -> Image.Image:
             x, y = 40 + 46 * column, 105 + 48 * row
             draw.ellipse((x, y, x + rng.randrange(10, 90), y + rng.randrange(10, 48)), fill=colour)
     large, small = ImageFont.load_default(30), ImageFont.load_default(15)
+    words = WORDS.split()
     for top in (50, 512, 585, 625, 665, 705, 745):
-        draw.text((45, top), " ".join(rng.sample(WORDS.split(), 6)).title(), (20, 20, 20), font=large)
+        draw.text((45, top), " ".join(rng.sample(words, 6)).title(), (20, 20, 20), font=large)
 
     def put(text: str, places: tuple[int, ...], middle: float) -> None:
         for letter, place in zip(text, places, strict=True):

@@ -328,7 +328,7 @@ def test_points_that_match_two_artworks_are_no_evidence() -> None:
 def test_one_picture_under_two_artworks_of_a_card_does_not_compete_with_itself() -> None:
     """Scryfall gives Y'shtola, Night's Blessed (FIC 7 and 226) two illustration ids."""
     one, other = (np.asarray(c.faces[0].convert("RGB").resize((240, 336))) for c in KNOWN[:2])
-    again = cv2.GaussianBlur(one, (0, 0), 0.7)
+    again = np.asarray(cv2.GaussianBlur(one, (0, 0), 0.7), dtype=np.uint8)
     faces = unpack(np.stack([pack(describe(picture)) for picture in (one, again, other)]))
     twins = weigh(describe(one), faces, ["a", "c", "b"], ["x", "x", "x"])
     assert twins[0].points > 20
@@ -346,9 +346,8 @@ def test_a_card_with_two_illustration_ids_for_its_picture_is_named(tmp_path: Pat
         card |= {"illustration_id": card["illustration_id"][:-1] + digit, "set": f"qt{digit}"}
         twins.append(replace(KNOWN[3], card=card))
     # Their images are nearly the same, but not their files.
-    twins[1] = replace(
-        twins[1], faces=[face.filter(ImageFilter.GaussianBlur(0.5)) for face in twins[1].faces]
-    )
+    faces = tuple(face.filter(ImageFilter.GaussianBlur(0.5)) for face in twins[1].faces)
+    twins[1] = replace(twins[1], faces=faces)
     with ScryfallDouble([twin.card for twin in twins], jpegs(twins)) as double:
         cache = fill_cache(double, tmp_path / "cache")
     build_database(BuildOptions(cache=cache, out=tmp_path / "out"))

@@ -221,6 +221,7 @@ def test_a_held_cache_can_be_refused_instead_of_waited_for(
     assert done.returncode == 1
     assert done.stderr.startswith("ERROR: Storage: image_cache is in use\n")
     assert "mtg-db download, process" in done.stderr
+    assert "end it first" in done.stderr
 
 
 def test_a_lock_ends_with_its_owner_however_that_ends(tmp_path: Path) -> None:

@@ -206,7 +206,8 @@ def test_bodies_that_do_not_say_how_large_they_are_are_cut_off(server: Server) -
 def test_what_is_no_picture_is_refused_in_words(server: Server, path: str, data: bytes) -> None:
     reply = ask(server, "POST", path, data=data)
     assert reply.status_code == 422
-    assert error(reply)["message"]
+    assert "cannot be read" in error(reply)["message"]
+    assert "--data-binary" in error(reply)["suggestion"]
 
 
 def test_no_file_of_this_machine_is_served(server: Server, shop: Shop) -> None:
@@ -421,7 +422,8 @@ def test_names_are_found_half_typed_and_misspelled(server: Server, shop: Shop) -
     for name in list(shop.names.values())[:5]:
         plain = name.split(" // ")[0]
         wrong = plain[:2] + plain[3].lower() + plain[2] + plain[4:]
-        for typed in (name, plain.lower(), plain[: len(plain) * 2 // 3], wrong):
+        begun = " ".join(word[:4] for word in plain.split())
+        for typed in (name, plain.lower(), plain[: len(plain) * 2 // 3], begun, wrong):
             found = server.get(f"/api/cards/search?limit=3&q={typed}")["cards"]
             assert name in [card["name"] for card in found], typed
     assert server.get("/api/cards/search?q=")["cards"] == []

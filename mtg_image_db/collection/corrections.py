@@ -174,7 +174,8 @@ def _problems(cells: Mapping[str, str]) -> Iterator[str]:
         yield f"quantity must be a whole number of at least 1, not {cells['quantity']!r}"
     for name, words in (("finish", FINISHES), ("condition", CONDITIONS), ("lang", LANGUAGES)):
         if cells[name] and cells[name] not in words:
-            yield f"{name} must be one of {', '.join(words)}, not {cells[name]!r}"
+            also = " (or NM, LP, MP, HP, DMG)" if name == "condition" else ""
+            yield f"{name} must be one of {', '.join(words)}{also}, not {cells[name]!r}"
 
 
 class _Unclear(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -80,8 +81,19 @@ class Names:
                 worth = score - (0 if self._whole[position] else 0.05) - max(rest, 0) / 10_000
                 if worth > best.get(card.oracle_id, (-1.0, card))[0]:
                     best[card.oracle_id] = worth, card
+        for card in self._begun(wanted):
+            best.setdefault(card.oracle_id, (0.0, card))
         order = sorted(best.values(), key=lambda pair: (-pair[0], pair[1].name))
         return [card for _, card in order[:limit]]
+
+    def _begun(self, wanted: str) -> list[Card]:
+        """The cards of whose names only beginnings of words were typed: "light bol"."""
+        words = wanted.split(" ")
+        if len(words) < 2:
+            return []
+        begun = re.compile(r".*?\b".join(["", *map(re.escape, words)]))
+        found = zip(self._beginnings, self._owners, self._whole, strict=True)
+        return [card for name, card, whole in found if whole and begun.match(name)]
 
     def printings(self, oracle_id: str) -> list[Printing]:
         """All printings of a card, the newest first.

@@ -33,6 +33,10 @@ _STATUS: tuple[tuple[type[MtgDbError], int], ...] = (
     (StorageError, 507),
 )
 """The HTTP status of our errors; 500 for all others."""
+_SEND_A_PICTURE = (
+    "Choose a JPEG, PNG or WebP file. Programs send its bytes as they are: curl needs "
+    "--data-binary, because --data changes them."
+)
 
 
 def json_reply(
@@ -68,6 +72,9 @@ class Refusal(Exception):
         status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
         if isinstance(error, InvalidArguments):
             return cls(status, "; ".join(error.problems))
+        if isinstance(error, ImageError):
+            message = f"This picture cannot be read: {error.message}"
+            return cls(status, message, error.details, error.suggestion or _SEND_A_PICTURE)
         return cls(status, error.message, error.details, error.suggestion)
 
     def reply(self, scope: Scope) -> Response:

@@ -77,7 +77,9 @@ def _held(
             holder = _describe_holder(note)
             if not wait:
                 raise StorageError(
-                    f"{what} is in use", details=holder, suggestion="Run it again later."
+                    f"{what} is in use",
+                    details=holder,
+                    suggestion="Run this again when that process has ended, or end it first.",
                 ) from None
             if on_wait is not None:
                 on_wait(holder)

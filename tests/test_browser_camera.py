@@ -15,6 +15,8 @@ from served import PATIENCE_S, Server, Shop, make_shop, name_of
 
 from mtg_image_db.demo.camera import Shot, camera_frame, write_video
 
+pytestmark = pytest.mark.alone
+
 NOTHING: Sequence[Image.Image] = ()
 BLINK = 0.04
 """Seconds of one frame: a hand in the way, or light that flickers."""

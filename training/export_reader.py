@@ -25,7 +25,7 @@ def load(path: Path) -> ReaderNet:
 
 
 def write(net: ReaderNet, path: Path) -> None:
-    """Write an ONNX file whose weights are in half precision; they are widened on loading."""
+    """Write an ONNX file whose weights are in half precision."""
     torch.onnx.export(
         net,
         (torch.zeros(2, 1, 64, 160),),
@@ -36,6 +36,11 @@ def write(net: ReaderNet, path: Path) -> None:
         opset_version=OPSET,
         dynamo=False,
     )
+    halve(path)
+
+
+def halve(path: Path) -> None:
+    """Store the weights of an ONNX file in half precision; they are widened on loading."""
     model = onnx.load(path)
     casts = []
     for tensor in model.graph.initializer:

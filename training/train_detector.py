@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from detector_batches import Batches
 from detector_net import REACH, STRIDE, DetectorNet
+from state import Training
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
@@ -79,48 +80,6 @@ def losses(
     return anchor, card, corners
 
 
-class Training:
-    """The network with what training needs beside it; kept in a file."""
-
-    def __init__(self, path: Path, rate: float) -> None:
-        self.path, self.rate, self.step = path, rate, 0
-        self.net = DetectorNet().to(memory_format=torch.channels_last)
-        self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=rate, weight_decay=0.01)
-        self.mean = torch.optim.swa_utils.AveragedModel(
-            self.net,
-            multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995),
-            use_buffers=True,
-        )
-        if path.exists():
-            kept = torch.load(path)
-            self.net.load_state_dict(kept["net"])
-            self.mean.load_state_dict(kept["mean"])
-            self.optimiser.load_state_dict(kept["optimiser"])
-            self.step = kept["step"]
-
-    def save(self) -> None:
-        """Replace the file."""
-        kept = {
-            "net": self.net.state_dict(),
-            "mean": self.mean.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "step": self.step,
-        }
-        torch.save(kept, self.path.with_suffix(".new"))
-        self.path.with_suffix(".new").replace(self.path)
-
-    def learn(self, loss: torch.Tensor, share: float) -> None:
-        """One step, with this share of the rate."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.rate * share * min(1, (self.step + 1) / 200) + 1e-6
-        self.optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
-        self.optimiser.step()
-        self.mean.update_parameters(self.net)
-        self.step += 1
-
-
 def prepared(photos: torch.Tensor) -> torch.Tensor:
     """Photos as the network takes them: float32 [n, 3, h, w], 0 to 1."""
     return photos.permute(0, 3, 1, 2).float().div_(255)
@@ -141,7 +100,7 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     options.state.mkdir(parents=True, exist_ok=True)
-    training = Training(options.state / "detector.pt", options.rate)
+    training = Training(DetectorNet(), options.state / "detector.pt", decay=0.995)
     batches = Batches(
         options.shared,
         options.work,
@@ -158,7 +117,8 @@ def main() -> None:
         parts = losses(out, anchors, owners, quads)
         recent.append([part.item() for part in parts])
         loss = parts[0] + _CARD_SHARE * parts[1] + _QUAD_SHARE * parts[2]
-        training.learn(loss, min(1.0, (options.until - training.step) / max(1, options.cooldown)))
+        left = min(1.0, (options.until - training.step) / max(1, options.cooldown))
+        training.learn(loss, options.rate * left * min(1, (training.step + 1) / 200))
         if training.step % 25 == 0:
             anchor, card, corners = np.mean(recent[-25:], axis=0)
             print(

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from line_batches import CODES, Batches
 from reader_net import ReaderNet
+from state import Training
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
@@ -78,55 +79,6 @@ def greedy(out: torch.Tensor) -> list[str]:
     return texts
 
 
-class Training:
-    """The network with what training needs beside it; kept in a file.
-
-    Parameters
-    ----------
-    rate
-        The highest learning rate.
-    """
-
-    def __init__(self, path: Path, rate: float) -> None:
-        self.path, self.rate, self.step = path, rate, 0
-        self.net = ReaderNet().to(memory_format=torch.channels_last)
-        self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=rate, weight_decay=0.01)
-        self.mean = torch.optim.swa_utils.AveragedModel(
-            self.net,
-            multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.997),
-            use_buffers=True,
-        )
-        if path.exists():
-            kept = torch.load(path)
-            self.net.load_state_dict(kept["net"])
-            self.mean.load_state_dict(kept["mean"])
-            self.optimiser.load_state_dict(kept["optimiser"])
-            self.step = kept["step"]
-
-    def save(self) -> None:
-        """Replace the file."""
-        kept = {
-            "net": self.net.state_dict(),
-            "mean": self.mean.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "step": self.step,
-        }
-        torch.save(kept, self.path.with_suffix(".new"))
-        self.path.with_suffix(".new").replace(self.path)
-
-    def learn(self, loss: torch.Tensor, share: float) -> None:
-        """One step, at a share of the whole training: the rate falls along a cosine."""
-        rate = self.rate * min(1, self.step / 300) * (0.5 + 0.5 * math.cos(math.pi * share))
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate + 1e-6
-        self.optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
-        self.optimiser.step()
-        self.mean.update_parameters(self.net)
-        self.step += 1
-
-
 def main() -> None:
     """Train."""
     parser = argparse.ArgumentParser()
@@ -140,7 +92,7 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     options.state.mkdir(parents=True, exist_ok=True)
-    training = Training(options.state / "reader.pt", options.rate)
+    training = Training(ReaderNet(), options.state / "reader.pt", decay=0.997)
     batches = Batches(
         options.shared, options.fonts, options.batch, training.step, options.steps // 3
     )
@@ -160,7 +112,9 @@ def main() -> None:
             flat = out.reshape(-1, out.shape[-1])
             pointed = functional.nll_loss(flat, places.reshape(-1), weight=weight)
             loss = loss + options.pointing * (1 - share) * pointed
-        training.learn(loss, share)
+        # The rate falls along a cosine.
+        rate = options.rate * min(1, training.step / 300)
+        training.learn(loss, rate * (0.5 + 0.5 * math.cos(math.pi * share)))
         if training.step % 50 == 0:
             both = zip(greedy(out[:, 0]), greedy(out[:, 1]), texts, strict=True)
             right = [one == upper and two in lower for one, two, (upper, lower) in both]

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import requests
 from conftest import fill_cache, jpeg
+from coverage import Coverage
 
 from mtg_image_db import BuildOptions, build_database
 from mtg_image_db.demo.cards import sample_cards
@@ -85,7 +86,8 @@ class Server:
 
     def __init__(self, shop: Path, collection: Path, *options: str, port: int = 0) -> None:
         command = [
-            *(sys.executable, "-m", "mtg_image_db", "serve", "--port", str(port), *options),
+            *(sys.executable, *_measured(collection.with_suffix(".coveragerc"))),
+            *("-m", "mtg_image_db", "serve", "--port", str(port), *options),
             *("--db", str(shop / "index_out"), "--cache", str(shop / "image_cache")),
             *("--collection", str(collection)),
         ]
@@ -135,4 +137,17 @@ class Server:
 
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
-            self.kill()
+            self.stop()
+
+
+def _measured(settings: Path) -> list[str]:
+    """What Python is told so that the server counts in the coverage, if that is measured here."""
+    if (current := Coverage.current()) is None:
+        return []
+    data = Path(str(current.get_option("run:data_file"))).absolute()
+    # A server ends by `os._exit` after Ctrl-C.
+    settings.write_text(
+        f"[run]\nbranch = true\nparallel = true\nsource = mtg_image_db\npatch = _exit\n"
+        f"data_file = {data}\n"
+    )
+    return ["-m", "coverage", "run", f"--rcfile={settings}"]

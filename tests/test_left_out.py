@@ -40,8 +40,11 @@ KINDS = {
 
 
 def test_pictures_of_every_format_are_answered_in_a_folder(home: Path, tmp_path: Path) -> None:
-    for suffix, kind in KINDS.items():
-        make_picture(7).save(tmp_path / f"card{suffix}", kind)
+    picture = make_picture(7)
+    for number, (suffix, kind) in enumerate(KINDS.items()):
+        # Each is another picture: of equal ones, `scan` looks at the first.
+        size = (picture.width, picture.height + number)
+        picture.resize(size).save(tmp_path / f"card{suffix}", kind)
     options = ("--db", home / "index_out")
     done = mtg_db("query", ".", "--json", *options, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")

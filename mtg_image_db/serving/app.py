@@ -52,7 +52,7 @@ def make_app(
     def defect(request: Request, error: Exception) -> Response:
         what = f"{type(error).__name__}: {error}"
         note(f"{request.method} {request.url.path} failed, which should not happen: {what}")
-        suggestion = "Start `mtg-db serve` with --debug and report what it prints."
+        suggestion = "Report this, with what `mtg-db serve` has printed."
         refusal = Refusal(500, "Something went wrong that should not", what, suggestion)
         return refusal.reply(request.scope)
 

@@ -51,7 +51,18 @@ SLOW = frozenset(
         *("encoders", "environment", "eval", "exported", "fuzz", "graph", "interruption", "kills"),
         *("left_out", "named_encoders", "names", "outputs", "own_files", "progress", "publication"),
         *("query", "recognise", "resume", "sample", "scan_command", "scan_memory", "scripts"),
-        *("serve", "serve_lan", "sheets", "store", "strangers", "telemetry", "terminal", "text"),
+        *(
+            "serve",
+            "serve_guard",
+            "serve_lan",
+            "serve_start",
+            "sheets",
+            "store",
+            "strangers",
+            "telemetry",
+            "terminal",
+            "text",
+        ),
         *("transport", "verify", "watch"),
     )
 )

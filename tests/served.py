@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 from conftest import fill_cache, jpeg
 from coverage import Coverage
+from PIL import Image
 
 from mtg_image_db import BuildOptions, build_database
 from mtg_image_db.demo.cards import sample_cards
 from mtg_image_db.scryfall_double.double import ScryfallDouble
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 PATIENCE_S = 120
 """How long anything may take before a test gives up: against hangs, not against busy machines."""
@@ -151,3 +151,36 @@ def _measured(settings: Path) -> list[str]:
         f"data_file = {data}\n"
     )
     return ["-m", "coverage", "run", f"--rcfile={settings}"]
+
+
+def frame(*cards: Image.Image) -> bytes:
+    """A picture of cards side by side on a table."""
+    table = Image.new("RGB", (1280, 720), (70, 90, 80))
+    for number, card in enumerate(cards):
+        small = card.convert("RGB").resize((360, 502))
+        table.paste(small, (120 + 540 * number, 100))
+    return jpeg(table)
+
+
+def first(shop: Shop, number: int = 0) -> Image.Image:
+    return list(shop.pictures.values())[number]
+
+
+def ask(server: Server, method: str, path: str, **more: Any) -> requests.Response:
+    return requests.request(method, server.url + path, timeout=PATIENCE_S, **more)
+
+
+def raw(server: Server, method: str, path: str, *headers: tuple[str, str]) -> tuple[int, bytes]:
+    """A request with exactly these headers."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_S)
+    with contextlib.closing(connection):
+        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+        for name, value in headers:
+            connection.putheader(name, value)
+        connection.endheaders()
+        reply = connection.getresponse()
+        return reply.status, reply.read()
+
+
+def error(reply: requests.Response) -> dict[str, str]:
+    return dict(reply.json()["error"])

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -27,6 +27,9 @@ from mtg_image_db.encoders import Fingerprint, normalised
 from mtg_image_db.encoders.preprocessing import Preprocessing
 from mtg_image_db.encoders.thresholds import Thresholds
 from mtg_image_db.scryfall_double.double import ScryfallDouble
+
+if TYPE_CHECKING:
+    from served import Server, Shop
 
 # Nothing here is about speed.
 settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -350,3 +353,32 @@ def build(
     few = {"checkpoint_frequency": 100, "local_features": False, **changes}
     options = BuildOptions(cache=cache, out=out, **few)
     return build_database(options, encoder=encoder or PixelEncoder())
+
+
+# `served` imports this module, so the fixtures of servers import it when they are used.
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """A database of 16 of the demo's cards."""
+    from served import make_shop
+
+    return make_shop(tmp_path_factory.mktemp("shop"), 16)
+
+
+@pytest.fixture(scope="module")
+def server(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that all tests of a module share."""
+    from served import Server
+
+    with Server(shop.folder, tmp_path_factory.mktemp("mine") / "collection.sqlite") as server:
+        yield server
+
+
+@pytest.fixture
+def own(shop: Shop, tmp_path: Path) -> Iterator[Server]:
+    """A server with an empty collection of its own."""
+    from served import Server
+
+    with Server(shop.folder, tmp_path / "collection.sqlite") as server:
+        yield server

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import re
 import socket
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
 import requests
 from conftest import jpeg, mtg_db
 from jsonschema import Draft202012Validator
@@ -22,24 +20,6 @@ from mtg_image_db.collection.formats import FORMATS, render
 from mtg_image_db.serving.api import Api
 from mtg_image_db.serving.images import Images
 from mtg_image_db.serving.names import Names
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    return make_shop(tmp_path_factory.mktemp("shop"), 16)
-
-
-@pytest.fixture(scope="module")
-def server(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(shop.folder, tmp_path_factory.mktemp("mine") / "collection.sqlite") as server:
-        yield server
-
-
-@pytest.fixture
-def own(shop: Shop, tmp_path: Path) -> Iterator[Server]:
-    """A server with an empty collection of its own."""
-    with Server(shop.folder, tmp_path / "collection.sqlite") as server:
-        yield server
 
 
 def test_a_query_answers_what_the_command_prints(

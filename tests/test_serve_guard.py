@@ -5,31 +5,11 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from conftest import jpeg
 from PIL import Image
-from served import Server, Shop, ask, error, first, make_shop, raw
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    return make_shop(tmp_path_factory.mktemp("shop"), 16)
-
-
-@pytest.fixture(scope="module")
-def server(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(shop.folder, tmp_path_factory.mktemp("mine") / "collection.sqlite") as server:
-        yield server
-
-
-@pytest.fixture
-def own(shop: Shop, tmp_path: Path) -> Iterator[Server]:
-    """A server with an empty collection of its own."""
-    with Server(shop.folder, tmp_path / "collection.sqlite") as server:
-        yield server
-
+from served import Server, Shop, ask, error, first, raw
 
 # Who may ask
 

@@ -6,25 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 from conftest import mtg_db
-from served import PATIENCE_S, Server, Shop, make_shop
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    return make_shop(tmp_path_factory.mktemp("shop"), 16)
-
-
-@pytest.fixture
-def own(shop: Shop, tmp_path: Path) -> Iterator[Server]:
-    """A server with an empty collection of its own."""
-    with Server(shop.folder, tmp_path / "collection.sqlite") as server:
-        yield server
+from served import PATIENCE_S, Server, Shop
 
 
 def refused(folder: Path, *arguments: str | Path) -> tuple[int, str]:

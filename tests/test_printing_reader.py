@@ -41,7 +41,7 @@ def test_the_lines_are_read_though_the_corners_lie_on_its_frame(
     faces = [face for twin in twins for face in faces_of(twin.card)]
     match = Match(1, 0.9, faces[0], tuple(face.printing for face in faces), image=1)
     with Database.open(out) as database:
-        reader = PrintingReader(Photo.open(photo), database.gallery)
+        reader = PrintingReader(Photo.open(photo), database.gallery, [])
         answer = reader.named(quad, [match], certain=True)
     assert answer.verdict == "exact"
     assert answer.candidates[0].printing.label == faces[shown].label

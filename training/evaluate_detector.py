@@ -1,10 +1,9 @@
 """Count the cards of the labelled photos that are found, and by whom.
 
-    python evaluate_detector.py card_corners.csv SHARED dev|held_out [--detector FILE]
+    python evaluate_detector.py card_corners.csv SHARED dev|held_out [--detectors FILE ...]
 
-SHARED holds cards/photos/ and cards2/photos/. The detector and the finder of outlines
-(`guess_cards`) see the same photos in the same run. A card is found if an outline and its quad have
-at least so much in common (intersection over union); each outline finds one card, and each card is
+SHARED holds cards/photos/ and cards2/photos/. A card is found if an outline and its quad have at
+least so much in common (intersection over union); each outline finds one card, and each card is
 found once. "Upright" also asks that the first corner is the card's own top left. An outline that
 has less than 0.3 in common with each card is one of no card.
 """
@@ -14,7 +13,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,11 +21,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 from cards import read_table
-from detector import WEIGHTS, CardDetector
 from photos import read_photo
 from retrieval import wilson
 
-from mtg_image_db.recognise.finder import guess_cards
+from mtg_image_db.recognise.detector import WEIGHTS, CardDetector
 from mtg_image_db.recognise.quads import overlap
 
 if TYPE_CHECKING:
@@ -53,12 +51,6 @@ class Tally:
     photos: int = 0
 
 
-def clockwise(quad: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The quad in the order that areas need; the first corner stays."""
-    turned = cv2.contourArea(quad, oriented=True) < 0
-    return np.ascontiguousarray(quad[[0, 3, 2, 1]] if turned else quad)
-
-
 def is_upright(found: NDArray[np.float32], card: NDArray[np.float32]) -> bool:
     """Whether the corners' order is the card's own, rather than another turn of it."""
     off = [float(np.abs(np.roll(found, k, axis=0) - card).sum()) for k in range(4)]
@@ -73,7 +65,7 @@ def count(tally: Tally, found: Quads, cards: Quads) -> None:
     common = np.zeros((len(found), len(cards)))
     for row, one in enumerate(found):
         for column, other in enumerate(cards):
-            common[row, column] = overlap(clockwise(one), clockwise(other))
+            common[row, column] = overlap(one, other)
     tally.useless += int((common.max(axis=1, initial=0) < _NOTHING).sum())
     for least in LEAST:
         pairs = matched(common, least)
@@ -111,16 +103,14 @@ def _share(part: int, whole: int) -> str:
     return f"{part} ({100 * part / whole:.1f}: {100 * low:.0f}-{100 * high:.0f})"
 
 
-def measure(
-    photos: Iterable[tuple[str, Image, Quads]], finders: dict[str, Callable[[Image], Quads]]
-) -> None:
-    """Print what each finder finds in photos: (kind, pixels, cards)."""
-    tallies: dict[str, dict[str, Tally]] = {name: defaultdict(Tally) for name in finders}
+def measure(photos: Iterable[tuple[str, Image, Quads]], detectors: dict[str, CardDetector]) -> None:
+    """Print what each detector finds in photos: (kind, pixels, cards)."""
+    tallies: dict[str, dict[str, Tally]] = {name: defaultdict(Tally) for name in detectors}
     spent: dict[str, list[float]] = defaultdict(list)
     for kind, pixels, cards in photos:
-        for name, finder in finders.items():
+        for name, detector in detectors.items():
             began = time.perf_counter()
-            found = finder(pixels)
+            found = [one.quad for one in detector.detect(pixels)]
             spent[name].append(time.perf_counter() - began)
             for group in (kind, "all"):
                 count(tallies[name][group], found, cards)
@@ -152,15 +142,11 @@ def main() -> None:
     parser.add_argument("corners", type=Path)
     parser.add_argument("shared", type=Path)
     parser.add_argument("split", choices=("dev", "held_out"))
-    parser.add_argument("--detector", type=Path, default=WEIGHTS)
+    parser.add_argument("--detectors", type=Path, nargs="+", default=[WEIGHTS])
     options = parser.parse_args()
     cv2.setNumThreads(2)
-    detector = CardDetector(options.detector)
-    finders: dict[str, Callable[[Image], Quads]] = {
-        "detector": lambda photo: [one.quad for one in detector.detect(photo)],
-        "outlines": lambda photo: [one.quad for one in guess_cards(photo)],
-    }
-    measure(labelled(options.corners, options.shared, options.split), finders)
+    detectors = {path.name: CardDetector(path) for path in options.detectors}
+    measure(labelled(options.corners, options.shared, options.split), detectors)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,8 @@ _UPSIDE = 0.5
 """How much the corners in their own order count, beside corners from either end. By hand."""
 _ANCHOR_CELLS = 8.0
 """How much more an anchor's cell counts for corners than another of its card. By hand."""
+_WARM_UP = 200
+"""Steps in which the rate rises to the whole. By hand."""
 
 
 def losses(
@@ -109,7 +111,7 @@ def main() -> None:
         training.step,
         easy=options.easy,
     )
-    began, recent = time.time(), []
+    began, recent, first = time.time(), [], training.step
     loader: Any = DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=8)
     for photos, anchors, owners, quads in loader:
         training.net.train()
@@ -118,7 +120,10 @@ def main() -> None:
         recent.append([part.item() for part in parts])
         loss = parts[0] + _CARD_SHARE * parts[1] + _QUAD_SHARE * parts[2]
         left = min(1.0, (options.until - training.step) / max(1, options.cooldown))
-        training.learn(loss, options.rate * left * min(1, (training.step + 1) / 200))
+        # A run that goes on is also warmed up: from a low rate at once to the full one, the loss
+        # rose tenfold.
+        warm = min(1.0, (training.step - first + 1) / _WARM_UP)
+        training.learn(loss, options.rate * left * warm)
         if training.step % 25 == 0:
             anchor, card, corners = np.mean(recent[-25:], axis=0)
             print(

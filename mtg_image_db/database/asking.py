@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mtg_image_db.database.answers import CardAnswer, Recognition
 from mtg_image_db.database.gallery import FolderGallery
-from mtg_image_db.encoders import Encoder, encode
+from mtg_image_db.encoders import Encoder
 from mtg_image_db.errors import ImageError
 from mtg_image_db.pictures.inputs import source_of
 from mtg_image_db.pictures.opening import is_card_shaped
@@ -21,7 +21,6 @@ from mtg_image_db.system.cores import in_order, usable_cores
 
 if TYPE_CHECKING:
     from mtg_image_db.database.database import Database
-    from mtg_image_db.database.printing_reader import PrintingReader
     from mtg_image_db.recognise.photo import Picture
     from mtg_image_db.recognise.recogniser import RecognisedCard
 
@@ -54,56 +53,39 @@ def recognise(
     recogniser = Recogniser(encoder, gallery)
     found = recogniser.recognise(photo.picture, k, find=find, live=live, as_built=as_built)
     began_reading = time.perf_counter()
-    reader = PrintingReader(photo, gallery)
-    answers = []
-    for outlined in found:
-        seen = outlined
+    named = [seen.quad * photo.scale for seen in found if seen.verdict != "none"]
+    reader = PrintingReader(photo, gallery, named)
+
+    def read(seen: RecognisedCard) -> CardAnswer:
+        quad = tuple((float(x) * photo.scale, float(y) * photo.scale) for x, y in seen.quad)
         if seen.verdict == "none":
-            seen = _by_line(seen, reader, photo, gallery, encoder)
+            row = reader.by_line(quad)
+            if row is not None:
+                others = tuple(hit for hit in seen.hits if hit.row != row)
+                first = Hit(gallery.score(seen.vector, row), row, row)
+                seen = replace(seen, hits=(first, *others), verdict="likely", points=0)
         # Geometry may have named a face with a lower score than others.
         lost = seen.verdict != "none" and seen.hits[0].score < min_score
         answer = CardAnswer(
             matches=gallery.matches([hit for hit in seen.hits if hit.score >= min_score]),
             verdict="none" if lost else seen.verdict,
-            quad=tuple((float(x) * photo.scale, float(y) * photo.scale) for x, y in seen.quad),
+            quad=quad,
             points=0 if lost else seen.points,
         )
-        if answer.verdict != "none":
-            certain = answer.verdict == "confident"
-            read = reader.named(answer.quad, answer.matches, certain=certain)
-            answer = replace(answer, printing=read)
-        answers.append(answer)
+        if answer.verdict == "none":
+            return answer
+        certain = answer.verdict == "confident"
+        printing = reader.named(answer.quad, answer.matches, certain=certain)
+        return replace(answer, printing=printing)
+
+    answers = tuple(answer for _, answer in in_order(read, found, len(found)))
     seconds = {
         "all": time.perf_counter() - began,
         "decode": decoded,
         **recogniser.seconds,
         "read": time.perf_counter() - began_reading,
     }
-    return Recognition(photo, tuple(answers), seconds)
-
-
-def _by_line(
-    seen: RecognisedCard,
-    reader: PrintingReader,
-    photo: Photo,
-    gallery: FolderGallery,
-    encoder: Encoder,
-) -> RecognisedCard:
-    """An unknown card, named by its collector line if that can be; otherwise as it was."""
-    import numpy as np
-
-    from mtg_image_db.encoders.preprocessing import prepare
-
-    found = reader.by_line(tuple((float(x), float(y)) for x, y in seen.quad * photo.scale))
-    if found is None:
-        return seen
-    corners, row = found
-    picture = prepare(photo.cut(corners), encoder.fingerprint.preprocessing)
-    [vector] = encode(encoder, picture[None])
-    hit = Hit(gallery.score(vector, row), row, row)
-    others = tuple(other for other in seen.hits if other.row != row)
-    quad = np.array(corners, dtype=np.float32) / np.float32(photo.scale)
-    return replace(seen, quad=quad, hits=(hit, *others), verdict="likely", points=0)
+    return Recognition(photo, answers, seconds)
 
 
 def ask_each(

@@ -14,9 +14,10 @@ from mtg_image_db.database.printings import rows_that_show
 from mtg_image_db.errors import DatabaseError
 from mtg_image_db.index.exact import ExactIndex, first_rows
 from mtg_image_db.reading.printed import DERIVED, printed
-from mtg_image_db.recognise.gallery import Hit
+from mtg_image_db.recognise.gallery import Hit, Identity
 from mtg_image_db.scryfall.faces import CardFace, FaceFilter
 from mtg_image_db.scryfall.printing import Printing
+from mtg_image_db.scryfall.windows import art_window
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,14 +121,10 @@ class FolderGallery:
             and number in said.numbers
         ]
 
-    def artwork(self, row: int) -> str:
-        """The id of a face's artwork: its illustration id, or else the id of the face."""
+    def identity(self, row: int) -> Identity:
+        """What a face is; its artwork is its illustration id, or else the id of the face."""
         face = self.face(row)
-        return face.illustration_id or face.face_id
-
-    def card(self, row: int) -> str:
-        """The oracle id of a face's card; empty if it has none."""
-        return self.face(row).oracle_id
+        return Identity(face.illustration_id or face.face_id, face.oracle_id, art_window(face))
 
     def search_rows(
         self, vectors: NDArray[np.float32], k: int, *, min_score: float = -1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -55,18 +56,28 @@ _MOST_IMAGES = 8
 
 
 class PrintingReader:
-    """Reads the cards of one photo."""
+    """Reads the cards of one photo. Threads may share it.
 
-    def __init__(self, photo: Photo, gallery: FolderGallery) -> None:
-        self._photo = photo
+    Parameters
+    ----------
+    named
+        The corners of the named cards, in pixels of the whole photo, float32 [4, 2]. If one is
+        small in the decoded photo, the photo is decoded again in full.
+    """
+
+    def __init__(self, photo: Photo, gallery: FolderGallery, named: Sequence[Quad]) -> None:
         self._gallery = gallery
+        small = any(_height_of(quad) < _SHARP_ENOUGH * photo.scale for quad in named)
+        if small and photo.scale > 1:
+            with suppress(ImageError):  # the file has changed since
+                photo = photo.in_full()
         self._pixels: Pixels = np.asarray(photo.picture)
         self._scale = photo.scale
 
     def named(self, quad: Corners, matches: Sequence[Match], *, certain: bool) -> PrintingAnswer:
         """Which printing a card is whose artwork is that of the first match, certainly or not."""
         candidates = candidates_of(matches)
-        corners = self._corners(quad)
+        corners = self._decoded(quad)
         seen = self._seen(corners, candidates)
         read = identify(seen, candidates, certain=certain)
         left = [one.printing for one in read.candidates]
@@ -82,21 +93,20 @@ class PrintingReader:
         seen = replace(seen, likeness=told, regions=likeness.regions)
         return identify(seen, candidates, certain=certain)
 
-    def by_line(self, quad: Corners) -> tuple[Corners, int] | None:
-        """A card whose artwork says nothing, by its line: its corners as one reads it, and its row.
+    def by_line(self, quad: Corners) -> int | None:
+        """The row of a card whose artwork says nothing, by its line.
 
         Set and number must be read surely, and the card must show what the image of that printing
         shows, as far as it is not covered. None if that is not so.
         """
         if self._gallery.cache is None:
             return None
-        for way in (quad, quad[2:] + quad[:2]):
-            corners = self._decoded(way)
-            said = read_surely(self._read(corners, LINES))
-            for row in self._gallery.rows_that_say(*said) if said else ():
-                scan = self._image(self._gallery.face(row).face_id)
-                if scan is not None and shows(self._upright(corners), scan, _height_of(corners)):
-                    return way, row
+        corners = self._decoded(quad)
+        said = read_surely(self._read(corners, LINES))
+        for row in self._gallery.rows_that_say(*said) if said else ():
+            scan = self._image(self._gallery.face(row).face_id)
+            if scan is not None and shows(self._upright(corners), scan, _height_of(corners)):
+                return row
         return None
 
     def _seen(self, corners: Quad, candidates: Sequence[Printing]) -> Seen:
@@ -117,18 +127,6 @@ class PrintingReader:
             copyright=self._read(corners, COPYRIGHT) if False in modern else None,
             strip=self._strip(corners, places[chosen]),
         )
-
-    def _corners(self, quad: Corners) -> Quad:
-        """A card's corners in the decoded photo; it is decoded again if the card is too small."""
-        corners = self._decoded(quad)
-        if self._scale > 1 and _height_of(corners) < _SHARP_ENOUGH:
-            try:
-                whole = self._photo.in_full()
-            except ImageError:  # the file has changed since
-                return corners
-            self._pixels, self._scale = np.asarray(whole.picture), whole.scale
-            corners = self._decoded(quad)
-        return corners
 
     def _decoded(self, quad: Corners) -> Quad:
         """Corners in pixels of the decoded photo."""

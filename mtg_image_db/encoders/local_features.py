@@ -63,13 +63,6 @@ class Features:
     def __len__(self) -> int:
         return len(self.points)
 
-    def turned(self) -> Features:
-        """The features of the same card upside down; SIFT's descriptors rotate with the picture."""
-        points = self.points.copy()
-        points[:, :2] = np.array([CARD_WIDTH, CARD_HEIGHT], np.float32) - points[:, :2]
-        points[:, 3] = (points[:, 3] + 180) % 360
-        return Features(points, self.descriptors)
-
 
 def in_art(points: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Which points of an upright card [n, 4] lie where most cards have their art, bool [n]."""

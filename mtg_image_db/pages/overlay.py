@@ -17,18 +17,20 @@ VERDICT_COLOURS: dict[Verdict, str] = {
 }
 
 
+_LONG_SIDE = 1600
+"""Longer side of the drawing, in pixels: larger photos are shrunk to this. By hand."""
+
+
 def find_report(recognition: Recognition) -> Image.Image:
-    """Draw the outline, name and verdict of each card, at the size used for recognition.
+    """Draw the outline, name and verdict of each card.
 
     If there are several, they have the numbers of the answers. A dot marks the top left corner of a
     named card.
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    from mtg_image_db.recognise.recogniser import LONG_SIDE
-
     picture, cards = recognition.photo.picture, recognition.cards
-    smaller = min(1.0, LONG_SIDE / max(picture.size))
+    smaller = min(1.0, _LONG_SIDE / max(picture.size))
     size = (max(1, round(picture.width * smaller)), max(1, round(picture.height * smaller)))
     report = picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
     draw = ImageDraw.Draw(report)

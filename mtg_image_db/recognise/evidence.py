@@ -3,7 +3,7 @@
 The card is upright and nearly in place. So one of its points can only match a point of a scan that
 is near the same place, of about the same size, and in about the same direction. The matches must
 then fit one homography. Frames, symbols and common words match on hundreds of cards. Therefore only
-points in the art that match one artwork of the shortlist, and no other, count as evidence.
+points in the picture that match one artwork of the shortlist, and no other, count as evidence.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mtg_image_db.encoders.local_features import FaceFeatures, Features, in_art
+from mtg_image_db.encoders.local_features import FaceFeatures, Features
 from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
 from mtg_image_db.recognise.homography import MOST_TURN, card_corners, fit_homography
 from mtg_image_db.recognise.quads import frame_of
 
 if TYPE_CHECKING:
+    from mtg_image_db.recognise.gallery import Identity
     from mtg_image_db.recognise.quads import Quad
 
 _SEARCH_RADIUS = 40.0
@@ -49,7 +50,7 @@ class Evidence:
     Parameters
     ----------
     points
-        Points in the art that match this face's artwork and no other of the shortlist.
+        Points in this face's picture that match its artwork and no other of the shortlist.
     agreement
         The sum over all matching points of 1 / (number of artworks the point matches).
     inliers
@@ -67,9 +68,7 @@ class Evidence:
     artwork: str = ""
 
 
-def weigh(
-    card: Features, faces: FaceFeatures, artworks: Sequence[str], cards: Sequence[str]
-) -> list[Evidence]:
+def weigh(card: Features, faces: FaceFeatures, identities: Sequence[Identity]) -> list[Evidence]:
     """Compare an upright card with each face of a shortlist.
 
     Parameters
@@ -78,44 +77,54 @@ def weigh(
         The local features of the card.
     faces
         The local features of the faces.
-    artworks
-        The artwork of each face. Faces with the same artwork do not compete.
-    cards
-        The oracle id of each face. Scryfall gives one picture two illustration ids now and then:
-        artworks of one card that match the same points do not compete either.
+    identities
+        What each face is. Faces with the same artwork do not compete. Scryfall gives one picture
+        two illustration ids now and then: artworks of one card that match the same points do not
+        compete either.
     """
-    matched = np.zeros((len(artworks), len(card)), dtype=bool)
+    matched = np.zeros((len(identities), len(card)), dtype=bool)
     corners: list[Quad | None] = []
     for face, (mine, theirs) in enumerate(_pairs(card, faces)):
         fit = _fit(card.points[mine, :2], faces.points[face, theirs, :2])
         corners.append(None if fit is None else fit[1])
         if fit is not None:
             matched[face, mine[fit[0]]] = True
-    art = in_art(card.points)
-    names = np.array(_pictures(matched & art, artworks, cards))
+    inside = matched & pictured(card.points, identities)
+    names = np.array(_pictures(inside, identities))
     by_artwork = [matched[names == name].any(axis=0) for name in set(names)]
     shared = np.sum(by_artwork, axis=0, initial=0)
-    alone = (shared == 1) & art
     share = 1 / np.maximum(shared, 1)
     return [
-        Evidence(int((mask & alone).sum()), float(share[mask].sum()), int(mask.sum()), where, name)
-        for mask, where, name in zip(matched, corners, map(str, names), strict=True)
+        Evidence(
+            int((mine & (shared == 1)).sum()),
+            float(share[mask].sum()),
+            int(mask.sum()),
+            where,
+            str(name),
+        )
+        for mask, mine, where, name in zip(matched, inside, corners, names, strict=True)
     ]
 
 
-def _pictures(
-    matched: NDArray[np.bool_], artworks: Sequence[str], cards: Sequence[str]
-) -> list[str]:
+def pictured(points: NDArray[np.float32], identities: Sequence[Identity]) -> NDArray[np.bool_]:
+    """Which points of an upright card lie in the picture of each face, bool [F, n]."""
+    windows = np.array([one.window for one in identities], dtype=np.float32).reshape(-1, 4, 1)
+    x, y = points[:, 0] / CARD_WIDTH, points[:, 1] / CARD_HEIGHT
+    left, top, right, bottom = windows.transpose(1, 0, 2)
+    return np.asarray((x > left) & (x < right) & (y > top) & (y < bottom))
+
+
+def _pictures(matched: NDArray[np.bool_], identities: Sequence[Identity]) -> list[str]:
     """The artwork of each face; of two artworks with one picture, the first stands for both."""
     first: dict[str, str] = {}
-    for face, (artwork, card) in enumerate(zip(artworks, cards, strict=True)):
-        for before in range(face):
-            if artworks[before] != artwork and cards[before] == card != "":
+    for face, one in enumerate(identities):
+        for before, other in enumerate(identities[:face]):
+            if other.artwork != one.artwork and other.card == one.card != "":
                 either = (matched[face] | matched[before]).sum()
                 both = (matched[face] & matched[before]).sum()
                 if both > _SAME_POINTS * either:
-                    first.setdefault(artwork, first.get(artworks[before], artworks[before]))
-    return [first.get(artwork, artwork) for artwork in artworks]
+                    first.setdefault(one.artwork, first.get(other.artwork, other.artwork))
+    return [first.get(one.artwork, one.artwork) for one in identities]
 
 
 def _pairs(

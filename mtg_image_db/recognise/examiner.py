@@ -1,12 +1,12 @@
-"""Examine one cut-out card: the encoder makes a shortlist, local geometry gives the verdict."""
+"""Examine cut-out cards: the encoder makes shortlists, local geometry gives the verdicts."""
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -18,10 +18,8 @@ from mtg_image_db.encoders.local_features import Features, describe
 from mtg_image_db.encoders.preprocessing import prepare
 from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
 from mtg_image_db.recognise.evidence import Evidence, weigh
-from mtg_image_db.recognise.finder import Guess
 from mtg_image_db.recognise.gallery import Gallery, Hit
 from mtg_image_db.recognise.homography import moved
-from mtg_image_db.recognise.quads import readings, turned
 from mtg_image_db.recognise.verdict import Verdict, by_geometry, by_score
 
 if TYPE_CHECKING:
@@ -30,17 +28,9 @@ if TYPE_CHECKING:
     from mtg_image_db.encoders import Encoder
     from mtg_image_db.recognise.quads import Quad
 
-Cut = Callable[["Quad"], "Image.Image"]
-"""A function that cuts a quad out of a photo, upright."""
-
-OFTEN = 3
-"""Of twelve maps: an outline in so many is hardly there by chance. By hand."""
-_SHORTLIST = 20
+SHORTLIST = 20
 """Faces on a shortlist: the most similar ones by the encoder. A card's local features are compared
 with those of each. By hand."""
-_NEAR_SCORE = 0.15
-"""The second-best way up is checked too if its cosine is at most this much below the best. In 269
-checks it named one card (docs/recognition.md). By hand."""
 _DESCRIBED_GAP = 2.0
 """If a picture is more than this many times larger than the upright card (240 x 336), Pillow
 shrinks it in two steps. By hand."""
@@ -48,19 +38,12 @@ shrinks it in two steps. By hand."""
 
 @dataclass(frozen=True)
 class Card:
-    """A quad of a photo, cut out and turned upright, with its shortlist.
-
-    Parameters
-    ----------
-    votes
-        See `Guess`; 0 if the quad is not from a guess.
-    """
+    """A quad of a photo, cut out upright, with the faces most similar to it."""
 
     quad: Quad
     picture: Image.Image
     vector: NDArray[np.float32]
     hits: tuple[Hit, ...]
-    votes: int = 0
 
     @property
     def score(self) -> float:
@@ -105,51 +88,21 @@ class Examiner:
         self.seconds: dict[str, float] = defaultdict(float)
         self._clock = Lock()
 
-    def all_ways(self, guesses: Sequence[Guess], cut: Cut) -> list[list[Card]]:
-        """Encode guesses in every way a card could lie in them; the most similar way first."""
-        ways = [readings(guess.quad) for guess in guesses]
-        quads = [quad for some in ways for quad in some]
-        with self.timed("cut out"):
-            pictures = [cut(quad) for quad in quads]
-        cards = iter(self.cards(quads, pictures))
-        return [
-            sorted(
-                (replace(next(cards), votes=guess.votes) for _ in some),
-                key=lambda card: -card.score,
-            )
-            for guess, some in zip(guesses, ways, strict=True)
-        ]
-
-    def check_ways(self, cards: Sequence[Card]) -> Finding:
-        """Check the most similar way of a guess, and the next one if its score is near."""
-        first, second = cards[:2]
-        features = None if self.by_scores else self.describe(first)
-        finding = self.check(first, features)
-        near = first.score - second.score < _NEAR_SCORE
-        if finding.verdict == "none" and first.votes >= OFTEN and near:
-            half_turn = bool((turned(first.quad) == second.quad).all())
-            other = self.check(second, features.turned() if features and half_turn else None)
-            if other.verdict != "none":
-                return other
-        return finding
-
-    def cards(self, quads: Sequence[Quad], pictures: Sequence[Image.Image]) -> list[Card]:
-        """Encode upright pictures of cards, and make their shortlists."""
+    def cards(
+        self, quads: Sequence[Quad], pictures: Sequence[Image.Image], most: int = SHORTLIST
+    ) -> list[Card]:
+        """Encode upright pictures of cards, and find the `most` faces most similar to each."""
         if not pictures:
             return []
-        vectors = self.encode(pictures)
+        how = self._encoder.fingerprint.preprocessing
+        with self.timed("encode"):
+            vectors = encode(self._encoder, np.stack([prepare(p, how) for p in pictures]))
         with self.timed("search"):
-            found = self._gallery.search_rows(vectors, _SHORTLIST)
+            found = self._gallery.search_rows(vectors, most)
         return [
             Card(quad, picture, vector, tuple(hits))
             for quad, picture, vector, hits in zip(quads, pictures, vectors, found, strict=True)
         ]
-
-    def encode(self, pictures: Sequence[Image.Image]) -> NDArray[np.float32]:
-        """The vectors [B, D] of pictures of cards."""
-        how = self._encoder.fingerprint.preprocessing
-        with self.timed("encode"):
-            return encode(self._encoder, np.stack([prepare(p, how) for p in pictures]))
 
     def describe(self, card: Card) -> Features:
         """The local features of a card."""
@@ -157,31 +110,25 @@ class Examiner:
             small = card.picture.resize((CARD_WIDTH, CARD_HEIGHT), reducing_gap=_DESCRIBED_GAP)
             return describe(np.asarray(small))
 
-    def check(self, card: Card, features: Features | None = None) -> Finding:
-        """Decide what a card is: by local features, or by its scores if there are none.
-
-        Parameters
-        ----------
-        features
-            The card's own features, if they are known already.
-        """
+    def check(self, card: Card) -> Finding:
+        """Decide what a card is: by local features, or by its scores if there are none."""
         # Of faces with the same image, the first stands for all.
         hits = [h for i, h in enumerate(card.hits) if not i or h.image != card.hits[i - 1].image]
+        hits = hits[:SHORTLIST]
         if not hits:
             return Finding(card.quad, -1, "none", _NO_EVIDENCE, card)
         rows = [hit.row for hit in hits]
-        artworks = [self._gallery.artwork(row) for row in rows]
+        identities = [self._gallery.identity(row) for row in rows]
         faces = self._gallery.features(rows)
         if faces is None:
-            both = zip(hits, artworks, strict=True)
-            others = [hit.score for hit, art in both if art != artworks[0]]
+            both = zip(hits, identities, strict=True)
+            others = [hit.score for hit, one in both if one.artwork != identities[0].artwork]
             lead = hits[0].score - max(others, default=-1.0)
             verdict = by_score(hits[0].score, lead, self._encoder.thresholds)
             return Finding(card.quad, rows[0], verdict, _NO_EVIDENCE, card)
-        if features is None:
-            features = self.describe(card)
+        features = self.describe(card)
         with self.timed("geometry"):
-            evidence = weigh(features, faces, artworks, list(map(self._gallery.card, rows)))
+            evidence = weigh(features, faces, identities)
         best = max(range(len(rows)), key=lambda i: evidence[i].agreement)
         # Among faces of one artwork, the one whose frame and text fit too gives the best corners.
         best = max(

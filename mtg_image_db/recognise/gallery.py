@@ -30,6 +30,24 @@ class Hit(NamedTuple):
     image: int
 
 
+class Identity(NamedTuple):
+    """What a face is, as far as evidence depends on it.
+
+    Parameters
+    ----------
+    artwork
+        The id of its artwork.
+    card
+        The oracle id of its card; empty if it has none.
+    window
+        Where its picture is: left, top, right and bottom, in shares of the upright card.
+    """
+
+    artwork: str
+    card: str
+    window: tuple[float, float, float, float]
+
+
 class Gallery(Protocol):
     """The faces with which a card is compared; each has a row number."""
 
@@ -42,11 +60,8 @@ class Gallery(Protocol):
     def features(self, rows: Sequence[int]) -> FaceFeatures | None:
         """The local features of some faces; None if there are none."""
 
-    def artwork(self, row: int) -> str:
-        """The id of a face's artwork."""
-
-    def card(self, row: int) -> str:
-        """The oracle id of a face's card; empty if it has none."""
+    def identity(self, row: int) -> Identity:
+        """What a face is."""
 
     @property
     def can_vote(self) -> bool:

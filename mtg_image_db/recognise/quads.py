@@ -1,7 +1,7 @@
 """Quads: the four corners of a card in a photo, clockwise from the card's top left.
 
-A quad is float32 [4, 2], x and y in pixels of the photo. Until the card is recognised, nobody knows
-whether the first corner is its top left or its bottom right.
+A quad is float32 [4, 2], x and y in pixels of the photo. In a mirrored photo it goes round
+anticlockwise.
 """
 
 from __future__ import annotations
@@ -25,10 +25,6 @@ hand."""
 _ASPECTS = (0.45, 0.97)
 """Limits for the shorter side of a quad as a share of the longer. A card has 63 / 88 = 0.716;
 perspective makes it narrower or nearly square. By hand."""
-_NEARLY_SQUARE = 0.82
-"""If the shorter side is more than this share of the longer, the card's long sides may be the
-quad's short ones, so four ways are tried. All four ways together with the second-best way named 3
-of 59 cards more (docs/recognition.md). By hand."""
 _MOST_TAPER = 1.9
 """Largest ratio of two opposite sides. By hand."""
 _MOST_SKEW = 0.6
@@ -38,26 +34,6 @@ _LEAST_SIDE = 1.0
 _FINER = 1.3
 """If a photo is more than this many times finer than the cut-out card, it is shrunk first, to avoid
 aliasing. By hand."""
-
-
-def portrait(corners: Quad) -> Quad:
-    """Order four corners clockwise, so that the first side is a short one."""
-    middle = corners.mean(axis=0)
-    angles = np.arctan2(corners[:, 1] - middle[1], corners[:, 0] - middle[0])
-    quad = corners[np.argsort(angles)].astype(np.float32)
-    sides = side_lengths(quad)
-    return quad if sides[0] + sides[2] <= sides[1] + sides[3] else np.roll(quad, -1, axis=0)
-
-
-def readings(quad: Quad) -> list[Quad]:
-    """The ways a card could lie in a quad from `portrait`.
-
-    Upright and upside down; also sideways, if perspective could have made the card's long sides the
-    short ones.
-    """
-    sides = side_lengths(quad)
-    ways = 2 if sides[0] + sides[2] < _NEARLY_SQUARE * (sides[1] + sides[3]) else 4
-    return [np.roll(quad, 4 // ways * way, axis=0) for way in range(ways)]
 
 
 def turned(quad: Quad) -> Quad:
@@ -110,17 +86,29 @@ def area_of(quad: Quad) -> float:
 
 
 def overlap(one: Quad, other: Quad) -> float:
-    """Intersection over union of two convex quads."""
-    common, _ = cv2.intersectConvexConvex(one, other)
+    """Intersection over union of two convex quads, whichever way round they go."""
+    common = _common(one, other)
     union = cv2.contourArea(one) + cv2.contourArea(other) - common
     return float(common / union) if union > 0 else 0.0
 
 
+def apart(one: Quad, other: Quad) -> float:
+    """How far apart the corners of two quads lie on average, as a share of the first one's side."""
+    side = float(side_lengths(one).mean())
+    return float(np.hypot(*(one - other).T).mean()) / max(side, 1.0)
+
+
 def covered(quad: Quad, by: Quad) -> float:
     """The share of a quad that lies within another."""
-    common, _ = cv2.intersectConvexConvex(quad, by)
     area = cv2.contourArea(quad)
-    return float(common / area) if area > 0 else 0.0
+    return float(_common(quad, by) / area) if area > 0 else 0.0
+
+
+def _common(one: Quad, other: Quad) -> float:
+    """The area in which two convex quads overlap."""
+    # OpenCV finds nothing in common of two that go round in opposite ways.
+    one, other = (q if cv2.contourArea(q, oriented=True) > 0 else q[::-1] for q in (one, other))
+    return float(cv2.intersectConvexConvex(one.copy(), other.copy())[0])
 
 
 def rectify(photo: Pixels, quad: Quad, width: int, height: int) -> Pixels:

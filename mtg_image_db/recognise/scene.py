@@ -14,12 +14,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mtg_image_db.encoders.local_features import FaceFeatures, find_features, in_art
+from mtg_image_db.encoders.local_features import FaceFeatures, find_features
+from mtg_image_db.recognise.evidence import pictured
 from mtg_image_db.recognise.homography import MOST_TURN, card_corners, fit_homography
 from mtg_image_db.recognise.quads import could_be_card
 
 if TYPE_CHECKING:
     from mtg_image_db.pictures.opening import Pixels
+    from mtg_image_db.recognise.gallery import Identity
     from mtg_image_db.recognise.quads import Quad
 
 _LONG_SIDE = 1280
@@ -67,7 +69,7 @@ class Scene:
         self._points = features.points
         self.descriptors = features.descriptors
 
-    def place(self, face: FaceFeatures) -> Quad | None:
+    def place(self, face: FaceFeatures, identity: Identity) -> Quad | None:
         """Where a face lies in the photo; None if its features do not fit one homography.
 
         Parameters
@@ -96,7 +98,10 @@ class Scene:
             return None
         matrix, obeys = fit
         # Frames and common words have the same place on hundreds of cards.
-        if np.count_nonzero(in_art(points[np.unique(theirs[obeys])])) < _LEAST_MATCHES:
+        if (
+            np.count_nonzero(pictured(points[np.unique(theirs[obeys])], [identity]))
+            < _LEAST_MATCHES
+        ):
             return None
         corners = card_corners(matrix)
         # Clockwise corners have a positive area here; a mirrored card is refused.

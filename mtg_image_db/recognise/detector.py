@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from mtg_image_db.encoders.runtime import onnx_runtime
 from mtg_image_db.errors import EncoderError
+from mtg_image_db.recognise.quads import apart
 from mtg_image_db.system.cores import usable_cores
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def decode(cells: NDArray[np.float32]) -> list[tuple[Quad, float]]:
         found = _refined(found, quads)
     kept: list[tuple[Quad, float]] = []
     for quad, probability in zip(found, anchors[ys, xs], strict=True):
-        if not any(_apart(quad, other) < _SAME for other, _ in kept):
+        if not any(apart(quad, other) < _SAME for other, _ in kept):
             kept.append((quad, float(probability)))
     return kept
 
@@ -156,9 +157,3 @@ def _refined(found: NDArray[np.float32], quads: NDArray[np.float32]) -> NDArray[
     agrees = inside & (off < _AGREES * sides[:, None])
     own = said[:, np.arange(4), np.arange(4)]
     return np.where(agrees[..., None], own, found).astype(np.float32)
-
-
-def _apart(one: Quad, other: Quad) -> float:
-    """How far apart the corners of two quads lie on average, as a share of a side."""
-    side = float(np.hypot(*(one - np.roll(one, -1, axis=0)).T).mean())
-    return float(np.hypot(*(one - other).T).mean()) / max(side, 1.0)

@@ -30,6 +30,7 @@ def say(
         for axis in range(2):
             spoken = (quad[corner, axis] - middles[axis]) / 64
             cells[2 + 2 * corner + axis, top:down, left:right] = spoken
+    cells[1, top:down, left:right] = 1
 
 
 def test_a_cell_that_is_surest_among_its_neighbours_is_a_card() -> None:
@@ -62,15 +63,15 @@ def test_two_cells_that_speak_of_the_same_card_are_one_card() -> None:
     assert [round(probability, 1) for _, probability in decode(cells)] == [0.9]
 
 
-def test_the_cell_beside_a_corner_knows_best_where_it_is() -> None:
+def test_cells_near_a_corner_know_best_where_it_is() -> None:
     cells = nothing()
-    rough, true = CARD * 2 + 44, CARD * 2 + 40
+    rough, true = CARD * 2 + 43, CARD * 2 + 40
     say(cells, rough, 5, 5, 50, 60)
-    say(cells, true, 36, 44, 50, 60)  # around the lower right corner
+    say(cells, true, 26, 32, 50, 60)  # around the lower right corner
     cells[0, 14, 25] = 0.9
     [(found, _)] = decode(cells)
-    assert np.abs(found[2] - true[2]).max() < 0.01
-    assert np.abs(found[0] - rough[0]).max() < 0.01
+    assert np.abs(found[2] - true[2]).max() < 0.5
+    assert np.abs(found[0] - rough[0]).max() < 0.5
 
 
 def test_a_cell_of_the_card_above_is_not_asked_about_a_covered_corner() -> None:

@@ -86,7 +86,9 @@ def test_photos_are_measured_and_what_went_wrong_is_shown(home: Path) -> None:
     assert "photos/broken.jpg: not an image" in done.stderr
     assert "1 of 3 photos could not be read." in done.stderr
     assert re.search(
-        r"^several: 1 photo .*\ncards found +2/2, 100.0 % \(", done.stdout, re.MULTILINE
+        r"^several: 1 photo .*\ncards found +2/2, .*\ncards named +2/2, 100.0 % \(",
+        done.stdout,
+        re.MULTILINE,
     )
     assert re.search(r"^absent cards refused +1/1, ", done.stdout, re.MULTILINE)
     assert re.search(
@@ -196,18 +198,24 @@ def test_every_share_is_counted_as_the_documentation_says() -> None:
         ]
     )
     assert {name: (share.hits, share.of) for name, share in counted.items()} == {
-        "cards_found": (1, 8),
+        "cards_found": (5, 8),
+        "cards_named": (1, 8),
+        "outlines_of_no_card": (0, 5),
         "known_names_first": (2, 4),
         "known_names_among_five": (3, 4),
         "present_artworks_first": (2, 4),
         "present_artworks_among_five": (3, 4),
-        "present_artworks_found": (1, 4),
+        "present_artworks_named": (1, 4),
         "present_artworks_confident": (1, 4),
         "confident_answers_wrong": (0, 1),
         "likely_answers_wrong": (1, 1),
         "absent_cards_refused": (2, 3),
-        "photos_with_nothing_found": (1, 2),
+        "photos_with_nothing_named": (1, 2),
     }
+    extra = [_answer("none", "X") for _ in range(3)]
+    empty = replace(_answer("none", "X"), detected=False)
+    counted = figures([_outcome({"A": True, "B": False}, *extra), _outcome({"A": True}, empty)])
+    assert (counted["cards_found"].hits, counted["outlines_of_no_card"]) == (2, Share(1, 3))
     assert str(Share(8, 10)) == "8/10, 80.0 % (49.0 to 94.3)"
     assert str(Share(0, 0)) == "0/0, - (0.0 to 100.0)"
 

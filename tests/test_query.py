@@ -73,6 +73,7 @@ def test_the_json_is_what_its_page_says(inside: Path, capsys: pytest.CaptureFixt
     assert {"error", "matches", *good} == documented("## JSON")
     types: dict[str, Any] = {
         "verdict": str,
+        "detected": bool,
         "quad": list,
         "points": int,
         "printing": dict,

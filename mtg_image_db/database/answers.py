@@ -73,13 +73,16 @@ class CardAnswer:
         ``confident``: it is the first match's artwork. ``likely``: check it yourself. ``none``: not
         in the database, or not a card. docs/recognition.md says how often each is right.
     quad
-        The card's corners (x, y), clockwise from its top left, in pixels of the upright picture.
+        The card's corners (x, y), clockwise from its top left, in pixels of the upright picture;
+        anticlockwise in a mirrored one.
     points
         Number of local features that match the first match's artwork and no other; 0 in a database
         without local features.
     printing
         Which printing it is, with its finish and language: read from the card, and compared with
         the images of its printings.
+    detected
+        Whether there is a card. If not, nothing was found, and `quad` is the whole picture.
     """
 
     matches: tuple[Match, ...]
@@ -87,6 +90,7 @@ class CardAnswer:
     quad: tuple[tuple[float, float], ...]
     points: int = 0
     printing: PrintingAnswer = field(default_factory=PrintingAnswer)
+    detected: bool = True
 
     def __repr__(self) -> str:
         named = f": {self.face.name}, {self.face.label}" if self.face else ""
@@ -109,6 +113,7 @@ class CardAnswer:
         """The answer as JSON types (docs/json.md)."""
         return {
             "verdict": self.verdict,
+            "detected": self.detected,
             "quad": [[round(x, 1), round(y, 1)] for x, y in self.quad],
             "points": self.points,
             "printing": self.printing.to_json(),

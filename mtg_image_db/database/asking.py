@@ -47,7 +47,7 @@ def recognise(
     photo = Photo.open(image)
     decoded = time.perf_counter() - began
     as_built = None
-    if photo.source is not None and is_card_shaped(photo.picture):
+    if photo.source is not None and is_card_shaped(*photo.picture.size):
         as_built = open_for(photo.source, encoder.fingerprint.preprocessing)
     # One for each picture, so that threads do not share its timings.
     recogniser = Recogniser(encoder, gallery)
@@ -71,6 +71,7 @@ def recognise(
             verdict="none" if lost else seen.verdict,
             quad=quad,
             points=0 if lost else seen.points,
+            detected=seen.detected,
         )
         if answer.verdict == "none":
             return answer

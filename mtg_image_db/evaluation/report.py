@@ -108,7 +108,7 @@ def _section(outcome: PhotoResult, folder: Path, number: int) -> str:
     said = {True: "artwork in the database", False: "not in the database", None: "unsure"}
     truth = "".join(
         f"<li{' class=missed' if i in missed else ''}>{escape(card.name)}: {said[card.present]}"
-        f"{', missed' if i in missed else ', found' if outcome.found(i) else ''}"
+        f"{', missed' if i in missed else ', named' if outcome.named(i) else ''}"
         f"{_read(outcome, i)}\n"
         for i, card in enumerate(outcome.photo.cards)
     )

@@ -94,15 +94,20 @@ class PhotoResult:
         place = self.places[card]
         return self.answers[place[0]].verdict if place and place[1] == 1 else "none"
 
-    def found(self, card: int) -> bool:
+    @property
+    def detected(self) -> int:
+        """How many answers are about something that was detected, with or without a name."""
+        return sum(answer.detected for answer in self.answers)
+
+    def named(self, card: int) -> bool:
         """Whether an answer other than ``none`` names a card."""
         return self.verdict_on(card) != "none"
 
     @property
     def missed(self) -> list[int]:
-        """Cards that were not found although their artwork is in the database."""
+        """Cards that were not named although their artwork is in the database."""
         cards = enumerate(() if self.error else self.photo.cards)
-        return [i for i, card in cards if card.present and not self.found(i)]
+        return [i for i, card in cards if card.present and not self.named(i)]
 
     def answer_for(self, card: int) -> CardAnswer | None:
         """The answer that counts for a card, if there is one."""
@@ -201,7 +206,7 @@ def figures(outcomes: Sequence[PhotoResult]) -> dict[str, Share]:
     absent = [[i for i, c in enumerate(o.photo.cards) if c.present is False] for o in read]
     # Each wrong answer is attributed to an absent card.
     refused = [
-        max(0, sum(not o.found(i) for i in some) - o.wrong)
+        max(0, sum(not o.named(i) for i in some) - o.wrong)
         for o, some in zip(read, absent, strict=True)
     ]
     holding = [o for o in read if any(card.present for card in o.photo.cards)]
@@ -217,17 +222,22 @@ def figures(outcomes: Sequence[PhotoResult]) -> dict[str, Share]:
         return Share(judged.count(False), len(judged))
 
     return {
-        "cards_found": Share(sum(o.found(i) for o, i, _ in cards), len(cards)),
+        "cards_found": Share(sum(min(o.detected, len(o.photo.cards)) for o in read), len(cards)),
+        "cards_named": Share(sum(o.named(i) for o, i, _ in cards), len(cards)),
+        "outlines_of_no_card": Share(
+            sum(max(0, o.detected - len(o.photo.cards)) for o in read),
+            sum(o.detected for o in read),
+        ),
         "known_names_first": within(known, 1),
         "known_names_among_five": within(known, _BEST),
         "present_artworks_first": within(present, 1),
         "present_artworks_among_five": within(present, _BEST),
-        "present_artworks_found": Share(len(verdicts) - verdicts.count("none"), len(verdicts)),
+        "present_artworks_named": Share(len(verdicts) - verdicts.count("none"), len(verdicts)),
         "present_artworks_confident": Share(verdicts.count("confident"), len(verdicts)),
         "confident_answers_wrong": wrong("confident"),
         "likely_answers_wrong": wrong("likely"),
         "absent_cards_refused": Share(sum(refused), sum(map(len, absent))),
-        "photos_with_nothing_found": Share(len(silent), len(holding)),
+        "photos_with_nothing_named": Share(len(silent), len(holding)),
     }
 
 

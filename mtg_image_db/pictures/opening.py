@@ -115,9 +115,9 @@ def open_photo(
     return _read(source, decode)
 
 
-def is_card_shaped(picture: Image.Image) -> bool:
-    """Whether a picture is upright and has the aspect ratio of a card, to some 3 %."""
-    return abs(picture.width * CARD_HEIGHT / (picture.height * CARD_WIDTH) - 1) < _SHAPE_ERROR
+def is_card_shaped(width: int, height: int) -> bool:
+    """Whether a picture of that size has the aspect ratio of an upright card, to some 3 %."""
+    return abs(width * CARD_HEIGHT / (height * CARD_WIDTH) - 1) < _SHAPE_ERROR
 
 
 def _read(source: Path | bytes, how: Callable[[Path | bytes], T], *, bare: bool = False) -> T:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtg_image_db.recognise.quads import apart, side_lengths
+from mtg_image_db.recognise.quads import apart, area_of, covered, side_lengths
 
 if TYPE_CHECKING:
     from mtg_image_db.recognise.examiner import Finding
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 _SAME = 0.08
 """Corners that lie apart by less than this share of a card's side, on average, are of one card. By
 hand: neighbours in a fan lie 8 mm of some 75 apart, which is 0.11."""
+_MUCH_SMALLER = 0.6
+"""Share of a named card's area under which a quad in it is a part of it. By hand: cards in one
+photo are about as large."""
+_WITHIN = 0.8
+"""A quad lies within a card if at least this share of its area does. By hand."""
 _SAME_ROW = 0.5
 """The middle of a card is in a row if it is less than this share of a card's height above or below
 the row's. By hand."""
@@ -34,11 +39,19 @@ def distinct(findings: Sequence[Finding]) -> list[Finding]:
         return all(apart(quad, other.quad) > _SAME for other in kept)
 
     for finding in sorted(findings, key=lambda one: (one.verdict == "none", _off(one))):
+        if finding.verdict == "none" and any(_is_part(finding.quad, other) for other in kept):
+            continue
         if is_new(finding.quad):
             kept.append(finding)
         elif is_new(finding.card.quad):
             kept.append(replace(finding, verdict="none", quad=finding.card.quad))
     return kept
+
+
+def _is_part(quad: Quad, named: Finding) -> bool:
+    """Whether a quad lies within a named card and is much smaller: its art, or a part of it."""
+    smaller = area_of(quad) < _MUCH_SMALLER * area_of(named.quad)
+    return smaller and named.verdict != "none" and covered(quad, named.quad) > _WITHIN
 
 
 def _off(finding: Finding) -> float:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 _SEARCH_RADIUS = 40.0
 """Largest distance of two matching points, in pixels of the upright card (240 x 336): the card is
 in place up to the error of the finder. By hand."""
+_NEAR_RADIUS = 12.0
+"""Largest distance of two matching points once a first fit has moved them, in the same pixels. By
+hand."""
 _MOST_RESIZED = 0.8
 """Octaves by which the sizes of matching points may differ; in a whole photo it is 0.7 (`scene`).
 By hand."""
@@ -104,6 +108,32 @@ def weigh(card: Features, faces: FaceFeatures, identities: Sequence[Identity]) -
         )
         for mask, mine, where, name in zip(matched, inside, corners, names, strict=True)
     ]
+
+
+def better_corners(card: Features, face: FaceFeatures, corners: Quad) -> Quad:
+    """Where a face's corners lie on a card, found again with all points that match there.
+
+    The first fit sees only points that lie about where they should. If the card was cut out askew,
+    these are the points of one part of it.
+
+    Parameters
+    ----------
+    face
+        The local features of the face.
+    corners
+        Where the first fit puts them, float32 [4, 2].
+    """
+    frame = frame_of(CARD_WIDTH, CARD_HEIGHT)
+    straight = cv2.getPerspectiveTransform(corners, frame)
+    moved = cv2.perspectiveTransform(card.points[:, None, :2], straight)[:, 0]
+    theirs = face.points[0]
+    near = np.linalg.norm(moved[:, None] - theirs[None, :, :2], axis=2) < _NEAR_RADIUS
+    similar = np.where(near, card.descriptors @ face.descriptors[0].T, 0)
+    mine = np.flatnonzero(similar.max(axis=1) > _LEAST_COSINE)
+    best = similar[mine].argmax(axis=1)
+    mutual = similar.argmax(axis=0)[best] == mine
+    fit = _fit(card.points[mine[mutual], :2], theirs[best[mutual], :2])
+    return corners if fit is None else fit[1]
 
 
 def pictured(points: NDArray[np.float32], identities: Sequence[Identity]) -> NDArray[np.bool_]:

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtg_image_db.encoders import encode
-from mtg_image_db.encoders.local_features import Features, describe
+from mtg_image_db.encoders.local_features import FaceFeatures, Features, describe
 from mtg_image_db.encoders.preprocessing import prepare
 from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
-from mtg_image_db.recognise.evidence import Evidence, weigh
+from mtg_image_db.recognise.evidence import Evidence, better_corners, weigh
 from mtg_image_db.recognise.gallery import Gallery, Hit
 from mtg_image_db.recognise.homography import moved
 from mtg_image_db.recognise.verdict import Verdict, by_geometry, by_score
@@ -144,7 +144,9 @@ class Examiner:
         # A fit by chance says nothing about the corners.
         quad = card.quad
         if verdict != "none" and corners is not None:
-            quad = moved(corners, quad)
+            with self.timed("geometry"):
+                face = FaceFeatures(faces.points[[best]], faces.descriptors[[best]])
+                quad = moved(better_corners(features, face, corners), quad)
         return Finding(quad, rows[best], verdict, evidence[best], card)
 
     def least_height(self) -> int:

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
+from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH, is_card_shaped
 from mtg_image_db.recognise.arrangement import distinct, in_reading_order
 from mtg_image_db.recognise.detector import card_detector
 from mtg_image_db.recognise.examiner import SHORTLIST, Card, Examiner, Finding
 from mtg_image_db.recognise.gallery import Gallery, Hit
 from mtg_image_db.recognise.homography import moved
-from mtg_image_db.recognise.quads import covered, frame_of, overlap, rectify, turned
+from mtg_image_db.recognise.quads import area_of, frame_of, overlap, rectify, turned
 from mtg_image_db.recognise.scene import Scene
 from mtg_image_db.recognise.verdict import Verdict
 from mtg_image_db.system.cores import in_order
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from mtg_image_db.recognise.quads import Quad
 
 _LEAST_SIDE = 16
-"""In a photo narrower than this, in pixels, no card can be found. By hand."""
-_FILLS = 0.75
-"""A card that covers more than this share of a picture may be all of it. By hand."""
+"""In a picture narrower than this, in pixels, no card can be seen. By hand."""
+_FILLS = 0.6
+"""A named card that covers more than this share of a picture is all that it shows. By hand."""
 _DOUBTFUL = 6
 """Least points of evidence for a second try: a card without a name that has so many is cut out
 again with better corners. One wrong answer in twelve has so many (docs/recognition.md)."""
@@ -69,6 +69,9 @@ class RecognisedCard:
         The evidence for it (`Evidence.points`); 0 without local features.
     vector
         What the encoder says of it, float32 [D].
+    detected
+        Whether there is a card. If not, nothing was found, and the answer is about the whole
+        picture.
     """
 
     quad: Quad
@@ -76,6 +79,7 @@ class RecognisedCard:
     verdict: Verdict
     points: int
     vector: NDArray[np.float32]
+    detected: bool
 
 
 class Recogniser:
@@ -126,46 +130,39 @@ class Recogniser:
         """
         cuts = _Cuts(picture, as_built, self._examiner.least_height())
         with self._examiner.timed("detect"):
-            places = self._places(cuts) if find else [[cuts.frame]]
-        cards = self._cards(cuts, places, max(k, SHORTLIST))
+            quads = [found.quad for found in card_detector().detect(cuts.photo)] if find else []
+        # The whole picture may be the card: a scan, or a photo that shows hardly more.
+        ways = cuts.ways(find) if not quads or is_card_shaped(*sorted(picture.size)) else []
+        cards = self._cards(cuts, [*ways, *quads], max(k, SHORTLIST))
+        if ways:
+            cards = [max(cards[: len(ways)], key=lambda card: card.score), *cards[len(ways) :]]
         # OpenCV and NumPy release the interpreter lock while they compute.
-        checked = in_order(partial(self._checked, cuts), cards, len(cards))
-        findings = distinct([finding for _, finding in checked])
+        findings = [one for _, one in in_order(partial(self._checked, cuts), cards, len(cards))]
+        if ways and quads:
+            findings = findings[:1] if cuts.is_filled_by(findings[0]) else findings[1:]
+        findings = distinct(findings)
         if find and not live and self._gallery.can_vote:
             findings = self._looked_again(cuts, findings)
         order = in_reading_order([finding.quad for finding in findings])
-        return [self._answer(findings[place], k) for place in order]
+        return [
+            self._answer(findings[place], k, detected=bool(quads) or not find) for place in order
+        ]
 
-    def _places(self, cuts: _Cuts) -> list[list[Quad]]:
-        """Where cards are; of each, the quads that it may have."""
-        if min(cuts.photo.shape[:2]) < _LEAST_SIDE:
-            return [[cuts.frame]]
-        quads = [found.quad for found in card_detector().detect(cuts.photo)]
-        if not quads:
-            return [[cuts.frame, turned(cuts.frame)]]
-        places = []
-        for quad in quads:
-            if covered(cuts.frame, quad) > _FILLS:
-                turns = [np.roll(cuts.frame, k, axis=0) for k in range(4)]
-                whole = min(turns, key=lambda way: float(np.abs(way - quad).sum()))
-                places.append([quad, whole])
-            else:
-                places.append([quad])
-        return places
-
-    def _cards(self, cuts: _Cuts, places: Sequence[Sequence[Quad]], most: int) -> list[Card]:
-        """Cut out and encode cards, all at once; of the ways to cut one, the most similar."""
-        quads = [quad for ways in places for quad in ways]
+    def _cards(self, cuts: _Cuts, quads: Sequence[Quad], most: int) -> list[Card]:
+        """Cut out and encode cards, all at once."""
         with self._examiner.timed("cut out"):
             pictures = [cuts.cut(quad) for quad in quads]
-        cards = iter(self._examiner.cards(quads, pictures, most))
-        return [max((next(cards) for _ in ways), key=lambda card: card.score) for ways in places]
+        return self._examiner.cards(quads, pictures, most)
 
     def _checked(self, cuts: _Cuts, card: Card) -> Finding:
         """Check a card; if there is evidence for a face, check again with its better corners."""
         finding = self._examiner.check(card)
         evidence = finding.evidence
-        if finding.verdict == "none" and card.score >= _SAME_PICTURE_SCORE:
+        if (
+            finding.verdict == "none"
+            and card.score >= _SAME_PICTURE_SCORE
+            and cuts.is_scan(card.quad)
+        ):
             # A plain picture has too few features as evidence, but it is the same picture.
             return replace(finding, row=card.hits[0].row, verdict="likely")
         if finding.verdict != "none" or evidence.corners is None or evidence.points < _DOUBTFUL:
@@ -201,7 +198,7 @@ class Recogniser:
         ]
         return [*named, *left]
 
-    def _answer(self, finding: Finding, k: int) -> RecognisedCard:
+    def _answer(self, finding: Finding, k: int, *, detected: bool) -> RecognisedCard:
         """The answer for a card: the named face first, then the most similar ones."""
         hits = list(finding.card.hits)
         if finding.verdict != "none":
@@ -219,6 +216,7 @@ class Recogniser:
             finding.verdict,
             finding.evidence.points,
             finding.card.vector,
+            detected or finding.verdict != "none",
         )
 
 
@@ -234,15 +232,32 @@ class _Cuts:
         """What lies in a quad, upright."""
         from PIL import Image
 
-        off = [float(np.abs(np.roll(self.frame, -turn, axis=0) - quad).sum()) for turn in range(4)]
-        if min(off) < 1:
+        if (turns := self._turns(quad)) is not None:
             # Rotate the picture, do not warp it: a scan must stay unchanged.
-            return self._turned(off.index(min(off)))
+            if self._as_built is not None and not turns:
+                return self._as_built
+            # The frame of a wide picture begins at its bottom left.
+            turns += 3 if self._picture.width > self._picture.height else 0
+            return self._picture.rotate(90 * turns, expand=True)
         width = round(self._height * CARD_WIDTH / CARD_HEIGHT)
         return Image.fromarray(rectify(self.photo, quad, width, self._height))
 
-    def _turned(self, turns: int) -> Image.Image:
-        picture = self._picture
-        if self._as_built is not None and not turns:
-            return self._as_built
-        return picture.rotate(90 * (turns + (picture.width > picture.height)), expand=True)
+    def ways(self, find: bool) -> list[Quad]:
+        """The quads that the card may have if it is the whole picture."""
+        return [self.frame, turned(self.frame)] if find else [self.frame]
+
+    def is_filled_by(self, finding: Finding) -> bool:
+        """Whether the whole picture shows hardly more than a named card."""
+        share = area_of(finding.quad) / area_of(self.frame)
+        return finding.verdict != "none" and share > _FILLS
+
+    def is_scan(self, quad: Quad) -> bool:
+        """Whether a quad is the whole picture, and the picture large enough to show a card."""
+        return self._turns(quad) is not None and min(self._picture.size) >= _LEAST_SIDE
+
+    def _turns(self, quad: Quad) -> int | None:
+        """By how many quarters the whole picture is turned in a quad; None if it is only a part."""
+        for turns in range(4):
+            if np.abs(np.roll(self.frame, -turns, axis=0) - quad).max() < 1:
+                return turns
+        return None

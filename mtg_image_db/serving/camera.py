@@ -10,14 +10,11 @@ from datetime import datetime, timedelta, timezone
 from threading import Lock
 from typing import Any
 
-import numpy as np
-
 from mtg_image_db.collection.entries import Entry
 from mtg_image_db.collection.seen import Sighting, sightings_of
 from mtg_image_db.collection.store import CollectionFile
 from mtg_image_db.database.answers import CardAnswer, Recognition
 from mtg_image_db.errors import InvalidArguments
-from mtg_image_db.recognise.quads import area_of
 from mtg_image_db.serving.images import Images
 from mtg_image_db.serving.table import Card, Seen, Table, Take
 
@@ -28,8 +25,6 @@ _MOST_CAMERAS = 64
 """Cameras that are remembered; the one that was silent longest is forgotten. By hand."""
 _STILL_THERE = timedelta(minutes=1)
 """After a restart, a card that a camera took so long ago may still lie before it. By hand."""
-_WHOLE = 0.9
-"""What covers more of a picture than this share is no outline: nothing was found in it. By hand."""
 _VERDICTS = {"confident": 2.0, "likely": 1.0}
 _PRINTINGS = {"exact": 2.0, "group": 1.0}
 
@@ -72,7 +67,7 @@ class Cameras:
         """
         size = list(found.photo.size)
         both = zip(found.cards, sightings_of(_PHOTO, found), strict=True)
-        outlined = [(card, one) for card, one in both if _is_outline(card, size)]
+        outlined = [(card, one) for card, one in both if card.detected]
         seen = [_seen(card, one) for card, one in outlined]
         camera = self._camera(session)
         with camera.lock:
@@ -141,12 +136,6 @@ class Cameras:
             "state": state,
             "entry": here.entry if here else None,
         }
-
-
-def _is_outline(card: CardAnswer, size: list[int]) -> bool:
-    """Whether an answer is about a card; if nothing is found, the whole picture is answered."""
-    share = area_of(np.array(card.quad, dtype=np.float32)) / (size[0] * size[1])
-    return card.verdict != "none" or share < _WHOLE
 
 
 def _seen(card: CardAnswer, sighting: Sighting) -> Seen:

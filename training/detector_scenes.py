@@ -21,6 +21,8 @@ import numpy as np
 from augment import as_image
 from cards import is_held_out, read_table
 
+from mtg_image_db.demo.cards import sample_cards
+
 if TYPE_CHECKING:
     from cards import Image
     from numpy.random import Generator
@@ -31,6 +33,10 @@ _MM = WIDTH / 63
 """Pixels of a scan to a millimetre of the card."""
 _RADIUS = 3.0
 """Radius of a card's round corners, in millimetres."""
+_DRAWN = 300
+"""Drawn cards that the package makes; the latter half is shown, the tests use the first ones."""
+_DRAWN_SHARE, _PLAIN_SHARE = 0.06, 0.08
+"""Shares of cards that are drawn, and of those that lack their picture. By hand."""
 _MILD = augment.Strength(blur=1.2 / 384, noise=6, jpeg=40, exposure=0.5, cast=0.12, light=0.2)
 _HARSH = augment.Strength(blur=2.2 / 384, noise=12, jpeg=25, exposure=0.8, light=0.6)
 
@@ -105,6 +111,11 @@ class Scenes:
 
     def __init__(self, scans: Image, seed: int, *, easy: bool = False) -> None:
         self.scans, self.easy = scans, easy
+        self.drawn = [
+            as_image(cv2.resize(np.asarray(face.convert("RGB")), (WIDTH, HEIGHT)))
+            for card in sample_cards(_DRAWN)[-_DRAWN // 2 :]
+            for face in card.faces
+        ]
         self.rng: Generator = np.random.default_rng(seed)
 
     def art(self) -> Image:
@@ -155,9 +166,13 @@ class Scenes:
         )
 
     def _scan(self) -> Image:
-        """Some card, as it may look: other light, foil."""
+        """Some card, as it may look: drawn, without its picture, in other light, foil."""
         rng = self.rng
         scan = np.asarray(self.scans[rng.integers(len(self.scans))])
+        if rng.random() < _DRAWN_SHARE:
+            scan = self.drawn[rng.integers(len(self.drawn))]
+        if rng.random() < _PLAIN_SHARE:
+            scan = self._without_picture(scan)
         if rng.random() < 0.5:
             gain = rng.uniform(0.8, 1.15) * rng.uniform(0.95, 1.05, 3)
             scan = cv2.LUT(
@@ -170,6 +185,17 @@ class Scenes:
             foil = cv2.resize(foil.astype(np.float32), (WIDTH, HEIGHT))
             scan = np.clip(scan + foil, 0, 255).astype(np.uint8)
         return as_image(scan)
+
+    def _without_picture(self, scan: Image) -> Image:
+        """A card whose picture, or another large part, shows nothing: an even colour, or a blur."""
+        rng, scan = self.rng, scan.copy()
+        left, right = np.sort(rng.uniform(0, WIDTH, 2)).astype(int)
+        top, bottom = np.sort(rng.uniform(0, HEIGHT, 2)).astype(int)
+        if rng.random() < 0.6:
+            left, right, top, bottom = 18, WIDTH - 18, 38, 183
+        part = scan[top : bottom + 2, left : right + 2]
+        part[:] = cv2.blur(part, (61, 61)) if rng.random() < 0.4 else grounds.colour(rng)
+        return scan
 
     def _bent(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         corners = layouts.apply(matrix, layouts.CARD)

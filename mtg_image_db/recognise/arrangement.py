@@ -22,6 +22,11 @@ _MUCH_SMALLER = 0.6
 photo are about as large."""
 _WITHIN = 0.8
 """A quad lies within a card if at least this share of its area does. By hand."""
+_SMALL = 200
+"""Height, in pixels of the decoded photo, under which a card may have too few features to be named
+where it was cut out. By hand."""
+_COVERED = 0.1
+"""Share of a card's area that another card takes, from which on it may be covered. By hand."""
 _SAME_ROW = 0.5
 """The middle of a card is in a row if it is less than this share of a card's height above or below
 the row's. By hand."""
@@ -57,6 +62,25 @@ def _is_part(quad: Quad, named: Finding) -> bool:
 def _off(finding: Finding) -> float:
     """How far its corners were corrected."""
     return apart(finding.quad, finding.card.quad)
+
+
+def is_doubtful(findings: Sequence[Finding], *, seen: bool) -> bool:
+    """Whether a second look may name a card that has no name yet.
+
+    A card that lies open and is large enough has shown what it is: the database does not have it.
+
+    Parameters
+    ----------
+    seen
+        Whether any card was detected.
+    """
+    unknown = [finding for finding in findings if finding.verdict == "none"]
+    return any(
+        not seen
+        or side_lengths(one.quad)[[1, 3]].mean() < _SMALL
+        or any(covered(one.quad, other.quad) > _COVERED for other in findings if other is not one)
+        for one in unknown
+    )
 
 
 def in_reading_order(quads: Sequence[Quad]) -> list[int]:

@@ -157,6 +157,9 @@ def _pictures(matched: NDArray[np.bool_], identities: Sequence[Identity]) -> lis
     return [first.get(one.artwork, one.artwork) for one in identities]
 
 
+_NO_PAIRS = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
+
+
 def _pairs(
     card: Features, faces: FaceFeatures
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
@@ -165,9 +168,18 @@ def _pairs(
     Only points that could be the same count: near each other, with similar size and direction.
     """
     count, size = faces.descriptors.shape[:2]
-    similar = card.descriptors @ faces.descriptors.reshape(count * size, -1).T
-    mine, theirs = np.nonzero(similar > _LEAST_COSINE)
-    a, b = card.points[mine], faces.points.reshape(-1, 4)[theirs]
+    there, descriptors = faces.points.reshape(-1, 4), faces.descriptors.reshape(count * size, -1)
+    # Only rows of the card that are near each other are compared: a third of all pairs.
+    here_row, there_row = (points[:, 1] // _SEARCH_RADIUS for points in (card.points, there))
+    some: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]] = []
+    for row in np.unique(here_row):
+        mine = np.flatnonzero(here_row == row)
+        theirs = np.flatnonzero(np.abs(there_row - row) <= 1)
+        similar = card.descriptors[mine] @ descriptors[theirs].T
+        one, other = np.nonzero(similar > _LEAST_COSINE)
+        some.append((mine[one], theirs[other], similar[one, other]))
+    mine, theirs, similar = map(np.concatenate, zip(*some, strict=True)) if some else _NO_PAIRS
+    a, b = card.points[mine], there[theirs]
     possible = (
         ((a[:, 0] - b[:, 0]) ** 2 + (a[:, 1] - b[:, 1]) ** 2 < _SEARCH_RADIUS**2)
         & (np.abs((a[:, 3] - b[:, 3] + 180) % 360 - 180) < MOST_TURN)
@@ -175,7 +187,7 @@ def _pairs(
     )
     mine, theirs = mine[possible], theirs[possible]
     # The best pair of each point of the card; then, among these, of each point of the face.
-    order = np.argsort(-similar[mine, theirs], kind="stable")
+    order = np.argsort(-similar[possible], kind="stable")
     mine, theirs = mine[order], theirs[order]
     face = theirs // size
     _, first = np.unique(mine * count + face, return_index=True)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH, is_card_shaped
-from mtg_image_db.recognise.arrangement import distinct, in_reading_order
+from mtg_image_db.recognise.arrangement import distinct, in_reading_order, is_doubtful
 from mtg_image_db.recognise.detector import card_detector
 from mtg_image_db.recognise.examiner import SHORTLIST, Card, Examiner, Finding
 from mtg_image_db.recognise.gallery import Gallery, Hit
@@ -141,7 +141,7 @@ class Recogniser:
         if ways and quads:
             findings = findings[:1] if cuts.is_filled_by(findings[0]) else findings[1:]
         findings = distinct(findings)
-        if find and not live and self._gallery.can_vote:
+        if find and not live and self._gallery.can_vote and is_doubtful(findings, seen=bool(quads)):
             findings = self._looked_again(cuts, findings)
         order = in_reading_order([finding.quad for finding in findings])
         return [
@@ -175,8 +175,6 @@ class Recogniser:
         """Name unknown cards, and find cards without an outline, by features of the whole photo."""
         named = [finding for finding in findings if finding.verdict != "none"]
         unknown = [finding for finding in findings if finding.verdict == "none"]
-        if not unknown:
-            return named
         with self._examiner.timed("look again"):
             scene = Scene(cuts.photo, [finding.quad for finding in named])
             rows = self._gallery.vote(scene.descriptors, _MOST_VOTED)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 Verdict = Literal["confident", "likely", "none"]
 
-CONFIDENT_POINTS, LIKELY_POINTS = 18, 13
+CONFIDENT_POINTS, LIKELY_POINTS = 14, 10
 """Least points of evidence for ``confident`` and ``likely``. Fitted on photos, and on scans whose
 artwork was taken out of the gallery (docs/recognition.md). They belong to the local features, not
 to an encoder."""

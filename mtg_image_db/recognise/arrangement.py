@@ -20,7 +20,7 @@ hand: neighbours in a fan lie 8 mm of some 75 apart, which is 0.11."""
 _MUCH_SMALLER = 0.6
 """Share of a named card's area under which a quad in it is a part of it. By hand: cards in one
 photo are about as large."""
-_WITHIN = 0.8
+_WITHIN = 0.6
 """A quad lies within a card if at least this share of its area does. By hand."""
 _SMALL = 200
 """Height, in pixels of the decoded photo, under which a card may have too few features to be named

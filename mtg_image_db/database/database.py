@@ -245,8 +245,8 @@ class Database:
         find
             Look for cards in it; otherwise the whole picture is one upright card.
         live
-            The picture is one of a camera's: find only cards with an outline, in half of the time.
-            The next picture may show the others.
+            The picture is one of a camera's, and the next one comes soon: take no second look at
+            cards that are covered or small.
         min_score
             Drop matches below this cosine similarity. If the answer for a card is dropped, its
             verdict is ``none``.

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH, is_card_shaped
 from mtg_image_db.recognise.arrangement import distinct, in_reading_order, is_doubtful
+from mtg_image_db.recognise.cuts import Cuts
 from mtg_image_db.recognise.detector import card_detector
 from mtg_image_db.recognise.examiner import SHORTLIST, Card, Examiner, Finding
 from mtg_image_db.recognise.gallery import Gallery, Hit
 from mtg_image_db.recognise.homography import moved
-from mtg_image_db.recognise.quads import area_of, frame_of, overlap, rectify, turned
+from mtg_image_db.recognise.quads import overlap
 from mtg_image_db.recognise.scene import Scene
 from mtg_image_db.recognise.verdict import Verdict
 from mtg_image_db.system.cores import in_order
@@ -31,13 +31,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from mtg_image_db.encoders import Encoder
-    from mtg_image_db.pictures.opening import Pixels
     from mtg_image_db.recognise.quads import Quad
 
-_LEAST_SIDE = 16
-"""In a picture narrower than this, in pixels, no card can be seen. By hand."""
-_FILLS = 0.6
-"""A named card that covers more than this share of a picture is all that it shows. By hand."""
 _DOUBTFUL = 6
 """Least points of evidence for a second try: a card without a name that has so many is cut out
 again with better corners. One wrong answer in twelve has so many (docs/recognition.md)."""
@@ -128,18 +123,22 @@ class Recogniser:
             The picture as a build decodes it, if it may be a scan. A scan that is in the database
             then gets exactly the stored vector.
         """
-        cuts = _Cuts(picture, as_built, self._examiner.least_height())
+        cuts = Cuts(picture, as_built, self._examiner.least_height())
         with self._examiner.timed("detect"):
             quads = [found.quad for found in card_detector().detect(cuts.photo)] if find else []
         # The whole picture may be the card: a scan, or a photo that shows hardly more.
-        ways = cuts.ways(find) if not quads or is_card_shaped(*sorted(picture.size)) else []
+        ways = [cuts.frame] if not find else []
+        if find and (cuts.is_card_shaped or not quads):
+            ways = cuts.ways()
         cards = self._cards(cuts, [*ways, *quads], max(k, SHORTLIST))
         if ways:
             cards = [max(cards[: len(ways)], key=lambda card: card.score), *cards[len(ways) :]]
         # OpenCV and NumPy release the interpreter lock while they compute.
         findings = [one for _, one in in_order(partial(self._checked, cuts), cards, len(cards))]
         if ways and quads:
-            findings = findings[:1] if cuts.is_filled_by(findings[0]) else findings[1:]
+            whole = findings.pop(0)
+            if whole.verdict != "none" and cuts.is_filled_by(whole.quad):
+                findings = [whole]
         findings = distinct(findings)
         if find and not live and self._gallery.can_vote and is_doubtful(findings, seen=bool(quads)):
             findings = self._looked_again(cuts, findings)
@@ -148,13 +147,13 @@ class Recogniser:
             self._answer(findings[place], k, detected=bool(quads) or not find) for place in order
         ]
 
-    def _cards(self, cuts: _Cuts, quads: Sequence[Quad], most: int) -> list[Card]:
+    def _cards(self, cuts: Cuts, quads: Sequence[Quad], most: int) -> list[Card]:
         """Cut out and encode cards, all at once."""
         with self._examiner.timed("cut out"):
             pictures = [cuts.cut(quad) for quad in quads]
         return self._examiner.cards(quads, pictures, most)
 
-    def _checked(self, cuts: _Cuts, card: Card) -> Finding:
+    def _checked(self, cuts: Cuts, card: Card) -> Finding:
         """Check a card; if there is evidence for a face, check again with its better corners."""
         finding = self._examiner.check(card)
         evidence = finding.evidence
@@ -171,7 +170,7 @@ class Recogniser:
         again = self._examiner.check(replace(card, quad=quad, picture=cuts.cut(quad)))
         return finding if again.verdict == "none" else again
 
-    def _looked_again(self, cuts: _Cuts, findings: Sequence[Finding]) -> list[Finding]:
+    def _looked_again(self, cuts: Cuts, findings: Sequence[Finding]) -> list[Finding]:
         """Name unknown cards, and find cards without an outline, by features of the whole photo."""
         named = [finding for finding in findings if finding.verdict != "none"]
         unknown = [finding for finding in findings if finding.verdict == "none"]
@@ -216,46 +215,3 @@ class Recogniser:
             finding.card.vector,
             detected or finding.verdict != "none",
         )
-
-
-class _Cuts:
-    """A photo, from which cards are cut out."""
-
-    def __init__(self, picture: Image.Image, as_built: Image.Image | None, height: int) -> None:
-        self.photo: Pixels = np.asarray(picture)
-        self.frame = frame_of(picture.width, picture.height)
-        self._picture, self._as_built, self._height = picture, as_built, height
-
-    def cut(self, quad: Quad) -> Image.Image:
-        """What lies in a quad, upright."""
-        from PIL import Image
-
-        if (turns := self._turns(quad)) is not None:
-            # Rotate the picture, do not warp it: a scan must stay unchanged.
-            if self._as_built is not None and not turns:
-                return self._as_built
-            # The frame of a wide picture begins at its bottom left.
-            turns += 3 if self._picture.width > self._picture.height else 0
-            return self._picture.rotate(90 * turns, expand=True)
-        width = round(self._height * CARD_WIDTH / CARD_HEIGHT)
-        return Image.fromarray(rectify(self.photo, quad, width, self._height))
-
-    def ways(self, find: bool) -> list[Quad]:
-        """The quads that the card may have if it is the whole picture."""
-        return [self.frame, turned(self.frame)] if find else [self.frame]
-
-    def is_filled_by(self, finding: Finding) -> bool:
-        """Whether the whole picture shows hardly more than a named card."""
-        share = area_of(finding.quad) / area_of(self.frame)
-        return finding.verdict != "none" and share > _FILLS
-
-    def is_scan(self, quad: Quad) -> bool:
-        """Whether a quad is the whole picture, and the picture large enough to show a card."""
-        return self._turns(quad) is not None and min(self._picture.size) >= _LEAST_SIDE
-
-    def _turns(self, quad: Quad) -> int | None:
-        """By how many quarters the whole picture is turned in a quad; None if it is only a part."""
-        for turns in range(4):
-            if np.abs(np.roll(self.frame, -turns, axis=0) - quad).max() < 1:
-                return turns
-        return None

@@ -31,7 +31,7 @@ def disturbed(
     source = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float32)
     bent = source + noise.normal(0, 0.012 * strength, (4, 2)).astype(np.float32)
     photo = _warp(patch, source * patch.shape[1::-1], bent * size, size)
-    photo = _conditions(photo, rng, noise, scale, strength)
+    photo = conditions(photo, rng, noise, scale, strength)
     # The strip's corners in the photo, a little off.
     place = line.place
     corners = place.corners() - (line.left, line.top)
@@ -68,9 +68,10 @@ def _warp(patch: Pixels, source: Any, target: Any, size: tuple[int, int]) -> Pix
     )
 
 
-def _conditions(
+def conditions(
     photo: Pixels, rng: random.Random, noise: np.random.Generator, scale: float, strength: float
 ) -> Pixels:
+    """What light, lens and camera do to a grey picture of `scale` pixels a millimetre."""
     picture = photo.astype(np.float32)
     tall, wide = picture.shape[:2]
     if rng.random() < 0.5:  # glare or shadow, as a slope of light

@@ -12,13 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mtg_image_db.encoders.runtime import onnx_runtime
-from mtg_image_db.errors import EncoderError
+from mtg_image_db.reading.network import normalised, open_network
 
 if TYPE_CHECKING:
     from mtg_image_db.pictures.opening import Pixels
@@ -28,9 +27,6 @@ ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ•★/"
 
 _WEIGHTS = Path(__file__).with_name("collector_lines.onnx")
 _CODES = {letter: code for code, letter in enumerate(ALPHABET, start=1)}
-_LEAST_DEVIATION = 4.0
-"""Added to the deviation of a strip's pixels, so that noise in an even one is not blown up; as in
-training."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,31 +69,13 @@ class LineReader:
     """
 
     def __init__(self) -> None:
-        onnxruntime = onnx_runtime()
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # errors only
-        # A strip is too small for several threads; cards are read side by side.
-        options.intra_op_num_threads = 1
-        try:
-            self._session: Any = onnxruntime.InferenceSession(
-                _WEIGHTS.read_bytes(), options, providers=["CPUExecutionProvider"]
-            )
-        # ONNX Runtime's exceptions have no common base class.
-        except Exception as error:
-            raise EncoderError(
-                f"{_WEIGHTS.name} cannot be used to read collector lines",
-                details=f"{_WEIGHTS}: it is missing or damaged ({type(error).__name__})",
-                suggestion="Install mtg-image-db again: the file is part of it.",
-            ) from error
+        self._session = open_network(_WEIGHTS, "collector lines")
 
     def read(self, strips: Sequence[Pixels]) -> list[Lines]:
         """Read grey strips [64, W] of one width."""
         if not strips:
             return []
-        pixels = np.stack(strips).astype(np.float32)
-        middle = pixels.mean(axis=(1, 2), keepdims=True)
-        spread = pixels.std(axis=(1, 2), keepdims=True) + _LEAST_DEVIATION
-        [out] = self._session.run(None, {"strips": ((pixels - middle) / spread)[:, None]})
+        [out] = self._session.run(None, {"strips": normalised(strips)})
         return [Lines(one[0], one[1], strip) for one, strip in zip(out, strips, strict=True)]
 
 

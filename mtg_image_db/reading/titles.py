@@ -1,0 +1,172 @@
+"""Name cards of which only the title shows: by the letters, and the names that the database has."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtg_image_db.reading.title_likelihood import COVER, encoded, log_likelihoods
+from mtg_image_db.reading.title_reader import COVERED, best_text, title_net
+from mtg_image_db.reading.title_strip import cut_title, title_corners
+
+if TYPE_CHECKING:
+    from mtg_image_db.pictures.opening import Pixels
+    from mtg_image_db.reading.title_names import TitleNames
+
+TitleVerdict: TypeAlias = Literal["confident", "likely", "none"]
+
+_LOWER = (0.0, -3.0, 3.0)
+"""So much lower than it should be the title is looked for, in millimetres: corners of covered cards
+are off by up to 6 % of a card's height, and a strip has room for 3 mm."""
+_CANDIDATES = 160
+"""Most names whose likelihood is asked for: it takes 4 ms. By hand."""
+_BOUNDS: dict[TitleVerdict, tuple[float, float]] = {"confident": (6.0, 5.0), "likely": (5.0, 8.0)}
+"""Least margin and most gap of each verdict, in nats (see `TitleReading`). Chosen on 310 titles of
+photos and 800 of held-out scans, each read with its name among 30,000 and without
+(docs/decisions.md)."""
+
+
+_LEAST_LETTERS = 6
+"""So many letters must have been read, or all but one of the title: in a small database, the first
+letter may tell all names apart. By hand."""
+_MOST_MARGIN = 100.0
+"""Margin of a name that no other resembles, in nats."""
+
+
+@dataclass(frozen=True, eq=False)
+class TitleReading:
+    """What a card's title says.
+
+    Parameters
+    ----------
+    name
+        The card's name, as the database has it; empty if no name resembles what was read.
+    title
+        The title that was read, plainly: that of a half, or a printed name in another language.
+    verdict
+        How sure that is.
+    log_likelihood
+        Of this name, in nats.
+    margin
+        By how much the second-best card is less likely, in nats; 100 at most.
+    gap
+        By how much the name is less likely than `text`. It is large where the database lacks the
+        name.
+    text
+        The letters as they are read, whatever they spell; `…` where something covers them.
+    quad
+        Where the title stands, in pixels of the photo, clockwise from its top left, [4, 2].
+    """
+
+    name: str
+    title: str
+    verdict: TitleVerdict
+    log_likelihood: float
+    margin: float
+    gap: float
+    text: str
+    quad: NDArray[np.float32]
+
+
+def read_titles(
+    photo: Pixels, quads: Sequence[NDArray[np.float32]], names: TitleNames
+) -> list[TitleReading]:
+    """Read the titles of cards.
+
+    Parameters
+    ----------
+    photo
+        RGB [h, w, 3], or grey [h, w].
+    quads
+        The corners of each card in pixels of `photo`, float32 [4, 2], clockwise from the card's own
+        top left. They may lie outside, and may be off by 6 % of the card's height.
+    names
+        What may be written there.
+
+    Returns
+    -------
+    One reading for each card, in the same order.
+
+    Raises
+    ------
+    EncoderError
+        The network's file is missing or damaged.
+    """
+    readings = _read(photo, [title_corners(quad, _LOWER[0]) for quad in quads], names)
+    # A title that is not read where it should be may stand a little higher or lower.
+    unread = [row for row, one in enumerate(readings) if one.verdict != "confident"]
+    beside = [title_corners(quads[row], lower) for row in unread for lower in _LOWER[1:]]
+    again = _read(photo, beside, names)
+    for at, row in enumerate(unread):
+        first, shifted = readings[row], again[at * 2 : at * 2 + 2]
+        # Where fewer letters are read, the title is cut, and its rest may be another name.
+        shifted = [one for one in shifted if len(one.text) >= len(first.text)]
+        best = max([first, *shifted], key=_sureness)
+        # There it may be another card's as well.
+        if best is not first and not any(
+            one.name == best.name and other != row and _near(best.quad, one.quad)
+            for other, one in enumerate(readings)
+        ):
+            readings[row] = best
+    return readings
+
+
+def _sureness(one: TitleReading) -> tuple[int, float]:
+    return ("none", "likely", "confident").index(one.verdict), one.margin - one.gap
+
+
+def _near(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+    """Whether two strips show the same title: each is higher than two lines of letters."""
+    apart = np.linalg.norm(one.mean(axis=0) - other.mean(axis=0))
+    return bool(apart < np.linalg.norm(one[3] - one[0]))
+
+
+def _read(
+    photo: Pixels, places: Sequence[NDArray[np.float32]], names: TitleNames
+) -> list[TitleReading]:
+    if not places:
+        return []
+    every = title_net().read([cut_title(photo, place) for place in places])
+    return [read_title(logs, place, names) for logs, place in zip(every, places, strict=True)]
+
+
+def read_title(
+    logs: NDArray[np.float32], quad: NDArray[np.float32], names: TitleNames
+) -> TitleReading:
+    """Which name letters spell, by their log-probabilities along a title [T, classes]."""
+    text = best_text(logs)
+    rows = names.like(text, _CANDIDATES)
+    scores = log_likelihoods(logs, names.codes[rows], names.lengths[rows])
+    if not np.isfinite(scores).any():
+        return TitleReading("", "", "none", -np.inf, 0.0, np.inf, text, quad)
+    order = np.argsort(-scores)
+    best = rows[order[0]]
+    score = float(scores[order[0]])
+    others = [scores[at] for at in order if names.names[rows[at]] != names.names[best]]
+    margin = min(_MOST_MARGIN, score - float(max(others, default=-np.inf)))
+    [free] = log_likelihoods(logs, *encoded([text]))
+    gap = float(free) + text.count(COVERED) * math.log(COVER) - score
+    letters = len(text.replace(COVERED, ""))
+    enough = letters >= min(_LEAST_LETTERS, len(names.titles[best]) - 1)
+    return TitleReading(
+        name=names.names[best],
+        title=names.titles[best],
+        verdict=_verdict(margin, gap) if enough else "none",
+        log_likelihood=score,
+        margin=margin,
+        gap=gap,
+        text=text,
+        quad=quad,
+    )
+
+
+def _verdict(margin: float, gap: float) -> TitleVerdict:
+    for verdict, (least, most) in _BOUNDS.items():
+        if margin >= least and gap <= most:
+            return verdict
+    return "none"

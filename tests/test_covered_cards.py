@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 
 import pytest
@@ -10,31 +9,20 @@ from conftest import card_id, fill_cache, jpeg, make_card
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from mtg_image_db import BuildOptions, Database, build_database
+from mtg_image_db.demo.cards import sample_cards
 from mtg_image_db.scryfall.faces import FaceFilter
 from mtg_image_db.scryfall_double.double import ScryfallDouble
 
 WIDTH, HEIGHT, MARGIN = 630, 880, 150
 """Pixels of a card, 10 a millimetre, and of the table around it."""
-WORDS = "draw two cards then discard target creature gains flying until end of turn each"
 GREY, LIGHT = (120, 120, 120), (230, 230, 230)
 
 
 def picture(texts: int, number: int) -> Image.Image:
-    """A card of Aetherdrift that says what number `texts` says, and has a collector number."""
-    rng = random.Random(texts)
-    card = Image.new("RGB", (WIDTH, HEIGHT), (15, 15, 15))
-    draw = ImageDraw.Draw(card)
-    for box in ((30, 35, 600, 100), (30, 500, 600, 560), (30, 570, 600, 800)):
-        draw.rectangle(box, fill=(190, 185, 170))
-    for row in range(8):
-        for column in range(12):
-            colour = tuple(rng.randrange(256) for _ in range(3))
-            x, y = 40 + 46 * column, 105 + 48 * row
-            draw.ellipse((x, y, x + rng.randrange(10, 90), y + rng.randrange(10, 48)), fill=colour)
-    large, small = ImageFont.load_default(30), ImageFont.load_default(15)
-    words = WORDS.split()
-    for top in (50, 512, 585, 625, 665, 705, 745):
-        draw.text((45, top), " ".join(rng.sample(words, 6)).title(), (20, 20, 20), font=large)
+    """A card of Aetherdrift that says what sample card `texts` says, and has a collector number."""
+    card = sample_cards(texts + 1)[texts].faces[0].convert("RGB").resize((WIDTH, HEIGHT))
+    draw, small = ImageDraw.Draw(card), ImageFont.load_default(15)
+    draw.rectangle((15, 812, 615, 865), fill=(15, 15, 15))
 
     def put(text: str, places: tuple[int, ...], middle: float) -> None:
         for letter, place in zip(text, places, strict=True):

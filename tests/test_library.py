@@ -178,23 +178,6 @@ def test_many_pictures_are_answered_in_their_order(home: Path, database: Databas
     assert [one.cards[0].matches[0].face.name for one in found] == ["Card 8", "Card 3", "Card 7"]
 
 
-def test_what_was_recognised_can_be_cut_out(home: Path, database: Database) -> None:
-    table = Image.new("RGB", (2400, 1800), "#6b5138")
-    table.paste(make_picture(7), (1500, 700))
-    stream = io.BytesIO()
-    table.save(stream, "JPEG", quality=95)
-    found = database.recognise(stream.getvalue())
-    [card] = found.cards
-    assert card.face is not None
-    assert card.face.name == "Card 7"
-    corners = np.array([(1500, 700), (1988, 700), (1988, 1380), (1500, 1380)])
-    assert np.abs(np.array(card.quad) - corners).max() < 12
-    crop = np.asarray(found.crop(card).convert("L").resize((24, 34)), np.float32)
-    card7 = np.asarray(make_picture(7).convert("L").resize((24, 34)), np.float32)
-    assert np.corrcoef(crop.ravel(), card7.ravel())[0, 1] > 0.95
-    assert found.seconds["all"] >= found.seconds["decode"] > 0
-
-
 @pytest.mark.parametrize("quad", [0, "card", [(0, 0)], [(0, 0), (1, 0), (1, np.nan), (0, 1)]])
 def test_what_is_no_card_cannot_be_cut_out(home: Path, database: Database, quad: Any) -> None:
     found = database.recognise(home / "card7.jpg")

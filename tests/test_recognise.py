@@ -108,6 +108,22 @@ def test_a_card_on_a_table_is_named_whichever_way_it_lies(
     assert np.abs(quad_of(answer) - corners).max() < 12
 
 
+def test_what_was_recognised_can_be_cut_out(database: Database) -> None:
+    corners = box(1700, 900, 700, 4)
+    stream = io.BytesIO()
+    Image.fromarray(place(table(2400, 1800), KNOWN[3], corners)).save(stream, "JPEG", quality=95)
+    found = database.recognise(stream.getvalue())
+    [card] = found.cards
+    assert name_of(card) == KNOWN[3].card["name"]
+    assert np.abs(quad_of(card) - corners).max() < 12
+    crop, scan = (
+        np.asarray(image.convert("L").resize((24, 34)), np.float32).ravel()
+        for image in (found.crop(card), KNOWN[3].faces[0])
+    )
+    assert np.corrcoef(crop, scan)[0, 1] > 0.95
+    assert found.seconds["all"] >= found.seconds["decode"] > 0
+
+
 def test_each_of_several_cards_is_named_in_its_place(database: Database) -> None:
     places = [(160 + 290 * (n % 4), 230 + 430 * (n // 4)) for n in range(8)]
     photo = table()

@@ -104,7 +104,10 @@ class Batches(IterableDataset[Any]):
     def __iter__(self) -> Iterator[Any]:
         cv2.setNumThreads(1)
         torch.set_num_threads(1)
-        scenes = Scenes(prepare(self.shared, self.work, held_out=False), self.seed, easy=self.easy)
+        scans = prepare(self.shared, self.work, held_out=False)
+        missed = self.work / "missed.npy"
+        rows = np.load(missed) if missed.exists() else ()
+        scenes = Scenes(scans, self.seed, missed=rows, easy=self.easy)
         while True:
             shape = SHAPES[scenes.rng.choice(len(SHAPES), p=(0.35, 0.35, 0.2, 0.1))]
             width, height = (32 * round(share * self.size / 32) for share in shape)

@@ -28,6 +28,7 @@ _UNKNOWN = Window(0.0, 0.12, 1.0, 0.58)
 """Where most cards have their picture, across the whole width."""
 _BY_LAYOUT = {
     "saga": Window(0.5, 0.16, 0.92, 0.8),
+    "split": Window(0.13, 0.05, 0.53, 0.91),
     "class": Window(0.08, 0.12, 0.5, 0.82),
     "token": Window(0.085, 0.115, 0.915, 0.66),
     "double_faced_token": Window(0.085, 0.115, 0.915, 0.66),

@@ -142,11 +142,11 @@ def by_hand(shop: Shop, folder: Path, seconds: float, cards: int, gap: float) ->
     video.unlink()
     expected = [shop.names[card_id] for card_id, _ in shown]
     both = ((expected, taken), (taken, expected))
-    missing, twice = ((Counter(a) - Counter(b)).total() for a, b in both)
+    missing, twice = (list((Counter(a) - Counter(b)).elements()) for a, b in both)
     more = f" with {gap:g} s of an empty table between them" if gap else ""
     return (
-        f"{cards} cards, each for {seconds:g} s{more}: {len(taken)} taken, {missing} missing, "
-        f"{twice} too many, {'in order' if taken == expected else 'NOT as they were shown'}"
+        f"{cards} cards, each for {seconds:g} s{more}: {len(taken)} taken; missing: "
+        f"{', '.join(missing) or 'none'}; too many: {', '.join(twice) or 'none'}"
     )
 
 

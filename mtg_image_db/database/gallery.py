@@ -124,7 +124,8 @@ class FolderGallery:
     def identity(self, row: int) -> Identity:
         """What a face is; its artwork is its illustration id, or else the id of the face."""
         face = self.face(row)
-        return Identity(face.illustration_id or face.face_id, face.oracle_id, art_window(face))
+        artwork = face.illustration_id or face.face_id
+        return Identity(artwork, face.oracle_id, art_window(face), face.layout == "split")
 
     def search_rows(
         self, vectors: NDArray[np.float32], k: int, *, min_score: float = -1.0

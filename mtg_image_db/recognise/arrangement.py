@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import permutations
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,9 @@ _MUCH_SMALLER = 0.6
 photo are about as large."""
 _WITHIN = 0.6
 """A quad lies within a card if at least this share of its area does. By hand."""
+_TOUCHING = 0.25
+"""Corners of the halves of a split card meet within this share of a half's side. By hand: a half is
+outlined less exactly than a card."""
 _SMALL = 200
 """Height, in pixels of the decoded photo, under which a card may have too few features to be named
 where it was cut out. By hand."""
@@ -44,7 +48,7 @@ def distinct(findings: Sequence[Finding]) -> list[Finding]:
         return all(apart(quad, other.quad) > _SAME for other in kept)
 
     for finding in sorted(findings, key=lambda one: (one.verdict == "none", _off(one))):
-        if finding.verdict == "none" and any(_is_part(finding.quad, other) for other in kept):
+        if any(_is_part(finding, other) for other in findings):
             continue
         if is_new(finding.quad):
             kept.append(finding)
@@ -53,10 +57,29 @@ def distinct(findings: Sequence[Finding]) -> list[Finding]:
     return kept
 
 
-def _is_part(quad: Quad, named: Finding) -> bool:
-    """Whether a quad lies within a named card and is much smaller: its art, or a part of it."""
-    smaller = area_of(quad) < _MUCH_SMALLER * area_of(named.quad)
-    return smaller and named.verdict != "none" and covered(quad, named.quad) > _WITHIN
+def joined_halves(findings: Sequence[Finding]) -> list[Quad]:
+    """The cards of which two quads may be the halves: split cards look like two cards.
+
+    The halves lie side by side, and their tops are at the card's left. One of them at least has no
+    name: rows of known cards are no halves.
+    """
+    return [
+        np.stack([right[1], right[2], left[3], left[0]])
+        for (left, one), (right, other) in permutations(
+            [(finding.card.quad, finding.verdict) for finding in findings], 2
+        )
+        if "none" in (one, other)
+        and np.hypot(*(left[[1, 2]] - right[[0, 3]]).T).max()
+        < _TOUCHING * side_lengths(left).mean()
+    ]
+
+
+def _is_part(finding: Finding, other: Finding) -> bool:
+    """Whether it lies within a named card and is much smaller: its art, or one of two halves."""
+    weaker = finding.verdict == "none" or finding.evidence.points < other.evidence.points
+    smaller = area_of(finding.quad) < _MUCH_SMALLER * area_of(other.quad)
+    named = other.verdict != "none"
+    return named and weaker and smaller and covered(finding.quad, other.quad) > _WITHIN
 
 
 def _off(finding: Finding) -> float:

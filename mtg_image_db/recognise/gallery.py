@@ -41,11 +41,14 @@ class Identity(NamedTuple):
         The oracle id of its card; empty if it has none.
     window
         Where its picture is: left, top, right and bottom, in shares of the upright card.
+    split
+        Whether it shows two small cards that lie on their sides.
     """
 
     artwork: str
     card: str
     window: tuple[float, float, float, float]
+    split: bool = False
 
 
 class Gallery(Protocol):

@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mtg_image_db.recognise.arrangement import distinct, in_reading_order, is_doubtful
+from mtg_image_db.recognise.arrangement import (
+    distinct,
+    in_reading_order,
+    is_doubtful,
+    joined_halves,
+)
 from mtg_image_db.recognise.cuts import Cuts
 from mtg_image_db.recognise.detector import card_detector
 from mtg_image_db.recognise.examiner import SHORTLIST, Card, Examiner, Finding
@@ -42,6 +47,8 @@ hand."""
 _MOST_VOTED = 12
 """Faces with the most votes, which the second look tries to place. The right one is among them for
 all but two of 59 cards, even among 54,000 faces (docs/recognition.md)."""
+_FIRST = 5
+"""So many of the most similar faces say whether a card may be a split one. By hand."""
 _SAME_PICTURE_SCORE = 0.995
 """Least cosine at which a picture is the face's own image, however few local features it has. By
 hand."""
@@ -139,7 +146,7 @@ class Recogniser:
             whole = findings.pop(0)
             if whole.verdict != "none" and cuts.is_filled_by(whole.quad):
                 findings = [whole]
-        findings = distinct(findings)
+        findings = distinct([*findings, *self._split_cards(cuts, findings)])
         if find and not live and self._gallery.can_vote and is_doubtful(findings, seen=bool(quads)):
             findings = self._looked_again(cuts, findings)
         order = in_reading_order([finding.quad for finding in findings])
@@ -169,6 +176,21 @@ class Recogniser:
         quad = moved(evidence.corners, card.quad)
         again = self._examiner.check(replace(card, quad=quad, picture=cuts.cut(quad)))
         return finding if again.verdict == "none" else again
+
+    def _split_cards(self, cuts: Cuts, findings: Sequence[Finding]) -> list[Finding]:
+        """The split cards of which two quads are the halves."""
+        cards = self._cards(cuts, joined_halves(findings), SHORTLIST)
+        found = [self._checked(cuts, card) for card in cards if self._is_split(card)]
+        # If its halves were paired twice, the second finding is no card of its own.
+        return [
+            replace(one, card=replace(one.card, quad=one.quad))
+            for one in found
+            if one.verdict != "none"
+        ]
+
+    def _is_split(self, card: Card) -> bool:
+        """Whether a card resembles split cards. It saves the geometry of neighbours on a page."""
+        return any(self._gallery.identity(hit.row).split for hit in card.hits[:_FIRST])
 
     def _looked_again(self, cuts: Cuts, findings: Sequence[Finding]) -> list[Finding]:
         """Name unknown cards, and find cards without an outline, by features of the whole photo."""

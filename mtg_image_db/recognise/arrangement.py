@@ -87,19 +87,20 @@ def _off(finding: Finding) -> float:
     return apart(finding.quad, finding.card.quad)
 
 
-def is_doubtful(findings: Sequence[Finding], *, seen: bool) -> bool:
+def is_doubtful(findings: Sequence[Finding], sure: Sequence[Quad]) -> bool:
     """Whether a second look may name a card that has no name yet.
 
-    A card that lies open and is large enough has shown what it is: the database does not have it.
+    A card that was surely seen, lies open and is large enough has shown what it is: the database
+    does not have it.
 
     Parameters
     ----------
-    seen
-        Whether any card was detected.
+    sure
+        The quads of cards that were surely seen: those of `Finding.card`.
     """
     unknown = [finding for finding in findings if finding.verdict == "none"]
     return any(
-        not seen
+        not any(one.card.quad is quad for quad in sure)
         or side_lengths(one.quad)[[1, 3]].mean() < _SMALL
         or any(covered(one.quad, other.quad) > _COVERED for other in findings if other is not one)
         for one in unknown

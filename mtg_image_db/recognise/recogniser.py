@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 _DOUBTFUL = 6
 """Least points of evidence for a second try: a card without a name that has so many is cut out
 again with better corners. One wrong answer in twelve has so many (docs/recognition.md)."""
+_SURE = 0.55
+"""Least probability of a card that was surely seen. On 96 photos 84 % of all outlines, and 92 % of
+single cards, have it."""
 _SAME_OVERLAP = 0.5
 """Least intersection over union at which a card of the second look is one that was detected. By
 hand."""
@@ -132,7 +135,8 @@ class Recogniser:
         """
         cuts = Cuts(picture, as_built, self._examiner.least_height())
         with self._examiner.timed("detect"):
-            quads = [found.quad for found in card_detector().detect(cuts.photo)] if find else []
+            detected = card_detector().detect(cuts.photo) if find else []
+        quads = [one.quad for one in detected]
         # The whole picture may be the card: a scan, or a photo that shows hardly more.
         ways = [cuts.frame] if not find else []
         if find and (cuts.is_card_shaped or not quads):
@@ -147,7 +151,8 @@ class Recogniser:
             if whole.verdict != "none" and cuts.is_filled_by(whole.quad):
                 findings = [whole]
         findings = distinct([*findings, *self._split_cards(cuts, findings)])
-        if find and not live and self._gallery.can_vote and is_doubtful(findings, seen=bool(quads)):
+        sure = [one.quad for one in detected if one.probability >= _SURE]
+        if find and not live and self._gallery.can_vote and is_doubtful(findings, sure):
             findings = self._looked_again(cuts, findings)
         order = in_reading_order([finding.quad for finding in findings])
         return [
@@ -215,7 +220,7 @@ class Recogniser:
         left = [
             f for f in unknown if not any(overlap(f.quad, n.quad) > _SAME_OVERLAP for n in named)
         ]
-        return [*named, *left]
+        return distinct([*named, *left])
 
     def _answer(self, finding: Finding, k: int, *, detected: bool) -> RecognisedCard:
         """The answer for a card: the named face first, then the most similar ones."""

@@ -22,7 +22,7 @@ def picture(texts: int, number: int) -> Image.Image:
     """A card of Aetherdrift that says what sample card `texts` says, and has a collector number."""
     card = sample_cards(texts + 1)[texts].faces[0].convert("RGB").resize((WIDTH, HEIGHT))
     draw, small = ImageDraw.Draw(card), ImageFont.load_default(15)
-    draw.rectangle((0, 790, 630, 880), fill=(15, 15, 15))
+    draw.rectangle((15, 812, 615, 865), fill=(15, 15, 15))
 
     def put(text: str, places: tuple[int, ...], middle: float) -> None:
         for letter, place in zip(text, places, strict=True):

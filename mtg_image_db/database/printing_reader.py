@@ -47,9 +47,6 @@ reduced size, the photo is decoded again in full. Numbers are hardly read below 
 hand."""
 _WIDTH, _HEIGHT = 488, 680
 """Size at which a card is compared with images, in pixels: that of Scryfall's."""
-_LINE_OFF = (0.0, 0.015, 0.03, 0.045, -0.015, -0.03)
-"""So much lower than it should be, as a share of the card's height, the line of an unknown card is
-looked for: the lower corners are guessed less exactly where the picture is covered. By hand."""
 _AS_SIMILAR = 0.01
 """Cosine: a picture with two illustration ids has nearly the same score under both (Y'shtola,
 Night's Blessed, FIC 7 and 226: 0.0002 apart). By hand."""
@@ -104,14 +101,12 @@ class PrintingReader:
         """
         if self._gallery.cache is None:
             return None
-        given = self._decoded(quad)
-        for off in _LINE_OFF:
-            corners = _longer(given, off)
-            said = read_surely(self._read(corners, LINES))
-            for row in self._gallery.rows_that_say(*said) if said else ():
-                scan = self._image(self._gallery.face(row).face_id)
-                if scan is not None and shows(self._upright(corners), scan, _height_of(corners)):
-                    return row
+        corners = self._decoded(quad)
+        said = read_surely(self._read(corners, LINES))
+        for row in self._gallery.rows_that_say(*said) if said else ():
+            scan = self._image(self._gallery.face(row).face_id)
+            if scan is not None and shows(self._upright(corners), scan, _height_of(corners)):
+                return row
         return None
 
     def _seen(self, corners: Quad, candidates: Sequence[Printing]) -> Seen:
@@ -175,12 +170,6 @@ class PrintingReader:
     def _upright(self, corners: Quad) -> Pixels:
         """The card, as it is compared with images."""
         return rectify(self._pixels, corners, _WIDTH, _HEIGHT)
-
-
-def _longer(corners: Quad, share: float) -> Quad:
-    """A card whose lower corners lie lower by a share of its height."""
-    down = (corners[[3, 2]] - corners[[0, 1]]) * np.float32(share)
-    return np.concatenate([corners[:2], corners[2:] + down[::-1]])
 
 
 def _height_of(corners: Quad) -> float:

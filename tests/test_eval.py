@@ -37,6 +37,7 @@ from mtg_image_db.evaluation.scores import (
     to_json,
 )
 from mtg_image_db.pages.page import jpeg
+from mtg_image_db.reading.answer import TitleAnswer
 from mtg_image_db.recognise.verdict import Verdict
 from mtg_image_db.scryfall.printing import Printing
 from mtg_image_db.scryfall_double.double import ScryfallDouble
@@ -212,6 +213,14 @@ def test_every_share_is_counted_as_the_documentation_says() -> None:
         "absent_cards_refused": (2, 3),
         "photos_with_nothing_named": (1, 2),
     }
+    title = TitleAnswer("confident", "b", "b", ((0, 0), (1, 0), (1, 1), (0, 1)))
+    by_title = [replace(_answer("confident", name), title=title) for name in "BC"]
+    outcome = _outcome({"A": True, "B": False, "D": False}, *by_title)
+    counted = figures([outcome])
+    # The name is right, though the artwork is absent. The other name is wrong.
+    assert (counted["cards_named"].hits, counted["confident_answers_wrong"].hits) == (1, 1)
+    assert counted["absent_cards_refused"] == Share(1, 2)
+    assert fit([outcome]).right == fit([outcome]).wrong == {}
     extra = [_answer("none", "X") for _ in range(3)]
     empty = replace(_answer("none", "X"), detected=False)
     counted = figures([_outcome({"A": True, "B": False}, *extra), _outcome({"A": True}, empty)])

@@ -225,7 +225,7 @@ def test_photos_are_evaluated_without_a_listener(home: Path, database: Database)
 def test_an_answer_as_json_is_that_of_the_command_line(home: Path, database: Database) -> None:
     [card] = database.query(home / "card7.jpg", k=2)
     told = card.to_json()
-    assert set(told) == {"verdict", "detected", "quad", "points", "printing", "matches"}
+    assert set(told) == {"verdict", "detected", "quad", "points", "title", "printing", "matches"}
     assert told["matches"][0]["name"] == "Card 7"
     assert told["matches"][0]["printings"][0]["scryfall_id"] == card.matches[0].face.scryfall_id
 

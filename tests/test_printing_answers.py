@@ -333,7 +333,7 @@ def test_csv_names_the_printing_that_was_read(capfdbinary: pytest.CaptureFixture
     print_csv(Asked("words", matches=answers[0].matches), 5)
     text = capfdbinary.readouterr().out.decode()
     assert text.splitlines()[0].endswith(
-        "quad,error,printing,printing_set,printing_number,printing_probability,finish,read_lang"
+        "quad,error,printing,printing_set,printing_number,printing_probability,finish,read_lang,title"
     )
     exact, group, none, broken, words = csv.DictReader(io.StringIO(text))
     assert (exact["set"], exact["collector_number"]) == ("fic", "230")

@@ -76,6 +76,7 @@ def test_the_json_is_what_its_page_says(inside: Path, capsys: pytest.CaptureFixt
         "detected": bool,
         "quad": list,
         "points": int,
+        "title": type(None),
         "printing": dict,
         "matches": list,
     }

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from mtg_image_db.database.database import Database
-from mtg_image_db.database.titles import title_names
+from mtg_image_db.database.titles import Titles
 from mtg_image_db.demo.cards import SampleCard, sample_cards
 from mtg_image_db.errors import EncoderError
 from mtg_image_db.reading.title_likelihood import log_likelihoods
@@ -114,6 +114,11 @@ def test_one_letter_is_not_enough_though_no_other_name_has_it() -> None:
 
 def test_a_short_name_may_be_certain() -> None:
     assert read("fog", "Fog", *KNOWN).verdict == "confident"
+
+
+def test_a_short_name_is_nothing_if_other_letters_are_read() -> None:
+    one = read("chax", "Char", *KNOWN, sure=0.6)
+    assert (one.name, one.verdict) == ("Char", "none")
 
 
 def test_a_name_with_which_a_longer_one_begins_is_told_from_it() -> None:
@@ -262,6 +267,6 @@ def test_the_best_text_joins_repeated_letters_and_keeps_doubled_ones() -> None:
 
 
 def test_the_titles_of_a_database_are_those_of_its_cards(built: Path) -> None:
-    parts = Database.open(built).gallery.parts
-    known = {part for row in range(len(parts.records)) for part in names_of(parts.records[row])}
-    assert set(title_names(parts).titles) == known
+    gallery = Database.open(built).gallery
+    known = {part for row in gallery.rows() for part in names_of(gallery.parts.records[row])}
+    assert set(Titles.of(gallery).names.titles) == known

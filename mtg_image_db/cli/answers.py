@@ -32,9 +32,10 @@ COLUMNS = (
     *("query", "card", "verdict", "name", "set", "collector_number", "lang"),
     *("score", "points", "scryfall_id", "url", "quad", "error"),
     *("printing", "printing_set", "printing_number", "printing_probability", "finish", "read_lang"),
+    "title",
 )
-_UNREAD = ("",) * 6
-"""The cells about the printing where no card was looked at."""
+_UNREAD = ("",) * 7
+"""The cells about what was read where no card was looked at."""
 _STYLES: dict[str, Style] = {"confident": "good", "likely": "unsure", "none": "bad"}
 
 
@@ -111,8 +112,11 @@ def print_csv(asked: Asked, k: int) -> None:  # noqa: ARG001
         cells = ["", "", "", "", "", card.points, "", ""]
         if card.named:
             cells = _cells(card.named, card.matches[0].score, card.points)
+        title = _text(card.title.title) if card.title else ""
         quad = " ".join(f"{x:.0f},{y:.0f}" for x, y in card.quad)
-        _print_row([name, number, card.verdict, *cells, quad, "", *_read_cells(card.printing)])
+        _print_row(
+            [name, number, card.verdict, *cells, quad, "", *_read_cells(card.printing), title]
+        )
 
 
 def print_csv_header() -> None:
@@ -160,6 +164,8 @@ def _heading(card: CardAnswer, *, narrowed: bool) -> str:
     if named is None:
         where = "among the cards that pass the filter" if narrowed else "in the database"
         return f"none: not {where}, or no card." + (" The nearest:" if card.matches else "")
+    if card.by_title:
+        return f"{card.verdict}: {named.name}, by its title"
     return f"{card.verdict}: {named.name}, {named.label}, score {card.matches[0].score:.3f}"
 
 

@@ -63,6 +63,7 @@ def sighting_bytes(one: Sighting) -> bytes:
         },
         "place": one.place,
         "quad": one.quad,
+        "by_title": one.by_title,
         # Several matches name the same printings.
         "printings": [printing.record() for printing in table],
     }
@@ -99,6 +100,8 @@ def read_sighting(data: bytes) -> Sighting:
             tuple(filter(None, map(_point, read["strip"]))),
         ),
         quad=tuple(filter(None, map(_point, record["quad"]))),
+        # Older files do not say so: no card was named by its title then.
+        by_title=bool(record.get("by_title")),
     )
 
 

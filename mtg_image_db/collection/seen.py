@@ -45,6 +45,8 @@ class Sighting:
         The part of it that was read.
     quad
         Its corners (x, y), clockwise from its top left, in pixels of the upright photo.
+    by_title
+        Only its title names it (see `CardAnswer.by_title`).
     again
         The name of an earlier photo that seems to show the same card; empty if there is none.
     added
@@ -60,6 +62,7 @@ class Sighting:
     printing: PrintingAnswer = field(default_factory=PrintingAnswer)
     strip: Image.Image | None = field(default=None, compare=False)
     quad: tuple[tuple[float, float], ...] = ()
+    by_title: bool = False
     again: str = ""
     added: bool = False
 
@@ -84,6 +87,7 @@ def sightings_of(photo: str, recognition: Recognition) -> Iterator[Sighting]:
             printing=card.printing,
             strip=recognition.strip(card),
             quad=card.quad,
+            by_title=card.by_title,
         )
 
 
@@ -133,7 +137,7 @@ def decide(sighting: Sighting, assumed: Assumptions, said: Answer | None) -> See
     """
     known = Known.of(assumed, said, sighting.printing)
     printing, reason, candidates = settle(
-        sighting.verdict, sighting.matches, sighting.printing, known
+        sighting.verdict, sighting.matches, sighting.printing, known, by_title=sighting.by_title
     )
     said = said or Answer()
     if said.printing is not None:

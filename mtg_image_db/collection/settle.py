@@ -16,7 +16,12 @@ Candidate = tuple[Printing, float]
 
 
 def settle(
-    verdict: Verdict, matches: Sequence[Match], read: PrintingAnswer, given: Known
+    verdict: Verdict,
+    matches: Sequence[Match],
+    read: PrintingAnswer,
+    given: Known,
+    *,
+    by_title: bool = False,
 ) -> tuple[Printing | None, str, tuple[Candidate, ...]]:
     """The only possible printing, or None with the reason; and all candidates.
 
@@ -27,6 +32,8 @@ def settle(
         verdict is ``none``.
     given
         What is known of its finish, language and set.
+    by_title
+        Only its title names it; no artwork was seen.
     """
     # Identical images cannot tell printings apart.
     tied = [match for match in matches if match.image == matches[0].image]
@@ -40,6 +47,8 @@ def settle(
         reason = "it is not certain which card this is" if likely else "no card resembles it enough"
         every = [one for match in matches for one in _printings([match], given)]
         printing, candidates = None, _joined(own, every)
+    elif by_title:
+        printing, reason, candidates = _of_title(own, given)
     elif read.verdict == "unknown" and read.reasons:
         # What stands on the card contradicts every known printing.
         printing, reason, candidates = None, read.reasons[0], _joined(own, pool)
@@ -89,6 +98,22 @@ def _of_group(
     if not possible:
         reason = "what was read fits no printing of this artwork"
     return None, reason, _joined(read, known)
+
+
+def _of_title(
+    known: Sequence[Printing], given: Known
+) -> tuple[Printing | None, str, list[Printing]]:
+    """The same, of a card of which only the title was seen: all printings of the card.
+
+    Nobody saw its artwork, and a database may lack some printings. So only the sets that the user
+    named may leave one.
+    """
+    left, what = _left(known, given)
+    if len(left) == 1 and left[0].set in given.sets:
+        return left[0], "", left
+    if not left:
+        return None, f"no printing of the card with this title exists {what}", list(known)
+    return None, "only its title was read, which does not say which printing it is", left
 
 
 def _left(known: Sequence[Printing], given: Known) -> tuple[list[Printing], str]:

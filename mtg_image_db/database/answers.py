@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mtg_image_db.reading.answer import PrintingAnswer
+from mtg_image_db.reading.answer import PrintingAnswer, TitleAnswer
 from mtg_image_db.recognise.photo import Photo
 from mtg_image_db.recognise.verdict import Verdict
 from mtg_image_db.scryfall.faces import CardFace
@@ -20,6 +20,8 @@ JSON_VERSION = 1
 """Version of the JSON (docs/json.md). Within it, keys may be added, but none goes or changes."""
 _STRIP_WIDTH, _STRIP_HEIGHT = 320, 128
 """Size of a cut-out strip, in pixels: 16 x 6.4 mm of the card, large enough for people to read."""
+_TITLE_HEIGHT = 53
+"""Height of a cut-out title, as wide as a strip, in pixels: 60 x 10 mm of the card."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,19 +72,22 @@ class CardAnswer:
     matches
         The best first.
     verdict
-        ``confident``: it is the first match's artwork. ``likely``: check it yourself. ``none``: not
-        in the database, or not a card. docs/recognition.md says how often each is right.
+        ``confident``: it is the first match's artwork; or `by_title`, the first match's card.
+        ``likely``: check it yourself. ``none``: not in the database, or not a card.
+        docs/recognition.md says how often each is right.
     quad
         The card's corners (x, y), clockwise from its top left, in pixels of the upright picture;
-        anticlockwise in a mirrored one.
+        anticlockwise in a mirrored one. What other cards cover of it is a guess.
     points
         Number of local features that match the first match's artwork and no other; 0 in a database
-        without local features.
+        without local features, and of a card that was named by its line or its title.
     printing
         Which printing it is, with its finish and language: read from the card, and compared with
         the images of its printings.
     detected
         Whether there is a card. If not, nothing was found, and `quad` is the whole picture.
+    title
+        What its title says, if that named it or made the answer sure; None if not.
     """
 
     matches: tuple[Match, ...]
@@ -91,10 +96,17 @@ class CardAnswer:
     points: int = 0
     printing: PrintingAnswer = field(default_factory=PrintingAnswer)
     detected: bool = True
+    title: TitleAnswer | None = None
 
     def __repr__(self) -> str:
         named = f": {self.face.name}, {self.face.label}" if self.face else ""
-        return f"<CardAnswer {self.verdict}{named}, {self.points} points>"
+        how = "by its title" if self.by_title else f"{self.points} points"
+        return f"<CardAnswer {self.verdict}{named}, {how}>"
+
+    @property
+    def by_title(self) -> bool:
+        """Whether only its title names it: which of the card's artworks it has is not known."""
+        return self.title is not None and not self.points
 
     @property
     def face(self) -> CardFace | None:
@@ -116,6 +128,7 @@ class CardAnswer:
             "detected": self.detected,
             "quad": [[round(x, 1), round(y, 1)] for x, y in self.quad],
             "points": self.points,
+            "title": self.title.to_json() if self.title else None,
             "printing": self.printing.to_json(),
             "matches": [match.to_json() for match in self.matches],
         }
@@ -156,8 +169,11 @@ class Recognition:
     def strip(self, card: CardAnswer) -> Image | None:
         """Cut out the part of a card where its printing was read; None if nothing was read.
 
-        It is 320 x 128 pixels, upright.
+        It is 320 x 128 pixels, upright. Of a card that only its title names, it is the title: 320 x
+        53 pixels.
         """
+        if card.title and card.by_title:
+            return self.photo.cut(card.title.quad, _STRIP_WIDTH, _TITLE_HEIGHT)
         corners = card.printing.strip
         return self.photo.cut(corners, _STRIP_WIDTH, _STRIP_HEIGHT) if corners else None
 

@@ -14,6 +14,7 @@ from mtg_image_db.encoders import Encoder
 from mtg_image_db.errors import ImageError
 from mtg_image_db.pictures.inputs import source_of
 from mtg_image_db.pictures.opening import is_card_shaped
+from mtg_image_db.reading.answer import TitleAnswer
 from mtg_image_db.recognise.gallery import Hit
 from mtg_image_db.recognise.photo import Photo
 from mtg_image_db.system.checks import wrong_integer, wrong_kind, wrong_number
@@ -21,7 +22,11 @@ from mtg_image_db.system.cores import in_order, usable_cores
 
 if TYPE_CHECKING:
     from mtg_image_db.database.database import Database
+    from mtg_image_db.database.titles import Titles
+    from mtg_image_db.reading.answer import Corners
+    from mtg_image_db.reading.titles import TitleReading
     from mtg_image_db.recognise.photo import Picture
+    from mtg_image_db.recognise.quads import Quad
     from mtg_image_db.recognise.recogniser import RecognisedCard
 
 Item = TypeVar("Item")
@@ -31,15 +36,23 @@ def recognise(
     image: Picture,
     gallery: FolderGallery,
     encoder: Encoder,
+    titles: Callable[[], Titles],
     k: int,
     *,
     find: bool,
     live: bool,
     min_score: float,
 ) -> Recognition:
-    """Name the cards in a picture; see `Database.recognise`."""
+    """Name the cards in a picture; see `Database.recognise`.
+
+    Parameters
+    ----------
+    titles
+        Gives the titles of the gallery; it is called only if some card's title is needed.
+    """
     # Only recognition needs OpenCV; `info`, `verify` and `export` do not.
     from mtg_image_db.database.printing_reader import PrintingReader
+    from mtg_image_db.database.titles import answer_by_title, asks_title
     from mtg_image_db.encoders.preprocessing import open_for
     from mtg_image_db.recognise.recogniser import Recogniser
 
@@ -56,30 +69,52 @@ def recognise(
     named = [seen.quad * photo.scale for seen in found if seen.verdict != "none"]
     reader = PrintingReader(photo, gallery, named)
 
-    def read(seen: RecognisedCard) -> CardAnswer:
-        quad = tuple((float(x) * photo.scale, float(y) * photo.scale) for x, y in seen.quad)
-        if seen.verdict == "none":
-            row = reader.by_line(quad)
-            if row is not None:
-                others = tuple(hit for hit in seen.hits if hit.row != row)
-                first = Hit(gallery.score(seen.vector, row), row, row)
-                seen = replace(seen, hits=(first, *others), verdict="likely", points=0)
+    def in_photo(quad: Quad) -> Corners:
+        return tuple((float(x) * photo.scale, float(y) * photo.scale) for x, y in quad)
+
+    def by_line(seen: RecognisedCard) -> RecognisedCard:
+        row = reader.by_line(in_photo(seen.quad)) if seen.verdict == "none" else None
+        if row is None:
+            return seen
+        others = tuple(hit for hit in seen.hits if hit.row != row)
+        first = Hit(gallery.score(seen.vector, row), row, row)
+        return replace(seen, hits=(first, *others), verdict="likely", points=0)
+
+    found = [one for _, one in in_order(by_line, found, len(found))]
+    told: Sequence[TitleReading | None] = [None] * len(found)
+    if any(map(asks_title, found)):
+        told = titles().told(photo, found)
+
+    def read(card: tuple[RecognisedCard, TitleReading | None]) -> CardAnswer:
+        seen, said = card
+        title = None
+        if said is not None and said.verdict != "none":
+            title = TitleAnswer(said.verdict, said.title, said.text, in_photo(said.quad))
+            if seen.verdict == "none":
+                faces = gallery.among(titles().rows[said.name])
+                return answer_by_title(seen, title, in_photo(seen.quad), faces, k)
+            seen = replace(seen, verdict="confident")
         # Geometry may have named a face with a lower score than others.
         lost = seen.verdict != "none" and seen.hits[0].score < min_score
         answer = CardAnswer(
             matches=gallery.matches([hit for hit in seen.hits if hit.score >= min_score]),
             verdict="none" if lost else seen.verdict,
-            quad=quad,
+            quad=in_photo(seen.quad),
             points=0 if lost else seen.points,
             detected=seen.detected,
+            title=None if lost else title,
         )
         if answer.verdict == "none":
             return answer
         certain = answer.verdict == "confident"
         printing = reader.named(answer.quad, answer.matches, certain=certain)
+        if title is not None:
+            reasons = (*printing.reasons, f'its title was read as well: "{title.text}"')
+            printing = replace(printing, reasons=reasons)
         return replace(answer, printing=printing)
 
-    answers = tuple(answer for _, answer in in_order(read, found, len(found)))
+    cards = list(zip(found, told, strict=True))
+    answers = tuple(answer for _, answer in in_order(read, cards, len(cards)))
     seconds = {
         "all": time.perf_counter() - began,
         "decode": decoded,

@@ -9,13 +9,14 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mtg_image_db.database.answers import Match
-from mtg_image_db.database.parts import EMBEDDINGS, INDEX, Parts
+from mtg_image_db.database.parts import EMBEDDINGS, INDEX, METADATA, Parts
 from mtg_image_db.database.printings import rows_that_show
 from mtg_image_db.errors import DatabaseError
 from mtg_image_db.index.exact import ExactIndex, first_rows
 from mtg_image_db.reading.printed import DERIVED, printed
 from mtg_image_db.recognise.gallery import Hit, Identity
 from mtg_image_db.scryfall.faces import CardFace, FaceFilter
+from mtg_image_db.scryfall.names import NAMES
 from mtg_image_db.scryfall.printing import Printing
 from mtg_image_db.scryfall.windows import art_window
 
@@ -76,11 +77,26 @@ class FolderGallery:
         """Whether it has only a part of the faces."""
         return self._wanted is not None
 
+    def names(self) -> Iterator[tuple[int | None, tuple[str, str, str]]]:
+        """Yield the `NAMES` of its faces, with their rows, and of all printings, without a row."""
+        names = self.parts.records.columns(*NAMES)
+        if len(names) != self.parts.manifest.faces:
+            raise DatabaseError.damaged(self.parts.folder / METADATA, "a face has no name")
+        for row, (name, side, printed_name) in enumerate(names):
+            if self._wanted is None or self._wanted[row]:
+                yield row, (name, side, printed_name)
+        for name, printed_name in self.parts.printings.names():
+            yield None, (name, "", printed_name)
+
     def where(self, wanted: FaceFilter) -> FolderGallery:
         """Keep only the wanted faces, possibly none; see `Database.where`."""
         rows = rows_that_show(wanted, self.parts.records, self.parts.printings)
         if self._wanted is not None:
             rows = [row for row in rows if self._wanted[row]]
+        return self.among(rows)
+
+    def among(self, rows: Sequence[int]) -> FolderGallery:
+        """Keep only these of its rows."""
         return FolderGallery(self.parts, rows, cache=self.cache)
 
     def exact(self) -> FolderGallery:

@@ -188,11 +188,10 @@ def candidates_of(matches: Sequence[Match]) -> list[Printing]:
     """All printings that a card may be whose artwork is the first match's.
 
     Scryfall gives one picture two illustration ids now and then: artworks of the same card that are
-    as similar count as one. Only printings on paper, if there are any. Of a printing in several
-    languages, the English one stands for all: they say the same but for the language.
+    as similar count as one.
     """
     best = matches[0]
-    pool: dict[str, Printing] = {}
+    alike: list[Match] = []
     for match in matches:
         twin = (
             match.face.oracle_id == best.face.oracle_id != ""
@@ -200,7 +199,19 @@ def candidates_of(matches: Sequence[Match]) -> list[Printing]:
         )
         own = match.face.illustration_id == best.face.illustration_id
         if twin or own or match.image == best.image:
-            for one in (match.face.printing, *match.printings):
-                if one.label not in pool or (one.lang == "en" and pool[one.label].lang != "en"):
-                    pool[one.label] = one
+            alike.append(match)
+    return printings_of(alike)
+
+
+def printings_of(matches: Sequence[Match]) -> list[Printing]:
+    """All printings of the artworks of matches.
+
+    Only printings on paper, if there are any. Of a printing in several languages, the English one
+    stands for all: they say the same but for the language.
+    """
+    pool: dict[str, Printing] = {}
+    for match in matches:
+        for one in (match.face.printing, *match.printings):
+            if one.label not in pool or (one.lang == "en" and pool[one.label].lang != "en"):
+                pool[one.label] = one
     return [one for one in pool.values() if not one.digital] or list(pool.values())

@@ -40,6 +40,10 @@ class Printings:
             record = self._records[number]
             yield str(record.get("illustration_id")), self._listed(record)
 
+    def names(self) -> list[tuple[str, ...]]:
+        """The name of each printing, and its printed name."""
+        return self._records.columns("name", "printed_name")
+
     def values(self, key: str) -> set[str]:
         """All values of a key among the printings."""
         return self._records.values(key)

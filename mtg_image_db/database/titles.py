@@ -1,26 +1,139 @@
-"""All titles that may stand on the cards of a database."""
+"""The titles of a database's cards, and which cards of a photo they name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from mtg_image_db.reading.title_names import TitleNames, titles_of
+import numpy as np
+
+from mtg_image_db.database.answers import CardAnswer
+from mtg_image_db.database.printing_reader import printings_of
+from mtg_image_db.reading.answer import PrintingAnswer, PrintingCandidate
+from mtg_image_db.reading.title_names import TitleNames, card_of, halves_of
+from mtg_image_db.reading.title_strip import title_corners
+from mtg_image_db.reading.titles import read_titles
 
 if TYPE_CHECKING:
-    from mtg_image_db.database.parts import Parts
+    from mtg_image_db.database.gallery import FolderGallery
+    from mtg_image_db.reading.answer import Corners, TitleAnswer
+    from mtg_image_db.reading.titles import TitleReading
+    from mtg_image_db.recognise.photo import Photo
+    from mtg_image_db.recognise.quads import Quad
+    from mtg_image_db.recognise.recogniser import RecognisedCard
+
+_SAME_TITLE = 0.6
+"""Strips whose middles lie nearer than this share of their height, 6 mm, show one title: where two
+outlines of one card read it, they were up to 0.5 apart; two cards of one name in a fan, from 0.9 on
+(27 pairs in 80 photos of fans)."""
+_MOST_ARTWORKS = 50
+"""Of a card that only its title names, the printings of at most so many images are candidates, the
+most similar ones. By hand: only basic lands have more, and each takes half a millisecond."""
 
 
-def title_names(parts: Parts) -> TitleNames:
-    """The titles of all faces, and of the printings that have no face here.
+@dataclass(frozen=True)
+class Titles:
+    """All titles that may stand on the cards of a gallery.
 
-    It reads all metadata: make it once.
+    Parameters
+    ----------
+    names
+        The titles of its faces, and of printings that have no face: these are not taken for others.
+    rows
+        The rows of the faces of each card, by the card's name in `names`.
     """
-    return TitleNames(pair for record in _records(parts) for pair in titles_of(record))
+
+    names: TitleNames
+    rows: Mapping[str, Sequence[int]]
+
+    @classmethod
+    def of(cls, gallery: FolderGallery) -> Titles:
+        """Read them from all metadata: make them once.
+
+        In a narrowed gallery, only names of its own faces count.
+        """
+        rows: dict[str, list[int]] = {}
+        art_cards: dict[str, list[int]] = {}
+        called: dict[tuple[str, str, str], str] = {}
+        for row, names in gallery.names():
+            card = called.get(names) or card_of(names[0])
+            if row is not None:
+                (rows if names[0] == card else art_cards).setdefault(card, []).append(row)
+            elif card in rows or card in art_cards:
+                if not any(names[1:]):
+                    continue  # it has no other title than its face
+            elif gallery.narrowed:
+                continue
+            called[names] = card
+        pairs = ((title, card) for names, card in called.items() for title in halves_of(names))
+        # An art card, "A // A", shows no title.
+        return cls(TitleNames(pairs), {**art_cards, **rows})
+
+    def told(self, photo: Photo, cards: Sequence[RecognisedCard]) -> list[TitleReading | None]:
+        """What the titles of a photo's cards say; None of a card that its title does not name.
+
+        A title names a card that has no name, or it is certain that a `likely` one is the same.
+        """
+        # Those of named cards as well: their neighbours must not be taken for them.
+        quads = [card.quad for card in cards]
+        readings = read_titles(np.asarray(photo.picture), quads, self.names)
+        told: list[TitleReading | None] = [None] * len(cards)
+        seen = [
+            (card.hits[0].row, title_corners(card.quad)) for card in cards if card.verdict != "none"
+        ]
+        for place in sorted(range(len(cards)), key=lambda place: -readings[place].margin):
+            card, reading = cards[place], readings[place]
+            rows = self.rows.get(reading.name, ())
+            if not asks_title(card) or reading.verdict == "none" or not rows:
+                continue
+            if card.verdict != "none":
+                same = reading.verdict == "confident" and card.hits[0].row in rows
+                told[place] = reading if same else None
+            elif not any(row in rows and _is_same(reading.quad, quad) for row, quad in seen):
+                told[place] = reading
+                seen.append((rows[0], reading.quad))
+        return told
 
 
-def _records(parts: Parts) -> Iterator[Mapping[str, Any]]:
-    for row in range(len(parts.records)):
-        yield parts.records[row]
-    for _, printings in parts.printings.possible({}):
-        yield from printings
+def asks_title(card: RecognisedCard) -> bool:
+    """Whether a card's title is needed: its artwork does not say surely what it is."""
+    unsure = card.verdict == "none" or (card.verdict == "likely" and card.points > 0)
+    return card.detected and unsure
+
+
+def answer_by_title(
+    seen: RecognisedCard, title: TitleAnswer, quad: Corners, faces: FolderGallery, k: int
+) -> CardAnswer:
+    """The answer for a card that only its title names.
+
+    Parameters
+    ----------
+    quad
+        Its corners in pixels of the whole photo.
+    faces
+        Its faces alone. It may be any of them, also if it resembles none.
+    k
+        How many distinct images to return.
+    """
+    [hits] = faces.search_rows(seen.vector[None], max(k, _MOST_ARTWORKS))
+    matches = faces.matches(hits)
+    # Other cards may have an artwork of this one: its art card has.
+    own = [one for one in printings_of(matches) if one.name == matches[0].face.name]
+    return CardAnswer(
+        matches=tuple(match for match in matches if match.image <= k),
+        verdict=title.verdict,
+        quad=quad,
+        printing=PrintingAnswer(
+            "group",
+            tuple(PrintingCandidate(one, 1 / len(own)) for one in own),
+            reasons=(f'only its title was read: "{title.text}"',),
+        ),
+        title=title,
+    )
+
+
+def _is_same(one: Quad, other: Quad) -> bool:
+    """Whether two strips show the same title."""
+    apart = np.linalg.norm(one.mean(axis=0) - other.mean(axis=0))
+    return bool(apart < _SAME_TITLE * np.linalg.norm(one[3] - one[0]))

@@ -39,7 +39,7 @@ class FittedThreshold:
 
 @dataclass(frozen=True)
 class ThresholdFit:
-    """Answers by points, whatever their verdict.
+    """Answers by points, whatever their verdict; not those that only a title names.
 
     Parameters
     ----------
@@ -65,6 +65,8 @@ def fit(outcomes: Sequence[PhotoResult]) -> ThresholdFit:
     for outcome in outcomes:
         half = hashlib.sha256(outcome.photo.file.encode()).digest()[0] % 2
         for answer, right in zip(outcome.answers, outcome.right, strict=True):
+            if answer.by_title:
+                continue
             if answer.verdict == "none" and answer.points >= LIKELY_POINTS:
                 refused += 1
             else:

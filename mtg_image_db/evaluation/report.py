@@ -102,7 +102,8 @@ def _section(outcome: PhotoResult, folder: Path, number: int) -> str:
         if strip := recognition.strip(answer):
             _save(strip, folder / f"{number}-{index}-read.jpg")
             lines += f'<img src="{number}-{index}-read.jpg" alt="what was read">'
-        text = f"<b>{answer.verdict}</b>, {answer.points} points{lines}"
+        how = "by its title" if answer.by_title else f"{answer.points} points"
+        text = f"<b>{answer.verdict}</b>, {how}{lines}"
         articles.append(f'<article><img class="{kind}" src="{name}" alt="">\n<p>{text}</article>\n')
     missed = outcome.missed
     said = {True: "artwork in the database", False: "not in the database", None: "unsure"}

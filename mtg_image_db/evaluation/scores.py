@@ -114,6 +114,11 @@ class PhotoResult:
         place = self.places[card]
         return self.answers[place[0]] if place else None
 
+    def by_title(self, card: int) -> bool:
+        """Whether only its title names a card."""
+        answer = self.answer_for(card)
+        return answer is not None and answer.by_title
+
     def read(self, card: int) -> dict[str, str]:
         """What came of the printing, finish and language that the labels give for a card.
 
@@ -204,9 +209,9 @@ def figures(outcomes: Sequence[PhotoResult]) -> dict[str, Share]:
     present = [(o, i) for o, i, card in cards if card.present]
     verdicts = [o.verdict_on(i) for o, i in present]
     absent = [[i for i, c in enumerate(o.photo.cards) if c.present is False] for o in read]
-    # Each wrong answer is attributed to an absent card.
+    # Each wrong answer is attributed to an absent card. A title names no artwork.
     refused = [
-        max(0, sum(not o.named(i) for i in some) - o.wrong)
+        max(0, sum(not o.named(i) or o.by_title(i) for i in some) - o.wrong)
         for o, some in zip(read, absent, strict=True)
     ]
     holding = [o for o in read if any(card.present for card in o.photo.cards)]
@@ -319,6 +324,7 @@ def to_json(outcomes: Sequence[PhotoResult]) -> dict[str, Any]:
                     *(answer.verdict, answer.points),
                     [(m.face.name, m.score) for m in answer.matches],
                     answer.printing.to_json(),
+                    answer.title.to_json() if answer.title else None,
                 )
                 for answer in one.answers
             ],

@@ -64,8 +64,8 @@ class SheetEntry:
     right
         False if the answer is known to be wrong.
     strip
-        The part of the card where its printing was read, as a small JPEG; empty if nothing was
-        read.
+        The part of the card that was read (`Recognition.strip`), as a small JPEG; empty if nothing
+        was read.
     """
 
     photo: str
@@ -87,9 +87,11 @@ class SheetEntry:
 
     @property
     def printing(self) -> str:
-        """The set, the number and the score."""
+        """The set, the number and the score; or that only the title names the card."""
         if self.card.named is None:
             return ""
+        if self.card.by_title:
+            return "by its title"
         return f"{self.card.named.label}, score {self.card.matches[0].score:.3f}"
 
 

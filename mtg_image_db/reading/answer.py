@@ -64,6 +64,38 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class TitleAnswer:
+    """What a card's title says, if that names the card.
+
+    Parameters
+    ----------
+    verdict
+        How sure it is which card has this title.
+    title
+        The title, plainly: that of a half, or a printed name in another language.
+    text
+        The letters as they were read; `…` where something covers them.
+    quad
+        Corners (x, y) of the strip where it stands, clockwise from its top left, in pixels of the
+        upright picture.
+    """
+
+    verdict: Literal["confident", "likely"]
+    title: str
+    text: str
+    quad: Corners
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as JSON types (docs/json.md)."""
+        return {
+            "verdict": self.verdict,
+            "title": self.title,
+            "text": self.text,
+            "quad": [[round(x, 1), round(y, 1)] for x, y in self.quad],
+        }
+
+
+@dataclass(frozen=True)
 class PrintingAnswer:
     """Which printing a card is, and what else it says about itself.
 

@@ -65,6 +65,7 @@ def log_likelihoods(
     covers = np.zeros_like(blanks)
     blanks[:, 0] = 1.0
     scale = np.zeros(count)
+    letters_of = names.astype(np.intp)  # once, and not at every place
     for chance in chances:
         anything = blanks + letters
         written = letters[:, :-1] * follows
@@ -75,14 +76,17 @@ def log_likelihoods(
             written[:, 1:] += np.cumsum(covers, axis=1)[:, :-2]
             covers *= chance[_HIDDEN] + chance[_BLANK]
             covers += anything * (COVER * chance[_HIDDEN])
-        np.multiply(written, chance[names], out=letters[:, 1:])
+        np.multiply(written, chance.take(letters_of, mode="clip"), out=letters[:, 1:])
         np.multiply(anything, chance[_BLANK], out=blanks)
-        total = blanks.sum(axis=1) + letters.sum(axis=1) + covers.sum(axis=1)
+        total = blanks.sum(axis=1) + letters.sum(axis=1)
+        if covered:
+            total += covers.sum(axis=1)
         total = np.maximum(total, np.finfo(np.float32).tiny)
         scale += np.log(total)
         blanks /= total[:, None]
         letters /= total[:, None]
-        covers /= total[:, None]
+        if covered:
+            covers /= total[:, None]
     rows = np.arange(count)
     ended = blanks[rows, lengths] + letters[rows, lengths]
     hides = np.cumsum(covers, axis=1)[rows, lengths - 1]

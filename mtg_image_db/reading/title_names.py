@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mtg_image_db.reading.title_likelihood import NOTHING, encoded
 from mtg_image_db.reading.title_reader import CODES, COVERED
-from mtg_image_db.scryfall.names import plain
+from mtg_image_db.scryfall.names import NAMES, plain
 from mtg_image_db.scryfall.values import text_of
 
 _LETTERS = len(CODES)
@@ -127,12 +127,18 @@ def titles_of(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The titles on a card, by its record in a database, each with the card's name.
 
     Both halves of ``A // B`` have a title of their own. Printed names in other languages are titles
-    as well. Art cards are called ``A // A``: their name is ``A``.
+    as well.
     """
-    name = text_of(record, "name")
-    halves = list(dict.fromkeys(name.split(" // ")))
-    card = " // ".join(halves)
-    for title in (*halves, text_of(record, "face_name"), text_of(record, "printed_name")):
-        for half in title.split(" // "):
-            if half:
-                yield half, card
+    card = card_of(text_of(record, "name"))
+    for title in halves_of(text_of(record, key) for key in NAMES):
+        yield title, card
+
+
+def halves_of(names: Iterable[str]) -> dict[str, None]:
+    """The titles that a card with these names has, each once."""
+    return dict.fromkeys(half for name in names if name for half in name.split(" // ") if half)
+
+
+def card_of(name: str) -> str:
+    """The name of a card, by that of its record: an art card is called ``A // A``."""
+    return " // ".join(halves_of([name])) if " // " in name else name

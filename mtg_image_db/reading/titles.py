@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from mtg_image_db.reading.title_likelihood import COVER, encoded, log_likelihoods
+from mtg_image_db.reading.title_likelihood import COVER, NOTHING, encoded, log_likelihoods
 from mtg_image_db.reading.title_reader import COVERED, best_text, title_net
 from mtg_image_db.reading.title_strip import cut_title, title_corners
 
@@ -32,8 +32,9 @@ photos and 800 of held-out scans, each read with its name among 30,000 and witho
 
 
 _LEAST_LETTERS = 6
-"""So many letters must have been read, or all but one of the title: in a small database, the first
-letter may tell all names apart. By hand."""
+"""So many letters must have been read, or exactly those of a shorter title: in a small database,
+the first letter may tell all names apart, and "g ohar", of Izzet Charm, was taken for Char. By
+hand."""
 _MOST_MARGIN = 100.0
 """Margin of a name that no other resembles, in nats."""
 
@@ -141,7 +142,14 @@ def read_title(
     """Which name letters spell, by their log-probabilities along a title [T, classes]."""
     text = best_text(logs)
     rows = names.like(text, _CANDIDATES)
-    scores = log_likelihoods(logs, names.codes[rows], names.lengths[rows])
+    # The text itself is compared as one more.
+    own, length = encoded([text])
+    most = max(int(names.lengths[rows].max(initial=0)), len(text))
+    codes = np.full((len(rows) + 1, most), NOTHING, dtype=np.uint8)
+    codes[:-1, : names.codes.shape[1]] = names.codes[rows, :most]
+    codes[-1, : len(text)] = own
+    *each, free = log_likelihoods(logs, codes, np.append(names.lengths[rows], length))
+    scores = np.array(each)
     if not np.isfinite(scores).any():
         return TitleReading("", "", "none", -np.inf, 0.0, np.inf, text, quad)
     order = np.argsort(-scores)
@@ -149,13 +157,13 @@ def read_title(
     score = float(scores[order[0]])
     others = [scores[at] for at in order if names.names[rows[at]] != names.names[best]]
     margin = min(_MOST_MARGIN, score - float(max(others, default=-np.inf)))
-    [free] = log_likelihoods(logs, *encoded([text]))
     gap = float(free) + text.count(COVERED) * math.log(COVER) - score
+    title = names.titles[best]
     letters = len(text.replace(COVERED, ""))
-    enough = letters >= min(_LEAST_LETTERS, len(names.titles[best]) - 1)
+    enough = letters >= _LEAST_LETTERS if len(title) >= _LEAST_LETTERS else text == title
     return TitleReading(
         name=names.names[best],
-        title=names.titles[best],
+        title=title,
         verdict=_verdict(margin, gap) if enough else "none",
         log_likelihood=score,
         margin=margin,

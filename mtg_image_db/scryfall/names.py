@@ -9,6 +9,8 @@ from typing import Any
 
 from mtg_image_db.scryfall.values import text_of
 
+NAMES = ("name", "face_name", "printed_name")
+"""The keys of a record that name a card."""
 _WORD = re.compile(r"[^\W_]+")
 _SPELLINGS = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "'": "", "\u2019": ""})
 
@@ -29,7 +31,7 @@ def plain(name: str) -> str:
 
 def names_of(record: Mapping[str, Any]) -> Iterator[str]:
     """All names of a card's record, plainly: ``A // B`` is also ``A`` and ``B``."""
-    whole = [text_of(record, key) for key in ("name", "face_name", "printed_name")]
+    whole = [text_of(record, key) for key in NAMES]
     parts = (part for name in whole for part in name.split(" // "))
     for name in dict.fromkeys((*whole, *parts)):
         if text := plain(name):

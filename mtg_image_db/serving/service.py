@@ -72,12 +72,12 @@ class Service:
 
     def query(self, picture: bytes, name: str, k: int) -> dict[str, Any]:
         """What `mtg-db query --json` prints of a picture."""
-        return self._current.database.recognise(picture, k).to_json(name)
+        return self._database.recognise(picture, k).to_json(name)
 
     def look(self, picture: bytes, camera: str, pile: int, take: Take) -> dict[str, Any]:
         """What a camera sees; the cards that are due are taken."""
         # Who presses a key wants this picture answered, and not the next one.
-        found = self._current.database.recognise(picture, _MATCHES, live=take != "now")
+        found = self._database.recognise(picture, _MATCHES, live=take != "now")
         answer = self._cameras.look(found, camera, pile, take)
         answer["taken"] = list(map(self.shown, answer["taken"]))
         return answer
@@ -85,7 +85,7 @@ class Service:
     def photo(self, picture: bytes, name: str, pile: int, *, anyway: bool) -> dict[str, Any]:
         """Take all cards of a photo, unless it is in the collection already."""
         digest = sha256(picture).hexdigest()
-        database = self._current.database
+        database = self._database
         found = database.recognise(picture, _MATCHES)
         width, height = found.photo.size
         photo = TakenPhoto(name, digest, width, height, namer_of(database))
@@ -173,7 +173,12 @@ class Service:
     @property
     def names(self) -> Names:
         """The names of the database in force; the first call waits until they are read."""
-        return self._reading_names().result()
+        return self._reading_names()[1].result()
+
+    @property
+    def _database(self) -> Database:
+        """The database in force, whose names and titles are being read, or have been."""
+        return self._reading_names()[0]
 
     def shown(self, entry: Entry) -> dict[str, Any]:
         """An entry as JSON types, with images that the cache has."""
@@ -184,15 +189,17 @@ class Service:
             about["card"]["image"] = self.images.url(about["card"]["face_id"])
         return about
 
-    def _reading_names(self) -> Future[Names]:
-        """The names of the database in force, read in the background, once for each database."""
+    def _reading_names(self) -> tuple[Database, Future[Names]]:
+        """The database in force, and its names, read in the background, once for each database."""
         with self._lock:
             database = self._current.database
             if self._names is None or self._names[0] is not database:
+                # The first picture with a card that shows only its title need not wait for them.
+                self._background.submit(lambda: database.titles)
                 names = self._background.submit(Names, database)
                 self._names = database, names
                 self._background.submit(self._use_prices, names)
-            return self._names[1]
+            return self._names
 
     def _use_prices(self, names: Future[Names]) -> None:
         """Let cards that were taken before cost what they cost in the database in force."""

@@ -138,6 +138,30 @@ class Records:
         found = {match[1] for match in _values_of(key).finditer(self._data)}
         return {value.decode("utf-8", "replace") for value in found if b"\\" not in value}
 
+    def columns(self, *keys: str) -> list[tuple[str, ...]]:
+        """The texts of some keys in each object that has them, in order; also within lists.
+
+        It searches the text, as `possible` does.
+
+        Raises
+        ------
+        DatabaseError
+            Some object has only some of the keys.
+        """
+        found = [self._texts(key) for key in keys]
+        if len({len(some) for some in found}) > 1:
+            raise DatabaseError.damaged(self._path, f"a record lacks one of {', '.join(keys)}")
+        return list(zip(*found, strict=True))
+
+    def _texts(self, key: str) -> list[str]:
+        try:
+            return [
+                parse_json(b'"%s"' % value) if b"\\" in value else value.decode()
+                for value in _values_of(key).findall(self._data)
+            ]
+        except ValueError as error:
+            raise DatabaseError.damaged(self._path, f"a {key} is not valid JSON") from error
+
     def find(self, key: str, value: str) -> dict[str, Any] | None:
         """The record whose `key` is `value`, in a file sorted by that key."""
         low, high = 0, len(self)

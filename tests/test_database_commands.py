@@ -23,6 +23,7 @@ from mtg_image_db.database.verify import verify_database
 from mtg_image_db.encoders import DEFAULT_MODEL
 from mtg_image_db.errors import DatabaseError, InvalidArguments
 from mtg_image_db.export import export_database
+from mtg_image_db.index.quality import LEAST_EF_SEARCH
 from mtg_image_db.scryfall_double import faults
 from mtg_image_db.scryfall_double.double import ScryfallDouble
 
@@ -191,6 +192,17 @@ def test_an_interrupted_update_does_not_go_on_to_build(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert "run the same command to continue" in said
     assert not (tmp_path / "index_out").exists()
+
+
+def test_a_database_that_stored_too_few_candidates_is_searched_with_enough(
+    home: Path, tmp_path: Path
+) -> None:
+    out = shutil.copytree(home / "index_out", tmp_path / "index_out")
+    path = Database.open(out).folder / "build_manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["parameters"]["hnsw_ef_search"] = 16
+    path.write_text(json.dumps(manifest))
+    assert Database.open(out).gallery.parts.index.ef_search == LEAST_EF_SEARCH
 
 
 def test_ef_search_can_be_overridden(home: Path) -> None:

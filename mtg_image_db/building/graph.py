@@ -19,7 +19,7 @@ from mtg_image_db.index.hnsw import (
     new_index,
     set_ids,
 )
-from mtg_image_db.index.quality import Quality, measure, with_noise
+from mtg_image_db.index.quality import LEAST_EF_SEARCH, Quality, measure, with_noise
 from mtg_image_db.index.storage import load_index, save_index
 from mtg_image_db.system.files import write_json
 from mtg_image_db.system.progress import Progress
@@ -70,7 +70,7 @@ def write_index(
 
     def measured() -> Quality:
         progress.start("measuring the index", None, "")
-        found = Index(path, ef_search=16)
+        found = Index(path, LEAST_EF_SEARCH)
         report = measure(
             found, vectors, distinct.firsts, queries, from_images=len(image_queries[0])
         )

@@ -16,6 +16,7 @@ from mtg_image_db.errors import DatabaseError
 from mtg_image_db.index.hnsw import GONE, Index
 from mtg_image_db.index.inverted import InvertedIndex
 from mtg_image_db.index.layout import Graph
+from mtg_image_db.index.quality import LEAST_EF_SEARCH
 from mtg_image_db.system.records import Records, offsets_path, open_array
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def open_parts(folder: Path, ef_search: int | None = None) -> Parts:
     Parameters
     ----------
     ef_search
-        Used instead of the manifest's value.
+        Used instead of the manifest's value, which counts as `LEAST_EF_SEARCH` if it is less.
 
     Raises
     ------
@@ -104,7 +105,8 @@ def open_parts(folder: Path, ef_search: int | None = None) -> Parts:
     if INVERTED in manifest.outputs:
         rows = open_array(folder / INVERTED_ROWS, "int32")
         inverted = InvertedIndex(folder / INVERTED, rows, faces)
-    index = Index(folder / INDEX, ef_search or manifest.ef_search)
+    # Earlier versions stored as few as 16.
+    index = Index(folder / INDEX, ef_search or max(manifest.ef_search, LEAST_EF_SEARCH))
     fits = {
         SAME: bool((same < faces).all()),
         METADATA: len(records) == faces,

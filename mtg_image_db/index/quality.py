@@ -10,10 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtg_image_db.index.exact import ExactIndex
-from mtg_image_db.index.hnsw import Index, VectorFile
+from mtg_image_db.index.hnsw import VectorFile
 
-EF_SEARCHES = (16, 32, 64, 128, 256, 512)
-"""Candidates examined in a search: tried in this order. By hand."""
+LEAST_EF_SEARCH = 200
+"""Candidates examined in a search, at least. A card is compared with the twenty most similar faces:
+with 20 candidates, 65 of 252 cards in photos missed some of them (6,580 faces); with 100, none
+(docs/decisions.md)."""
+EF_SEARCHES = (LEAST_EF_SEARCH, 400, 800)
+"""Candidates to try, in this order. By hand."""
 ENOUGH = 0.999
 """Recall@1 that the stored efSearch must reach: at most one search in a thousand may miss. This is
 a goal, not a measurement."""

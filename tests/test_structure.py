@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "collection": "errors system scryfall pictures recognise reading database pages",
     "evaluation": "errors system scryfall pictures recognise reading database pages",
     "export": "errors system scryfall database",
-    "serving": "errors system scryfall download recognise database collection",
+    "serving": "errors system scryfall download database collection",
     "scryfall_double": "",
     "demo": "errors system scryfall download database building pages scryfall_double",
     "cli": "errors system scryfall pictures download encoders index reading database building "

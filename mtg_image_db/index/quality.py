@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtg_image_db.index.exact import ExactIndex
-from mtg_image_db.index.hnsw import VectorFile
+from mtg_image_db.index.hnsw import Index, VectorFile
 
 LEAST_EF_SEARCH = 200
 """Candidates examined in a search, at least. A card is compared with the twenty most similar faces:

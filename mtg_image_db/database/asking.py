@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
+
 from mtg_image_db.database.answers import CardAnswer, Recognition
 from mtg_image_db.database.gallery import FolderGallery
 from mtg_image_db.encoders import Encoder
@@ -66,19 +68,21 @@ def recognise(
     recogniser = Recogniser(encoder, gallery)
     found = recogniser.recognise(photo.picture, k, find=find, live=live, as_built=as_built)
     began_reading = time.perf_counter()
-    named = [seen.quad * photo.scale for seen in found if seen.verdict != "none"]
-    reader = PrintingReader(photo, gallery, named)
+    known = [seen.quad * photo.scale for seen in found if seen.verdict != "none"]
+    reader = PrintingReader(photo, gallery, known)
 
     def in_photo(quad: Quad) -> Corners:
         return tuple((float(x) * photo.scale, float(y) * photo.scale) for x, y in quad)
 
     def by_line(seen: RecognisedCard) -> RecognisedCard:
-        row = reader.by_line(in_photo(seen.quad)) if seen.verdict == "none" else None
-        if row is None:
+        named = reader.by_line(in_photo(seen.quad)) if seen.verdict == "none" else None
+        if named is None:
             return seen
+        row, corners = named
+        quad = (np.array(corners) / photo.scale).astype(np.float32)
         others = tuple(hit for hit in seen.hits if hit.row != row)
         first = Hit(gallery.score(seen.vector, row), row, row)
-        return replace(seen, hits=(first, *others), verdict="likely", points=0)
+        return replace(seen, quad=quad, hits=(first, *others), verdict="likely", points=0)
 
     found = [one for _, one in in_order(by_line, found, len(found))]
     told: Sequence[TitleReading | None] = [None] * len(found)

@@ -26,6 +26,7 @@ from mtg_image_db.reading.strip import (
     cut_strip,
     where,
 )
+from mtg_image_db.recognise.edges import at_edges
 from mtg_image_db.recognise.quads import frame_of, rectify, side_lengths
 
 if TYPE_CHECKING:
@@ -93,20 +94,21 @@ class PrintingReader:
         seen = replace(seen, likeness=told, regions=likeness.regions)
         return identify(seen, candidates, certain=certain)
 
-    def by_line(self, quad: Corners) -> int | None:
-        """The row of a card whose artwork says nothing, by its line.
+    def by_line(self, quad: Corners) -> tuple[int, Corners] | None:
+        """The row of a card whose artwork says nothing, and its corners, by its line.
 
         Set and number must be read surely, and the card must show what the image of that printing
         shows, as far as it is not covered. None if that is not so.
         """
         if self._gallery.cache is None:
             return None
-        corners = self._decoded(quad)
-        said = read_surely(self._read(corners, LINES))
-        for row in self._gallery.rows_that_say(*said) if said else ():
-            scan = self._image(self._gallery.face(row).face_id)
-            if scan is not None and shows(self._upright(corners), scan, _height_of(corners)):
-                return row
+        detected = self._decoded(quad)
+        for corners in (detected, at_edges(self._pixels, detected)):
+            said = read_surely(self._read(corners, LINES))
+            for row in self._gallery.rows_that_say(*said) if said else ():
+                scan = self._image(self._gallery.face(row).face_id)
+                if scan is not None and shows(self._upright(corners), scan, _height_of(corners)):
+                    return row, self._in_photo(corners)
         return None
 
     def _seen(self, corners: Quad, candidates: Sequence[Printing]) -> Seen:

@@ -37,7 +37,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_query_answers_in_a_table(home: Path) -> None:
     done = mtg_db("query", "card3.jpg", "-k", "2", cwd=home)
     assert (done.returncode, done.stderr) == (0, "")
-    _, header, best, *_ = done.stdout.splitlines()
+    answer, printing, why, header, best, *_ = done.stdout.splitlines()
+    assert answer == "likely: Card 3, TST 3, score 1.000"
+    assert printing == "printing: probably TST 3"
+    assert why.strip() == "TST 3 is the only known printing of this picture"
     assert header.split() == ["rank", "name", "set", "number", "score", "URL"]
     assert best.split()[:5] == ["1", "Card", "3", "TST", "3"]
     assert best.endswith("https://scryfall.com/card/tst/3/card-3")

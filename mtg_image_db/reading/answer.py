@@ -146,7 +146,9 @@ class PrintingAnswer:
         elif self.verdict == "group":
             more = len(labels) - _MOST_NAMED
             named = ", ".join(labels[:_MOST_NAMED])
-            words = [f"one of {named} and {more} more" if more > 0 else f"one of {named}"]
+            words = [f"one of {named}" if len(labels) > 1 else f"probably {named}"]
+            if more > 0:
+                words = [f"{words[0]} and {more} more"]
         if self.finish.known:
             words.append(self.finish.value)
         if self.lang.known:

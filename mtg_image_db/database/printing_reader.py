@@ -46,6 +46,9 @@ _SHARP_ENOUGH = 450
 """Height of a card, in pixels of the decoded photo: if it is less, and the photo was decoded at a
 reduced size, the photo is decoded again in full. Numbers are hardly read below some 400. By
 hand."""
+_LEGIBLE = 300
+"""Least height of a card, in pixels of the photo, at which better corners are looked for, to read
+its line. By hand: hardly a line of smaller cards is read surely."""
 _WIDTH, _HEIGHT = 488, 680
 """Size at which a card is compared with images, in pixels: that of Scryfall's."""
 _AS_SIMILAR = 0.01
@@ -103,7 +106,10 @@ class PrintingReader:
         if self._gallery.cache is None:
             return None
         detected = self._decoded(quad)
-        for corners in (detected, at_edges(self._pixels, detected)):
+        quads = [detected]
+        if _height_of(detected) >= _LEGIBLE:
+            quads.append(at_edges(self._pixels, detected))
+        for corners in quads:
             said = read_surely(self._read(corners, LINES))
             for row in self._gallery.rows_that_say(*said) if said else ():
                 scan = self._image(self._gallery.face(row).face_id)

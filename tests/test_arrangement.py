@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mtg_image_db.recognise.arrangement import distinct, in_reading_order
+from mtg_image_db.recognise.arrangement import distinct, in_reading_order, with_outlines
 from mtg_image_db.recognise.evidence import Evidence
 from mtg_image_db.recognise.examiner import Card, Finding
 from mtg_image_db.recognise.quads import covered, overlap
@@ -88,3 +88,29 @@ def test_quads_have_as_much_in_common_in_a_mirror() -> None:
         for more in (other, other[[1, 0, 3, 2]]):
             assert overlap(some, more) == pytest.approx(overlap(one, other))
             assert covered(some, more) == pytest.approx(43 * 78 / (63 * 88))
+
+
+def test_an_outline_replaces_the_unknown_card_within() -> None:
+    inner, outer = finding(at(5, 5), verdict="none"), finding(at(0, 0), verdict="none")
+    assert with_outlines([inner], [outer]) == [outer]
+
+
+def test_an_outline_of_several_cards_is_that_of_a_page() -> None:
+    page = 3 * at(0, 0)
+    cards = [finding(at(63 * x, 88 * y), verdict="none") for y in range(3) for x in range(3)]
+    assert len(with_outlines(cards, [finding(page, verdict="none")])) == 9
+
+
+def test_a_named_outline_is_one_card_whatever_was_seen_within() -> None:
+    named = finding(at(0, 0))
+    turned = 0.8 * at(20, 5, 15), 0.8 * at(5, 20, -10)
+    strange = [finding(quad.astype(np.float32), verdict="none") for quad in turned]
+    assert with_outlines(strange, [named]) == [named]
+    assert with_outlines([named, *strange], [named]) == [named]
+
+
+def test_an_outline_changes_nothing_beside_it() -> None:
+    beside = finding(at(100, 0), verdict="none")
+    found = with_outlines([beside], [finding(at(0, 0))])
+    assert len(found) == 2
+    assert any(one is beside for one in found)

@@ -74,12 +74,38 @@ def joined_halves(findings: Sequence[Finding]) -> list[Quad]:
     ]
 
 
+def with_outlines(findings: Sequence[Finding], outlined: Sequence[Finding]) -> list[Finding]:
+    """Cards that were detected, and those that were outlined on a plain ground.
+
+    An outline is more exact than what is detected within it, if that is one card without a name. If
+    it is more, an outline without a name is that of a page.
+    """
+    kept = list(findings)
+    for one in outlined:
+        within = [other for other in kept if covered(other.quad, one.quad) > _WITHIN]
+        named = one.verdict != "none"
+        lost = [other for other in within if _is_weaker(other, one)] if named else within
+        if named or (len(lost) < 2 and all(other.verdict == "none" for other in lost)):
+            kept = [other for other in kept if all(other is not gone for gone in [*lost, one])]
+            kept.append(one)
+    return distinct(kept)
+
+
+def _is_weaker(finding: Finding, other: Finding) -> bool:
+    """Whether it says less than a named finding."""
+    return finding.verdict == "none" or finding.evidence.points < other.evidence.points
+
+
 def _is_part(finding: Finding, other: Finding) -> bool:
     """Whether it lies within a named card and is much smaller: its art, or one of two halves."""
-    weaker = finding.verdict == "none" or finding.evidence.points < other.evidence.points
     smaller = area_of(finding.quad) < _MUCH_SMALLER * area_of(other.quad)
     named = other.verdict != "none"
-    return named and weaker and smaller and covered(finding.quad, other.quad) > _WITHIN
+    return (
+        named
+        and _is_weaker(finding, other)
+        and smaller
+        and covered(finding.quad, other.quad) > _WITHIN
+    )
 
 
 def _off(finding: Finding) -> float:

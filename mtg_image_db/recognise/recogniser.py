@@ -21,13 +21,15 @@ from mtg_image_db.recognise.arrangement import (
     in_reading_order,
     is_doubtful,
     joined_halves,
+    with_outlines,
 )
 from mtg_image_db.recognise.cuts import Cuts
 from mtg_image_db.recognise.detector import card_detector
 from mtg_image_db.recognise.examiner import SHORTLIST, Card, Examiner, Finding
 from mtg_image_db.recognise.gallery import Gallery, Hit
 from mtg_image_db.recognise.homography import moved
-from mtg_image_db.recognise.quads import overlap
+from mtg_image_db.recognise.outline import outlines_on_ground
+from mtg_image_db.recognise.quads import overlap, turned
 from mtg_image_db.recognise.scene import Scene
 from mtg_image_db.recognise.verdict import Verdict
 from mtg_image_db.system.cores import in_order
@@ -47,6 +49,9 @@ single cards, have it."""
 _SAME_OVERLAP = 0.5
 """Least intersection over union at which a card of the second look is one that was detected. By
 hand."""
+_SAME_QUAD = 0.85
+"""Least intersection over union of an outline and a quad that was detected, so that it says nothing
+new. By hand: as exact as most quads of single cards are."""
 _MOST_VOTED = 12
 """Faces with the most votes, which the second look tries to place. The right one is among them for
 all but two of 59 cards, even among 54,000 faces (docs/recognition.md)."""
@@ -152,6 +157,11 @@ class Recogniser:
                 findings = [whole]
         findings = distinct([*findings, *self._split_cards(cuts, findings)])
         sure = [one.quad for one in detected if one.probability >= _SURE]
+        if find and any(finding.verdict == "none" for finding in findings):
+            outlined = self._outlined(cuts, findings)
+            findings = with_outlines(findings if quads else [], outlined) or findings
+            quads = quads or [one.quad for one in outlined]
+            sure += [one.card.quad for one in outlined]
         if find and not live and self._gallery.can_vote and is_doubtful(findings, sure):
             findings = self._looked_again(cuts, findings)
         order = in_reading_order([finding.quad for finding in findings])
@@ -192,6 +202,22 @@ class Recogniser:
             for one in found
             if one.verdict != "none"
         ]
+
+    def _outlined(self, cuts: Cuts, findings: Sequence[Finding]) -> list[Finding]:
+        """The cards that lie apart on a plain ground; those that have a name stay as they are."""
+        with self._examiner.timed("detect"):
+            outlines = outlines_on_ground(cuts.photo)
+        known, ways = [], []
+        for quad in outlines:
+            same = [one for one in findings if overlap(quad, one.quad) >= _SAME_QUAD]
+            known += [one for one in same if one.verdict != "none"]
+            # It may be upside down.
+            ways += [] if same else [quad, turned(quad)]
+        cards = iter(self._cards(cuts, ways, SHORTLIST))
+        upright = [
+            max(pair, key=lambda card: card.score) for pair in zip(cards, cards, strict=True)
+        ]
+        return [*known, *(self._checked(cuts, card) for card in upright)]
 
     def _is_split(self, card: Card) -> bool:
         """Whether a card resembles split cards. It saves the geometry of neighbours on a page."""

@@ -50,6 +50,8 @@ def ask(database: Database, labels: Path, truth: Path) -> list[list[Answer]]:
     for outcome in evaluate(database, read_labels(labels, truth, known), Silent()):
         half = halves[hashlib.sha256(outcome.photo.file.encode()).digest()[0] % 2]
         for answer, right in zip(outcome.answers, outcome.right, strict=True):
+            if answer.by_title:
+                continue  # then its matches are those of the title
             first, *others = answer.matches
             art = first.face.illustration_id
             rival = max((m.score for m in others if m.face.illustration_id != art), default=-1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from mtg_image_db.recognise.arrangement import distinct, in_reading_order, with_outlines
 from mtg_image_db.recognise.evidence import Evidence
 from mtg_image_db.recognise.examiner import Card, Finding
+from mtg_image_db.recognise.gallery import Hit
 from mtg_image_db.recognise.quads import covered, overlap
 from mtg_image_db.recognise.verdict import Verdict
 
@@ -114,3 +116,12 @@ def test_an_outline_changes_nothing_beside_it() -> None:
     found = with_outlines([beside], [finding(at(0, 0))])
     assert len(found) == 2
     assert any(one is beside for one in found)
+
+
+def test_without_local_features_the_higher_score_is_the_stronger_finding() -> None:
+    def scored(quad: Quad, score: float) -> Finding:
+        one = finding(quad)
+        return replace(one, card=replace(one.card, hits=(Hit(score, 0, 0),)))
+
+    outer, inner = scored(at(0, 0), 0.97), scored((0.8 * at(10, 10)).astype(np.float32), 0.93)
+    assert with_outlines([inner], [outer]) == [outer]

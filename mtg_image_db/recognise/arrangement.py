@@ -92,8 +92,12 @@ def with_outlines(findings: Sequence[Finding], outlined: Sequence[Finding]) -> l
 
 
 def _is_weaker(finding: Finding, other: Finding) -> bool:
-    """Whether it says less than a named finding."""
-    return finding.verdict == "none" or finding.evidence.points < other.evidence.points
+    """Whether it says less than a named finding; without local features, scores decide."""
+
+    def says(one: Finding) -> tuple[int, float]:
+        return one.evidence.points, one.card.score
+
+    return finding.verdict == "none" or says(finding) < says(other)
 
 
 def _is_part(finding: Finding, other: Finding) -> bool:

@@ -134,7 +134,7 @@ class CardDetector:
         left, top = np.maximum(corners.min(axis=0) - margin, 0).astype(int)
         right, bottom = (corners.max(axis=0) + margin).astype(int)
         part = photo[top:bottom, left:right]
-        if max(part.shape[:2]) > _CLOSER * max(photo.shape[:2]):
+        if not part.size or max(part.shape[:2]) > _CLOSER * max(photo.shape[:2]):
             return found
         offset = np.array([left, top], dtype=np.float32)
         closer = [Detection(one.quad + offset, one.probability) for one in self._seen(part)]

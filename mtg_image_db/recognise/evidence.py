@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _SEARCH_RADIUS = 40.0
 """Largest distance of two matching points, in pixels of the upright card (240 x 336): the card is
-in place up to the error of the finder. By hand."""
+in place up to the error of the detector. By hand."""
 _NEAR_RADIUS = 12.0
 """Largest distance of two matching points once a first fit has moved them, in the same pixels. By
 hand."""

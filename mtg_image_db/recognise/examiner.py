@@ -75,8 +75,6 @@ class Examiner:
 
     Attributes
     ----------
-    by_scores
-        True without local features: then scores alone decide.
     seconds
         Time spent so far, by stage, summed over all threads.
     """
@@ -84,7 +82,6 @@ class Examiner:
     def __init__(self, encoder: Encoder, gallery: Gallery) -> None:
         self._encoder = encoder
         self._gallery = gallery
-        self.by_scores = gallery.features([]) is None
         self.seconds: dict[str, float] = defaultdict(float)
         self._clock = Lock()
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Quad = NDArray[np.float32]
 
-LEAST_SHARE = 0.004
+_LEAST_SHARE = 0.004
 """Least share of a photo's area for a card. By hand."""
 _MOST_SHARE = 0.995
 """Largest share of a photo's area for a card: an outline around everything is the photo's rim. By
@@ -63,7 +63,7 @@ def could_be_card(quad: Quad, area: float) -> bool:
         Area of the whole photo, in square pixels.
     """
     share = cv2.contourArea(quad) / area
-    if not LEAST_SHARE < share < _MOST_SHARE or not cv2.isContourConvex(quad):
+    if not _LEAST_SHARE < share < _MOST_SHARE or not cv2.isContourConvex(quad):
         return False
     sides = side_lengths(quad)
     if sides.min() < _LEAST_SIDE:

@@ -146,24 +146,31 @@ class Recogniser:
         ways = [cuts.frame] if not find else []
         if find and (cuts.is_card_shaped or not quads):
             ways = cuts.ways()
-        cards = self._cards(cuts, [*ways, *quads], max(k, SHORTLIST))
+        most = max(k, SHORTLIST)
+        cards = self._cards(cuts, [*ways, *quads], most)
         if ways:
             cards = [max(cards[: len(ways)], key=lambda card: card.score), *cards[len(ways) :]]
         # OpenCV and NumPy release the interpreter lock while they compute.
         findings = [one for _, one in in_order(partial(self._checked, cuts), cards, len(cards))]
         if ways and quads:
             whole = findings.pop(0)
-            if whole.verdict != "none" and cuts.is_filled_by(whole.quad):
+            sure_of_it = whole.verdict == "confident" or (
+                whole.verdict == "likely" and all(one.verdict == "none" for one in findings)
+            )
+            if sure_of_it and cuts.is_filled_by(whole.quad):
                 findings = [whole]
-        findings = distinct([*findings, *self._split_cards(cuts, findings)])
+        findings = distinct([*findings, *self._split_cards(cuts, findings, most)])
         sure = [one.quad for one in detected if one.probability >= _SURE]
         if find and any(finding.verdict == "none" for finding in findings):
-            outlined = self._outlined(cuts, findings)
+            outlined = self._outlined(cuts, findings, most)
             findings = with_outlines(findings if quads else [], outlined) or findings
             quads = quads or [one.quad for one in outlined]
             sure += [one.card.quad for one in outlined]
         if find and not live and self._gallery.can_vote and is_doubtful(findings, sure):
-            findings = self._looked_again(cuts, findings)
+            findings = self._looked_again(cuts, findings, most)
+        if not quads and any(one.verdict != "none" for one in findings):
+            # The whole picture stood for a card that is found now.
+            findings = [one for one in findings if one.verdict != "none"]
         order = in_reading_order([finding.quad for finding in findings])
         return [
             self._answer(findings[place], k, detected=bool(quads) or not find) for place in order
@@ -192,9 +199,9 @@ class Recogniser:
         again = self._examiner.check(replace(card, quad=quad, picture=cuts.cut(quad)))
         return finding if again.verdict == "none" else again
 
-    def _split_cards(self, cuts: Cuts, findings: Sequence[Finding]) -> list[Finding]:
+    def _split_cards(self, cuts: Cuts, findings: Sequence[Finding], most: int) -> list[Finding]:
         """The split cards of which two quads are the halves."""
-        cards = self._cards(cuts, joined_halves(findings), SHORTLIST)
+        cards = self._cards(cuts, joined_halves(findings), most)
         found = [self._checked(cuts, card) for card in cards if self._is_split(card)]
         # If its halves were paired twice, the second finding is no card of its own.
         return [
@@ -203,7 +210,7 @@ class Recogniser:
             if one.verdict != "none"
         ]
 
-    def _outlined(self, cuts: Cuts, findings: Sequence[Finding]) -> list[Finding]:
+    def _outlined(self, cuts: Cuts, findings: Sequence[Finding], most: int) -> list[Finding]:
         """The cards that lie apart on a plain ground; those that have a name stay as they are."""
         with self._examiner.timed("detect"):
             outlines = outlines_on_ground(cuts.photo)
@@ -213,7 +220,7 @@ class Recogniser:
             known += [one for one in same if one.verdict != "none"]
             # It may be upside down.
             ways += [] if same else [quad, turned(quad)]
-        cards = iter(self._cards(cuts, ways, SHORTLIST))
+        cards = iter(self._cards(cuts, ways, most))
         upright = [
             max(pair, key=lambda card: card.score) for pair in zip(cards, cards, strict=True)
         ]
@@ -223,7 +230,7 @@ class Recogniser:
         """Whether a card resembles split cards. It saves the geometry of neighbours on a page."""
         return any(self._gallery.identity(hit.row).split for hit in card.hits[:_FIRST])
 
-    def _looked_again(self, cuts: Cuts, findings: Sequence[Finding]) -> list[Finding]:
+    def _looked_again(self, cuts: Cuts, findings: Sequence[Finding], most: int) -> list[Finding]:
         """Name unknown cards, and find cards without an outline, by features of the whole photo."""
         named = [finding for finding in findings if finding.verdict != "none"]
         unknown = [finding for finding in findings if finding.verdict == "none"]
@@ -236,7 +243,7 @@ class Recogniser:
                 quad = None if face is None else scene.place(face, self._gallery.identity(row))
             if quad is None or any(overlap(quad, f.quad) > _SAME_OVERLAP for f in named):
                 continue
-            [card] = self._examiner.cards([quad], [cuts.cut(quad)])
+            [card] = self._examiner.cards([quad], [cuts.cut(quad)], most)
             score = self._gallery.score(card.vector, row)
             others = [hit for hit in card.hits if hit.row != row]
             card = replace(card, hits=(Hit(score, row, row), *others))

@@ -84,14 +84,14 @@ def with_outlines(findings: Sequence[Finding], outlined: Sequence[Finding]) -> l
     for one in outlined:
         within = [other for other in kept if covered(other.quad, one.quad) > _WITHIN]
         named = one.verdict != "none"
-        lost = [other for other in within if _is_weaker(other, one)] if named else within
+        lost = [other for other in within if is_weaker(other, one)] if named else within
         if named or (len(lost) < 2 and all(other.verdict == "none" for other in lost)):
             kept = [other for other in kept if all(other is not gone for gone in [*lost, one])]
             kept.append(one)
     return distinct(kept)
 
 
-def _is_weaker(finding: Finding, other: Finding) -> bool:
+def is_weaker(finding: Finding, other: Finding) -> bool:
     """Whether it says less than a named finding; without local features, scores decide."""
 
     def says(one: Finding) -> tuple[int, float]:
@@ -106,7 +106,7 @@ def _is_part(finding: Finding, other: Finding) -> bool:
     named = other.verdict != "none"
     return (
         named
-        and _is_weaker(finding, other)
+        and is_weaker(finding, other)
         and smaller
         and covered(finding.quad, other.quad) > _WITHIN
     )

@@ -20,6 +20,7 @@ from mtg_image_db.recognise.arrangement import (
     distinct,
     in_reading_order,
     is_doubtful,
+    is_weaker,
     joined_halves,
     with_outlines,
 )
@@ -154,10 +155,8 @@ class Recogniser:
         findings = [one for _, one in in_order(partial(self._checked, cuts), cards, len(cards))]
         if ways and quads:
             whole = findings.pop(0)
-            sure_of_it = whole.verdict == "confident" or (
-                whole.verdict == "likely" and all(one.verdict == "none" for one in findings)
-            )
-            if sure_of_it and cuts.is_filled_by(whole.quad):
+            stronger = whole.verdict != "none" and all(is_weaker(one, whole) for one in findings)
+            if cuts.is_filled_by(whole.quad) and (whole.verdict == "confident" or stronger):
                 findings = [whole]
         findings = distinct([*findings, *self._split_cards(cuts, findings, most)])
         sure = [one.quad for one in detected if one.probability >= _SURE]

@@ -91,7 +91,8 @@ def test_the_json_is_what_its_page_says(inside: Path, capsys: pytest.CaptureFixt
             assert all(set(match) == documented("Each of `matches`") for match in card["matches"])
     assert good["cards"][0]["verdict"] in ("confident", "likely")
     [printing] = good["cards"][0]["matches"][0]["printings"]
-    listed = PAGE.split("Each of `printings` has the keys", 1)[1].split("with the same", 1)[0]
+    text = " ".join(PAGE.split())  # a sentence may go over two lines
+    listed = text.split("Each of `printings` has the keys", 1)[1].split("with the same", 1)[0]
     assert set(printing) == set(re.findall(r"`(\w+)`", listed))
     assert unknown["cards"][0]["verdict"] == "none"
 

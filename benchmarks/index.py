@@ -31,6 +31,9 @@ from mtg_image_db.index.quality import measure, with_noise
 from mtg_image_db.index.storage import save_index
 from mtg_image_db.system.progress import Silent
 
+EF_SEARCHES = (16, 32, 64, 128, 256, 512)
+"""Candidates to try. A build begins with more, so that shortlists are complete."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser()
@@ -111,7 +114,10 @@ def report(name: str, index: Any, began: float, vectors: NDArray[np.float32], fo
     save_index(index, path)
     rng = np.random.default_rng(5)
     queries = with_noise(vectors[rng.choice(len(vectors), 1000, replace=False)])
-    quality = measure(Index(path, 16), vectors, np.arange(len(vectors)), queries, from_images=0)
+    rows = np.arange(len(vectors))
+    quality = measure(
+        Index(path, EF_SEARCHES[0]), vectors, rows, queries, from_images=0, ef_searches=EF_SEARCHES
+    )
     chosen = quality.chosen
     print(
         f"| {name} | {seconds:.1f} | {path.stat().st_size / 1e6:.0f} "

@@ -16,6 +16,7 @@
     ├── DatabaseError          a database is damaged or does not fit the encoder
     ├── ExportError            an export cannot be written
     ├── ServingError           an address cannot be served
+    ├── PostgresError          a database server cannot be reached, or refuses
     └── StorageError           the disk is full, read-only or held by another process
 """
 
@@ -161,6 +162,12 @@ class ServingError(MtgDbError):
     """An address cannot be served: the port is taken, or the machine has no network."""
 
     category = "Server"
+
+
+class PostgresError(MtgDbError):
+    """A database server cannot be reached, refuses, or lacks something."""
+
+    category = "Database server"
 
 
 class StorageError(MtgDbError):

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
+from pgserver import Postgres
 from PIL import Image, ImageDraw
 
 from mtg_image_db import BuildOptions, BuildSummary, build_database, download_images
@@ -52,7 +53,8 @@ SLOW = frozenset(
         *("cache_commands", "cli", "closed_streams", "completion", "corrections", "database"),
         *("database_commands", "demo", "demo_cards", "disks", "download", "download_command"),
         *("encoders", "environment", "eval", "exported", "fuzz", "graph", "interruption", "kills"),
-        *("left_out", "named_encoders", "names", "outputs", "own_files", "progress", "publication"),
+        *("left_out", "named_encoders", "names", "outputs", "own_files", "postgres", "progress"),
+        *("postgres_publication", "postgres_troubles", "publication"),
         *("query", "recognise", "resume", "sample", "scan_command", "scan_memory", "scripts"),
         *(
             "serve",
@@ -71,6 +73,14 @@ SLOW = frozenset(
 )
 """Modules whose tests start many processes, build databases or load torch: all of them are marked
 slow. The others answer in under a minute (`pytest -m "not slow"`)."""
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server with pgvector."""
+    server = Postgres()
+    yield server
+    server.close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -87,9 +87,9 @@ class Server:
     def __init__(self, shop: Path, collection: Path, *options: str, port: int = 0) -> None:
         command = [
             *(sys.executable, *_measured(collection.with_suffix(".coveragerc"))),
-            *("-m", "mtg_image_db", "serve", "--port", str(port), *options),
+            *("-m", "mtg_image_db", "serve", "--port", str(port)),
             *("--db", str(shop / "index_out"), "--cache", str(shop / "image_cache")),
-            *("--collection", str(collection)),
+            *("--collection", str(collection), *options),
         ]
         self._log = collection.with_suffix(".log")
         with self._log.open("ab") as log:

@@ -20,17 +20,19 @@ MAY_IMPORT = {
     "index": "errors system encoders",
     "recognise": "errors system pictures encoders",
     "reading": "errors scryfall pictures encoders",
-    "database": "errors system scryfall pictures download encoders index recognise reading",
+    "postgres": "errors system scryfall index",
+    "database": "errors system scryfall pictures download encoders index recognise reading "
+    "postgres",
     "building": "errors system scryfall pictures download encoders index database",
     "pages": "errors system net scryfall pictures download recognise database",
     "collection": "errors system scryfall pictures recognise reading database pages",
     "evaluation": "errors system scryfall pictures recognise reading database pages",
     "export": "errors system scryfall database",
-    "serving": "errors system scryfall download database collection",
+    "serving": "errors system scryfall download postgres database collection",
     "scryfall_double": "",
     "demo": "errors system scryfall download database building pages scryfall_double",
-    "cli": "errors system scryfall pictures download encoders index reading database building "
-    "pages collection evaluation export serving demo",
+    "cli": "errors system scryfall pictures download encoders index reading postgres database "
+    "building pages collection evaluation export serving demo",
 }
 """Each folder, in the order of the data, and those it may import: all stand before it."""
 

@@ -63,7 +63,8 @@ class Predecessor:
                 if sha256_file(database.folder / name) != digest:
                     progress.note(f"The database in {out} is not reused: {name} was changed.")
                     return None
-            database.gallery.check_votes()
+            if (inverted := database.gallery.parts.inverted) is not None:
+                inverted.check()
             return cls(database)
         except MissingInput as error:
             if generations(out):

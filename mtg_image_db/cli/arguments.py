@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from mtg_image_db.errors import InvalidArguments
+from mtg_image_db.postgres.address import Address, is_address
 from mtg_image_db.system.checks import wrong_integer, wrong_number, wrong_url, wrong_word
 from mtg_image_db.system.outputs import folder_refusal, refusal
 
@@ -144,6 +146,31 @@ def folder(name: str) -> Value:
         except OSError as error:
             return Problem(f"{name} cannot be used: {error.strerror}")
         return path
+
+    return convert
+
+
+def server(name: str) -> Value:
+    """The address of a database server."""
+
+    def convert(text: str) -> Address | Problem:
+        if not is_address(text):
+            return Problem(f"{name} must be an address like postgresql://HOST/DATABASE")
+        try:
+            return Address(text)
+        except InvalidArguments as error:
+            return Problem(f"{name}: {error}")
+
+    return convert
+
+
+def database(name: str) -> Value:
+    """The place of a database: a folder, or the address of a server."""
+    on_server, in_folder = server(name), folder(name)
+
+    def convert(text: str) -> Address | Path | Problem:
+        # mypy knows nothing of what converters return.
+        return on_server(text) if is_address(text) else in_folder(text)  # type: ignore[no-any-return]
 
     return convert
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from mtg_image_db.cli.arguments import Choice, codes, folder, integer, json_file
+from mtg_image_db.cli.arguments import Choice, codes, database, folder, integer, json_file
 from mtg_image_db.encoders import DEVICES
 
 
@@ -95,8 +95,8 @@ def add_db(parser: argparse.ArgumentParser) -> None:
     """Declare --db."""
     parser.add_argument(
         "--db",
-        type=folder("--db"),
+        type=database("--db"),
         default="index_out",
-        metavar="FOLDER",
-        help="the database (%(default)s)",
+        metavar="FOLDER|URL",
+        help="the database: a folder, or postgresql://HOST/DATABASE (%(default)s)",
     )

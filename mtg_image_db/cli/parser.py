@@ -23,6 +23,7 @@ COMMANDS = {
     "info": "Show what is in a database",
     "eval": "Measure how well labelled photos are recognised",
     "export": "Write a database's vectors and metadata for other programs",
+    "publish": "Put a database on a PostgreSQL server, for many machines to ask",
     "verify": "Check a database thoroughly: every digest, every vector, every face",
     "verify-cache": "Read and decode every cached image again",
     "clean": "Remove cached files that are no longer needed",

@@ -14,13 +14,12 @@ from mtg_image_db.cli.arguments import (
     Problem,
     codes,
     file,
-    folder,
     output_folder,
     promises_another,
 )
 from mtg_image_db.cli.bars import Bars
 from mtg_image_db.cli.console import answer_bytes, counted, say
-from mtg_image_db.cli.options import add_cache, add_device, add_strict
+from mtg_image_db.cli.options import add_cache, add_db, add_device, add_strict
 from mtg_image_db.collection.cards import (
     CONDITIONS,
     FINISHES,
@@ -78,8 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     one_of(
         "--lang", LANGUAGES, "language of all cards (what is read, or else the printing's)", None
     )
-    text = "the database (index_out)"
-    add("--db", type=folder("--db"), default="index_out", metavar="FOLDER", help=text)
+    add_db(parser)
     add_cache(parser, "the image cache, for telling printings apart and for the review")
     add_device(parser)
     add_strict(parser, "a photo could not be read")

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add_db(parser)
     add_cache(parser, "the image cache: card images, and telling printings apart")
-    text = f"the collection; scan writes one into its review ({COLLECTION} beside the database)"
+    text = f"the collection; scan writes one into its review ({COLLECTION} beside a folder of --db)"
     add("--collection", type=file("--collection"), metavar="FILE.sqlite", help=text)
     text = "the address to listen on (127.0.0.1; with --lan, this machine's in the local network)"
     add("--host", default="", metavar="ADDRESS", help=text)
@@ -58,7 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
 
             webbrowser.open(first.url)
 
-    collection: Path = arguments.collection or arguments.db.parent / COLLECTION
+    beside = arguments.db.parent if isinstance(arguments.db, Path) else Path()
+    collection: Path = arguments.collection or beside / COLLECTION
     address = Address(arguments.host, arguments.port, arguments.lan)
     options = ServeOptions(arguments.db, arguments.cache, collection, address, arguments.device)
     say(f"Opening {arguments.db} and {collection} …")

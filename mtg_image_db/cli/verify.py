@@ -7,6 +7,7 @@ import argparse
 from mtg_image_db.cli.bars import Bars
 from mtg_image_db.cli.console import command, counted, say
 from mtg_image_db.cli.options import add_db
+from mtg_image_db.postgres.address import Address
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +27,10 @@ def run(arguments: argparse.Namespace) -> int:
     if len(problems) > 20:
         say(f"  - and {len(problems) - 20:,} more")
     if problems:
-        say(f"{counted(len(problems), 'problem')}. Next: {command('build', out=arguments.db)}")
+        repair = command("build", out=arguments.db)
+        if isinstance(arguments.db, Address):
+            repair = f"mtg-db publish --to {arguments.db}"
+        say(f"{counted(len(problems), 'problem')}. Next: {repair}")
         return 1
     say(
         f"{counted(len(database), 'face')} verified: digests, vectors and metadata are intact, and "

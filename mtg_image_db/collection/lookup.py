@@ -124,11 +124,11 @@ def _records(
     database: Database, allowed: Mapping[str, Collection[str]]
 ) -> Iterator[Mapping[str, Any]]:
     """Yield the records of all faces and printings that may have an allowed value."""
-    parts = database.gallery.parts
-    for row in parts.records.possible(allowed):
-        yield parts.records[row]
-    for _, printings in parts.printings.possible(allowed):
-        yield from printings
+    gallery = database.gallery
+    for _, record in gallery.face_records(allowed):
+        yield record
+    for _, record in gallery.printing_records(allowed):
+        yield record
 
 
 def _in_one_language(printings: Iterable[Printing], lang: str) -> tuple[Printing, ...]:

@@ -209,7 +209,7 @@ def namer_of(database: Database) -> str:
         return ""
     images = gallery.cache is not None and (gallery.cache / "images").is_dir()
     compares = "with images" if images else "without images"
-    return f"{database.folder.name} {__version__} {compares}"
+    return f"{gallery.name} {__version__} {compares}"
 
 
 def last_review(file: CollectionFile) -> str:

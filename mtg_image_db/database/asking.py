@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from mtg_image_db.database.answers import CardAnswer, Recognition
-from mtg_image_db.database.gallery import FolderGallery
+from mtg_image_db.database.stored import StoredGallery
 from mtg_image_db.encoders import Encoder
 from mtg_image_db.errors import ImageError
 from mtg_image_db.pictures.inputs import source_of
@@ -36,7 +36,7 @@ Item = TypeVar("Item")
 
 def recognise(
     image: Picture,
-    gallery: FolderGallery,
+    gallery: StoredGallery,
     encoder: Encoder,
     titles: Callable[[], Titles],
     k: int,

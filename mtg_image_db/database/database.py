@@ -15,10 +15,13 @@ from mtg_image_db.database.answers import CardAnswer, Match, Recognition
 from mtg_image_db.database.gallery import FolderGallery
 from mtg_image_db.database.loading import Encoders
 from mtg_image_db.database.manifest import MOST_EF_SEARCH, Manifest
-from mtg_image_db.database.parts import open_parts
+from mtg_image_db.database.parts import Parts, open_parts
 from mtg_image_db.database.publication import open_current
+from mtg_image_db.database.server_gallery import ServerGallery
+from mtg_image_db.database.stored import StoredGallery
 from mtg_image_db.encoders import DEVICES, Encoder, wrong_encoder, wrong_vectors
 from mtg_image_db.errors import DatabaseError, ImageError, InvalidArguments, StorageError
+from mtg_image_db.postgres.address import Address, is_address
 from mtg_image_db.scryfall.faces import CardFace, FaceFilter
 from mtg_image_db.system.checks import (
     check,
@@ -52,8 +55,8 @@ class Database:
     'Lightning Bolt'
     """
 
-    def __init__(self, gallery: FolderGallery, encoders: Encoders) -> None:
-        self._gallery: FolderGallery | None = gallery
+    def __init__(self, gallery: StoredGallery, encoders: Encoders) -> None:
+        self._gallery: StoredGallery | None = gallery
         self._encoders = encoders
         self._titles: Titles | None = None
         # Threads that share a database must not each read all names.
@@ -62,17 +65,19 @@ class Database:
     @classmethod
     def open(
         cls,
-        path: str | os.PathLike[str] = "index_out",
+        path: str | os.PathLike[str] | Address = "index_out",
         *,
         ef_search: int | None = None,
         device: str = "auto",
         weights: str | os.PathLike[str] | None = None,
         cache: str | os.PathLike[str] | None = None,
     ) -> Database:
-        """Open the database published in a folder.
+        """Open the database published in a folder or on a server.
 
         Parameters
         ----------
+        path
+            The folder, or the address of a server: ``postgresql://…`` (docs/scaling.md).
         ef_search
             Candidates that the index examines, instead of the number from its quality report.
         device
@@ -90,27 +95,29 @@ class Database:
             There is no database.
         DatabaseError
             A part is missing or damaged, or another version made it.
+        PostgresError
+            The server cannot be reached, or refuses.
         InvalidArguments
             `ef_search` is no number of candidates.
         """
         if ef_search is not None:
             check(wrong_integer("ef_search", ef_search, 1, MOST_EF_SEARCH))
         check(wrong_word("device", device, DEVICES))
-        folder = path_of("path", path)
-        try:
-            parts = open_current(folder, lambda folder: open_parts(folder, ef_search))
-        except PermissionError as error:
-            raise StorageError(
-                "The database cannot be read: permission denied",
-                details=str(error.filename),
-                suggestion="Change its owner or permissions.",
-            ) from error
         named = None if weights is None else os.fspath(path_of("weights", weights))
         images = None if cache is None else path_of("cache", cache)
-        return cls(FolderGallery(parts, cache=images), Encoders(parts.manifest, device, named))
+        gallery: StoredGallery
+        if isinstance(path, str) and is_address(path):
+            path = Address(path)
+        if isinstance(path, Address):
+            gallery = ServerGallery.open(path, ef_search, images)
+        else:
+            gallery = FolderGallery(_parts(path_of("path", path), ef_search), cache=images)
+        return cls(gallery, Encoders(gallery.manifest, device, named))
 
     def close(self) -> None:
-        """Release its files; using it afterwards is an error."""
+        """Release its files or connections; using it afterwards is an error."""
+        if self._gallery is not None:
+            self._gallery.close()
         self._gallery = None
 
     def __enter__(self) -> Database:
@@ -129,14 +136,14 @@ class Database:
             return "<Database, closed>"
         narrowed = f" of {self.manifest.faces:,}" if self._gallery.narrowed else ""
         built = f"built {self.manifest.built:%Y-%m-%d}"
-        return f"<Database {str(self.folder)!r}: {len(self):,}{narrowed} faces, {built}>"
+        return f"<Database {self.gallery.place!r}: {len(self):,}{narrowed} faces, {built}>"
 
     def __len__(self) -> int:
         """How many faces it has; for a view, how many the view has."""
         return len(self.gallery)
 
     @property
-    def gallery(self) -> FolderGallery:
+    def gallery(self) -> StoredGallery:
         """The faces, in the form that recognition uses."""
         if self._gallery is None:
             raise DatabaseError(
@@ -147,26 +154,26 @@ class Database:
     @property
     def manifest(self) -> Manifest:
         """The manifest: what built it, and how."""
-        return self.gallery.parts.manifest
+        return self.gallery.manifest
 
     @property
     def folder(self) -> Path:
-        """The folder of its files: that of one generation."""
+        """The folder of its files: that of one generation. A database on a server has none."""
         return self.gallery.parts.folder
 
     @property
     def embeddings(self) -> NDArray[np.float32]:
-        """The vectors of all rows, float32 [N, D], of length 1, memory-mapped."""
+        """The vectors of all rows, float32 [N, D], of length 1, memory-mapped; not of a server."""
         return self.gallery.parts.embeddings
 
     def face(self, row: int) -> CardFace:
-        """The face of a row of the embeddings, from 0."""
-        check(wrong_integer("row", row, 0, self.manifest.faces - 1))
+        """The face of a row of the embeddings, from 0; on a server, of one of `gallery.rows`."""
+        check(self.gallery.wrong_row(row))
         return self.gallery.face(row)
 
     def faces(self) -> Iterator[CardFace]:
-        """Its faces, in the order of their rows."""
-        return map(self.gallery.face, self.gallery.rows())
+        """Its faces, in the order of their face ids, which is that of their rows."""
+        return self.gallery.faces()
 
     @property
     def encoder(self) -> Encoder:
@@ -307,7 +314,7 @@ class Database:
         if not len(gallery):
             raise DatabaseError(
                 "The database has none of the wanted faces",
-                details=f"none of {len(self):,} faces in {self.folder} passes the filter",
+                details=f"none of {len(self):,} faces in {self.gallery.place} passes the filter",
                 suggestion="Give fewer conditions: no face fits all of them.",
             )
         return Database(gallery, self._encoders)
@@ -315,10 +322,7 @@ class Database:
     def unknown(self, wanted: FaceFilter) -> list[str]:
         """A sentence for each wanted set, language, rarity and layout that no card here has."""
         check(wrong_kind("wanted", wanted, FaceFilter))
-        records, printings = self.gallery.parts.records, self.gallery.parts.printings
-        return wanted.unknown(
-            {key: records.values(key) | printings.values(key) for key in wanted.codes}
-        )
+        return wanted.unknown({key: self.gallery.values(key) for key in wanted.codes})
 
     def search(
         self, vectors: NDArray[np.float32], k: int = 5, *, min_score: float = -1.0
@@ -370,3 +374,15 @@ class Database:
         gallery = self.gallery.exact()
         [hits] = gallery.search_rows(self.text_encoder.encode([text]), k, min_score=min_score)
         return self.gallery.matches(hits)
+
+
+def _parts(folder: Path, ef_search: int | None) -> Parts:
+    """Open the files of the generation in force in a folder."""
+    try:
+        return open_current(folder, lambda folder: open_parts(folder, ef_search))
+    except PermissionError as error:
+        raise StorageError(
+            "The database cannot be read: permission denied",
+            details=str(error.filename),
+            suggestion="Change its owner or permissions.",
+        ) from error

@@ -5,20 +5,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from mtg_image_db.database.answers import Match
-from mtg_image_db.database.parts import EMBEDDINGS, INDEX, METADATA, Parts
+from mtg_image_db.database.parts import EMBEDDINGS, INDEX, METADATA, QUALITY, Parts
 from mtg_image_db.database.printings import rows_that_show
+from mtg_image_db.database.publication import open_current
+from mtg_image_db.database.stored import StoredGallery
 from mtg_image_db.errors import DatabaseError
 from mtg_image_db.index.exact import ExactIndex, first_rows
 from mtg_image_db.reading.printed import DERIVED, printed
-from mtg_image_db.recognise.gallery import Hit, Identity
+from mtg_image_db.recognise.gallery import Hit
 from mtg_image_db.scryfall.faces import CardFace, FaceFilter
 from mtg_image_db.scryfall.names import NAMES
 from mtg_image_db.scryfall.printing import Printing
-from mtg_image_db.scryfall.windows import art_window
+from mtg_image_db.system.checks import wrong_integer
+from mtg_image_db.system.files import read_json_object
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +34,7 @@ _HIGHEST_SCORE = 1.001
 """Inner products of unit vectors stay below this; float32 rounding can lift them above 1."""
 
 
-class FolderGallery:
+class FolderGallery(StoredGallery):
     """All faces of a generation, or some of them.
 
     Parameters
@@ -50,8 +52,10 @@ class FolderGallery:
     ) -> None:
         import numpy as np
 
-        self.parts = parts
-        self.cache = cache
+        self._parts = parts
+        self.manifest, self.cache = parts.manifest, cache
+        self.name, self.place = parts.folder.name, str(parts.folder)
+        self.narrowed = rows is not None
         self._wanted: NDArray[np.bool_] | None = None
         self._exact: ExactIndex | None = None
         self._count = parts.manifest.faces
@@ -61,6 +65,30 @@ class FolderGallery:
             self._wanted[kept] = True
             self._exact = ExactIndex(parts.embeddings, first_rows(kept, parts.same))
             self._count = int(self._wanted.sum())
+
+    @property
+    def parts(self) -> Parts:
+        """The files of the generation."""
+        return self._parts
+
+    def close(self) -> None:
+        """See `StoredGallery`; mapped files are released with the last reference to them."""
+
+    def in_force(self) -> str:
+        """See `StoredGallery`."""
+        return open_current(self.parts.folder.parent, lambda folder: folder.name)
+
+    def quality(self) -> Mapping[str, Any]:
+        """See `StoredGallery`."""
+        path = self.parts.folder / QUALITY
+        report = read_json_object(path) or {}
+        if not path.exists():
+            raise DatabaseError.replaced(path)
+        return report
+
+    def size(self) -> int:
+        """See `StoredGallery`."""
+        return sum(size for size, _ in self.manifest.outputs.values())
 
     def __len__(self) -> int:
         """How many faces it has."""
@@ -72,13 +100,12 @@ class FolderGallery:
             if self._wanted is None or self._wanted[row]:
                 yield row
 
-    @property
-    def narrowed(self) -> bool:
-        """Whether it has only a part of the faces."""
-        return self._wanted is not None
+    def wrong_row(self, row: object) -> str | None:
+        """See `StoredGallery`."""
+        return wrong_integer("row", row, 0, self.manifest.faces - 1)
 
     def names(self) -> Iterator[tuple[int | None, tuple[str, str, str]]]:
-        """Yield the `NAMES` of its faces, with their rows, and of all printings, without a row."""
+        """See `StoredGallery`."""
         names = self.parts.records.columns(*NAMES)
         if len(names) != self.parts.manifest.faces:
             raise DatabaseError.damaged(self.parts.folder / METADATA, "a face has no name")
@@ -96,7 +123,7 @@ class FolderGallery:
         return self.among(rows)
 
     def among(self, rows: Sequence[int]) -> FolderGallery:
-        """Keep only these of its rows."""
+        """See `StoredGallery`."""
         return FolderGallery(self.parts, rows, cache=self.cache)
 
     def exact(self) -> FolderGallery:
@@ -109,19 +136,28 @@ class FolderGallery:
         """The face of a row, with its metadata."""
         return CardFace.from_record(self.parts.records[row])
 
-    def printings(self, face: CardFace) -> tuple[Printing, ...]:
-        """All known printings with the artwork of a face, oldest first."""
-        return self.parts.printings.of(face.illustration_id)
+    def printings_of(self, artwork: str) -> tuple[Printing, ...]:
+        """All known printings with an artwork, oldest first."""
+        return self.parts.printings.of(artwork)
 
-    def matches(self, hits: Sequence[Hit]) -> tuple[Match, ...]:
-        """The faces of hits, in the same order, with their printings."""
-        images: dict[int, int] = {}
-        matches = []
-        for rank, hit in enumerate(hits, start=1):
-            face = self.face(hit.row)
-            image = images.setdefault(hit.image, len(images) + 1)
-            matches.append(Match(rank, hit.score, face, self.printings(face), image=image))
-        return tuple(matches)
+    def face_records(
+        self, allowed: Mapping[str, Collection[str]]
+    ) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        """See `StoredGallery`."""
+        records = self.parts.records
+        return ((row, records[row]) for row in records.possible(allowed))
+
+    def printing_records(
+        self, allowed: Mapping[str, Collection[str]]
+    ) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """See `StoredGallery`."""
+        for artwork, some in self.parts.printings.possible(allowed):
+            for printing in some:
+                yield artwork, printing
+
+    def values(self, key: str) -> set[str]:
+        """See `StoredGallery`."""
+        return self.parts.records.values(key) | self.parts.printings.values(key)
 
     def rows_that_say(self, code: str, number: str) -> list[int]:
         """The rows of its printings that say this set and this number at their bottom."""
@@ -136,12 +172,6 @@ class FolderGallery:
             and code in (said := printed(self.face(row).printing)).codes
             and number in said.numbers
         ]
-
-    def identity(self, row: int) -> Identity:
-        """What a face is; its artwork is its illustration id, or else the id of the face."""
-        face = self.face(row)
-        artwork = face.illustration_id or face.face_id
-        return Identity(artwork, face.oracle_id, art_window(face), face.layout == "split")
 
     def search_rows(
         self, vectors: NDArray[np.float32], k: int, *, min_score: float = -1.0
@@ -199,11 +229,6 @@ class FolderGallery:
         if self.parts.inverted is None:
             return []
         return self.parts.inverted.vote(descriptors, most, self._wanted)
-
-    def check_votes(self) -> None:
-        """Check the files of `vote`, feature by feature; raises DatabaseError on damage."""
-        if self.parts.inverted is not None:
-            self.parts.inverted.check()
 
     def _rows_from(self, row: int) -> Iterator[int]:
         """Yield the rows that share a vector, from the first on; only wanted ones."""

@@ -9,7 +9,6 @@ from typing import Any
 from mtg_image_db.database.database import Database
 from mtg_image_db.database.parts import QUALITY
 from mtg_image_db.errors import DatabaseError
-from mtg_image_db.system.files import read_json_object
 
 
 def info_of(database: Database) -> dict[str, Any]:
@@ -26,22 +25,20 @@ def info_of(database: Database) -> dict[str, Any]:
     for face in database.faces():
         sets[face.set] += 1
         languages[face.lang] += 1
-    path = database.folder / QUALITY
-    report = read_json_object(path) or {}
-    if not path.exists():
-        raise DatabaseError.replaced(path)
+    report = database.gallery.quality()
     try:
         levels = {level["ef_search"]: level for level in report["levels"]}
         level = levels[manifest.ef_search]
         quality = {name: float(level[name]) for name in ("recall_at_1", "milliseconds")}
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        path = manifest.path.with_name(QUALITY)
         raise DatabaseError.damaged(path, "it lacks the result of the stored efSearch") from error
     return {
         "faces": manifest.faces,
         "entries": manifest.entries,
         "built": manifest.built.isoformat(),
         "age_days": (datetime.now(timezone.utc) - manifest.built).total_seconds() / 86400,
-        "bytes": sum(size for size, _ in manifest.outputs.values()),
+        "bytes": database.gallery.size(),
         "encoder": {
             **manifest.fingerprint.to_json(),
             "pretrained": manifest.choice.pretrained,

@@ -57,6 +57,11 @@ class Manifest:
         raw = read_json_object(path) if path.is_file() else None
         if raw is None:
             raise DatabaseError.damaged(path, "it is missing or not valid JSON")
+        return cls.of(raw, path)
+
+    @classmethod
+    def of(cls, raw: dict[str, Any], path: Path) -> Manifest:
+        """Make it of its JSON types; raises DatabaseError if these are not those of a manifest."""
         version = raw.get("version")
         if (
             not isinstance(version, str)

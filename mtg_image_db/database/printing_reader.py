@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtg_image_db.database.answers import Match
-    from mtg_image_db.database.gallery import FolderGallery
+    from mtg_image_db.database.stored import StoredGallery
     from mtg_image_db.pictures.opening import Pixels
     from mtg_image_db.reading.answer import Corners, PrintingAnswer
     from mtg_image_db.reading.likeness import Likeness
@@ -69,7 +69,7 @@ class PrintingReader:
         small in the decoded photo, the photo is decoded again in full.
     """
 
-    def __init__(self, photo: Photo, gallery: FolderGallery, named: Sequence[Quad]) -> None:
+    def __init__(self, photo: Photo, gallery: StoredGallery, named: Sequence[Quad]) -> None:
         self._gallery = gallery
         small = any(_height_of(quad) < _SHARP_ENOUGH * photo.scale for quad in named)
         if small and photo.scale > 1:

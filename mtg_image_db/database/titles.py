@@ -16,7 +16,7 @@ from mtg_image_db.reading.title_strip import title_corners
 from mtg_image_db.reading.titles import read_titles
 
 if TYPE_CHECKING:
-    from mtg_image_db.database.gallery import FolderGallery
+    from mtg_image_db.database.stored import StoredGallery
     from mtg_image_db.reading.answer import Corners, TitleAnswer
     from mtg_image_db.reading.titles import TitleReading
     from mtg_image_db.recognise.photo import Photo
@@ -48,7 +48,7 @@ class Titles:
     rows: Mapping[str, Sequence[int]]
 
     @classmethod
-    def of(cls, gallery: FolderGallery) -> Titles:
+    def of(cls, gallery: StoredGallery) -> Titles:
         """Read them from all metadata: make them once.
 
         In a narrowed gallery, only names of its own faces count.
@@ -103,7 +103,7 @@ def asks_title(card: RecognisedCard) -> bool:
 
 
 def answer_by_title(
-    seen: RecognisedCard, title: TitleAnswer, quad: Corners, faces: FolderGallery, k: int
+    seen: RecognisedCard, title: TitleAnswer, quad: Corners, faces: StoredGallery, k: int
 ) -> CardAnswer:
     """The answer for a card that only its title names.
 

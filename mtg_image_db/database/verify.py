@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mtg_image_db.database.database import Database
 from mtg_image_db.database.parts import EMBEDDINGS, INDEX, LENGTH_TOLERANCE, METADATA
+from mtg_image_db.database.server_gallery import ServerGallery
 from mtg_image_db.errors import DatabaseError, InvalidArguments
 from mtg_image_db.scryfall.faces import is_card_id
 from mtg_image_db.system.files import parse_json, sha256_file
@@ -30,6 +31,9 @@ def verify_database(database: Database, progress: Progress | None = None) -> lis
     if database.gallery.narrowed:
         raise InvalidArguments(["a view cannot be verified: give the whole database"])
     progress = listener(progress)
+    gallery = database.gallery
+    if isinstance(gallery, ServerGallery):
+        return gallery.problems(progress)
     return [
         *_digests(database, progress),
         *_records(database, progress),
@@ -39,8 +43,10 @@ def verify_database(database: Database, progress: Progress | None = None) -> lis
 
 
 def _votes(database: Database) -> list[str]:
+    inverted = database.gallery.parts.inverted
     try:
-        database.gallery.check_votes()
+        if inverted is not None:
+            inverted.check()
     except DatabaseError as error:
         return [error.details]
     return []

@@ -145,6 +145,11 @@ class Index:
         """How many entries it has, including those that are `GONE`."""
         return int(self._index.ntotal)
 
+    @property
+    def size(self) -> int:
+        """The size of its file in bytes."""
+        return len(self._data)
+
     def search(
         self, vectors: NDArray[np.float32], k: int, *, ef_search: int | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

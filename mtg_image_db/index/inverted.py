@@ -29,7 +29,7 @@ LEAST_FEATURES = 2_000
 _LEAST_TO_QUANTISE = 100_000
 """Least number of features for product quantisation; fewer are kept at 128 bytes each, which needs
 little training and is still small. By hand."""
-_MOST_LISTS = 4096
+MOST_LISTS = 4096
 """Largest number of lists; tried with 9.6 million features (docs/recognition.md). By hand."""
 _FEATURES_A_LIST = 100
 """Least number of features per list. By hand."""
@@ -38,7 +38,7 @@ _CODE_BYTES = 16
 _TRAINING_FEATURES = 160_000
 """About how many features the lists and codes are learned from: 39 for each of 4,096 lists, as many
 as FAISS asks for. By hand."""
-_PROBES = 8
+PROBES = 8
 """Lists that a search reads. 32 take three times as long and find no more (docs/recognition.md)."""
 _NEIGHBOURS = 10
 """Nearest features that vote; the weight is how much nearer one is than the last. By hand."""
@@ -65,7 +65,7 @@ class InvertedIndex:
         self._faces = faces
         self._bytes = mapped(path)
         try:
-            self._layout = inverted_in(self._bytes, len(rows), _MOST_LISTS)
+            self._layout = inverted_in(self._bytes, len(rows), MOST_LISTS)
         except Unexpected as error:
             raise DatabaseError.damaged(path, str(error)) from error
         self._index: Any = None
@@ -89,17 +89,8 @@ class InvertedIndex:
         with self._opening:
             if self._index is None:
                 self._index = self._opened()
-        distances, ids = self._index.search(descriptors, _NEIGHBOURS)
-        weights = np.maximum(0, 1 - distances / np.maximum(distances[:, -1:], 1e-6))
-        rows = self._rows[np.clip(ids, 0, len(self._rows) - 1)]
-        if (ids >= len(self._rows)).any() or (rows >= self._faces).any():
-            raise DatabaseError.damaged(self._path, "it names rows that do not exist")
-        counted = (ids >= 0) & (rows >= 0)
-        if wanted is not None:
-            counted &= wanted[rows]
-        votes = np.bincount(rows[counted], weights[counted])
-        best = np.argsort(-votes, kind="stable")[:most]
-        return [int(row) for row in best if votes[row] > 0]
+        rows, faces = self._rows, self._faces
+        return count_votes(self._index, descriptors, rows, faces, most, wanted, self._path)
 
     def check(self) -> None:
         """Make the checks that opening skips; raises DatabaseError if a feature does not exist."""
@@ -122,8 +113,31 @@ class InvertedIndex:
 
         # A table of distances would take 67 MB, and for one photo it costs more than it saves.
         index = index_over(self._bytes, self._path, faiss.IO_FLAG_SKIP_PRECOMPUTE_TABLE)
-        index.nprobe = _PROBES
+        index.nprobe = PROBES
         return index
+
+
+def count_votes(
+    index: Any,
+    descriptors: NDArray[np.float32],
+    rows: NDArray[np.int32],
+    faces: int,
+    most: int,
+    wanted: NDArray[np.bool_] | None,
+    name: Path,
+) -> list[int]:
+    """Count the votes of a FAISS index; see `InvertedIndex`. `name` is its name in messages."""
+    distances, ids = index.search(descriptors, _NEIGHBOURS)
+    weights = np.maximum(0, 1 - distances / np.maximum(distances[:, -1:], 1e-6))
+    owners = rows[np.clip(ids, 0, len(rows) - 1)]
+    if (ids >= len(rows)).any() or (owners >= faces).any():
+        raise DatabaseError.damaged(name, "it names rows that do not exist")
+    counted = (ids >= 0) & (owners >= 0)
+    if wanted is not None:
+        counted &= wanted[owners]
+    votes = np.bincount(owners[counted], weights[counted])
+    best = np.argsort(-votes, kind="stable")[:most]
+    return [int(row) for row in best if votes[row] > 0]
 
 
 @dataclass(frozen=True)
@@ -173,7 +187,7 @@ def write_inverted(
         count = sum(len(owners) for owners, _ in _features(packed, wanted))
         if count < LEAST_FEATURES:
             return False
-        lists = max(1, min(_MOST_LISTS, count // _FEATURES_A_LIST))
+        lists = max(1, min(MOST_LISTS, count // _FEATURES_A_LIST))
         # "np": no polysemous codes, which take half a minute to train and are not used.
         codes = f"PQ{_CODE_BYTES}x8np" if count >= _LEAST_TO_QUANTISE else "SQ8"
         index = faiss.index_factory(128, f"IVF{lists},{codes}")

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mtg_image_db.index.exact import ExactIndex
-from mtg_image_db.index.hnsw import Index, VectorFile
+from mtg_image_db.index.hnsw import VectorFile
 
 LEAST_EF_SEARCH = 200
 """Candidates examined in a search, at least. A card is compared with the twenty most similar faces:
-with 20 candidates, 65 of 252 cards in photos missed some of them (6,580 faces); with 100, none
+with 20 candidates, 72 of 252 cards in photos missed some of them (54,000 faces); with 200, none
 (docs/decisions.md)."""
 EF_SEARCHES = (LEAST_EF_SEARCH, 400, 800)
 """Candidates to try, in this order. By hand."""
@@ -30,6 +31,19 @@ _TIMED_QUERIES = 100
 are not run. By hand."""
 _EQUAL_SCORES = 1e-6
 """Difference of two cosines that float32 rounding alone can cause. By hand."""
+
+
+class Searched(Protocol):
+    """An index that can be measured: `hnsw.Index`, or one on a server."""
+
+    @property
+    def size(self) -> int:
+        """Its size in bytes."""
+
+    def search(
+        self, vectors: NDArray[np.float32], k: int, *, ef_search: int | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """See `hnsw.Index.search`."""
 
 
 @dataclass(frozen=True)
@@ -96,12 +110,13 @@ def with_noise(vectors: NDArray[np.float32], seed: int = 0) -> NDArray[np.float3
 
 
 def measure(
-    index: Index,
+    index: Searched,
     vectors: NDArray[np.float32] | VectorFile,
     rows: NDArray[np.int64],
     queries: NDArray[np.float32],
     *,
     from_images: int,
+    ef_searches: Sequence[int] = EF_SEARCHES,
 ) -> Quality:
     """Compare the index with exact search; raise efSearch until the recall is enough.
 
@@ -115,23 +130,27 @@ def measure(
         float32 [Q, D], unit vectors.
     from_images
         How many of the queries come from images.
+    ef_searches
+        Candidates to try, in this order.
     """
     best_scores, best = ExactIndex(vectors, rows).search(queries, 10)
     levels: list[SearchLevel] = []
-    for ef_search in EF_SEARCHES:
-        levels.append(_level(index, queries, best, best_scores[:, 0], ef_search))
+    for ef_search in ef_searches:
+        last = ef_search == ef_searches[-1]
+        levels.append(_level(index, queries, best, best_scores[:, 0], ef_search, last=last))
         if levels[-1].recall_at_1 >= ENOUGH:
             break
-    size = index.path.stat().st_size
-    return Quality(len(queries), from_images, levels[-1].ef_search, size, tuple(levels))
+    return Quality(len(queries), from_images, levels[-1].ef_search, index.size, tuple(levels))
 
 
 def _level(
-    index: Index,
+    index: Searched,
     queries: NDArray[np.float32],
     best: NDArray[np.int64],
     best_scores: NDArray[np.float32],
     ef_search: int,
+    *,
+    last: bool,
 ) -> SearchLevel:
     k = best.shape[1]
 
@@ -146,7 +165,7 @@ def _level(
     answers = [index.search(q[None], k, ef_search=ef_search) for q in queries[:_TIMED_QUERIES]]
     milliseconds = 1000 * (time.perf_counter() - began) / len(answers)
     may_miss = round((1 - ENOUGH) * len(queries), 6)
-    if ef_search == EF_SEARCHES[-1] or np.count_nonzero(~found(answers)) <= may_miss:
+    if last or np.count_nonzero(~found(answers)) <= may_miss:
         rest = queries[len(answers) :]
         answers.append(index.search(rest, k, ef_search=ef_search))
     at_1 = found(answers)

@@ -7,8 +7,8 @@ from pathlib import Path
 from threading import Lock
 
 from mtg_image_db.database.database import Database
-from mtg_image_db.database.publication import open_current
 from mtg_image_db.errors import MtgDbError
+from mtg_image_db.postgres.address import Address
 
 
 class Current:
@@ -25,31 +25,33 @@ class Current:
         Is told when a newer database was opened, or cannot be.
     """
 
-    def __init__(self, path: Path, device: str, cache: Path, note: Callable[[str], None]) -> None:
+    def __init__(
+        self, path: Path | Address, device: str, cache: Path, note: Callable[[str], None]
+    ) -> None:
         self._path, self._device, self._cache, self._note = path, device, cache, note
         self._database = self._open()
-        self._broken: Path | None = None
+        self._broken = ""
         self._opening = Lock()
         _ = self._database.encoder  # if it cannot be loaded, nothing is served
 
     @property
     def database(self) -> Database:
         """The database in force now."""
-        # A few microseconds: a small file is read.
+        # A few microseconds: a small file is read. On a server, one round trip.
         try:
-            newest = open_current(self._path, lambda folder: folder)
+            newest = self._database.gallery.in_force()
         except (MtgDbError, OSError):
             return self._database
-        if newest not in (self._database.folder, self._broken):
+        if newest not in (self._database.gallery.name, self._broken):
             with self._opening:
-                if newest not in (self._database.folder, self._broken):
+                if newest not in (self._database.gallery.name, self._broken):
                     self._follow(newest)
         return self._database
 
     def _open(self) -> Database:
         return Database.open(self._path, device=self._device, cache=self._cache)
 
-    def _follow(self, newest: Path) -> None:
+    def _follow(self, newest: str) -> None:
         before = self._database
         try:
             database = self._open()

@@ -111,7 +111,7 @@ class Names:
             )
         gallery = self._database.gallery
         own = (gallery.face(row).printing for row in card.rows)
-        shared = (one for artwork in card.artworks for one in gallery.parts.printings.of(artwork))
+        shared = (one for artwork in card.artworks for one in gallery.printings_of(artwork))
         found: dict[str, Printing] = {}
         for one in (*own, *shared):
             if (one.oracle_id or one.scryfall_id) == oracle_id:
@@ -145,15 +145,13 @@ class Names:
 
     def _read(self) -> None:
         """Read the names of all faces, and of the printings that have no face here."""
-        parts = self._database.gallery.parts
-        for row in range(len(parts.records)):
-            record = parts.records[row]
+        gallery = self._database.gallery
+        for row, record in gallery.face_records({}):
             card = self._note(record)
             card.rows.append(row)
-        for artwork, printings in parts.printings.possible({}):
-            for printing in printings:
-                if str(printing.get("scryfall_id")) not in self._owners_of:
-                    self._note(printing).artworks.add(artwork)
+        for artwork, printing in gallery.printing_records({}):
+            if str(printing.get("scryfall_id")) not in self._owners_of:
+                self._note(printing).artworks.add(artwork)
 
     def _note(self, record: Mapping[str, Any]) -> Card:
         scryfall_id = str(record.get("scryfall_id") or "")

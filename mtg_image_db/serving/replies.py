@@ -19,6 +19,7 @@ from mtg_image_db.errors import (
     InvalidArguments,
     MissingInput,
     MtgDbError,
+    PostgresError,
     StorageError,
 )
 
@@ -30,6 +31,7 @@ _STATUS: tuple[tuple[type[MtgDbError], int], ...] = (
     (InvalidArguments, 400),
     (MissingInput, 404),
     (ImageError, 422),
+    (PostgresError, 503),
     (StorageError, 507),
 )
 """The HTTP status of our errors; 500 for all others."""

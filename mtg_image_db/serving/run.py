@@ -14,6 +14,7 @@ from types import FrameType
 import uvicorn
 
 from mtg_image_db.collection.store import CollectionFile
+from mtg_image_db.postgres.address import Address as DatabaseAddress
 from mtg_image_db.serving.address import Address
 from mtg_image_db.serving.app import make_app
 from mtg_image_db.serving.certificate import tls_context
@@ -39,7 +40,7 @@ class ServeOptions:
         The file of the collection; it is created if it is missing.
     """
 
-    db: Path
+    db: Path | DatabaseAddress
     cache: Path
     collection: Path
     address: Address

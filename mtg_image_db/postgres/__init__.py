@@ -1,0 +1,1 @@
+"""A database in PostgreSQL with pgvector: published there, and asked."""

@@ -1,0 +1,81 @@
+"""The generations that a server keeps: which is the newest, and sweeping old ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mtg_image_db.postgres import schema
+from mtg_image_db.system.progress import Progress
+
+if TYPE_CHECKING:
+    from mtg_image_db.postgres.connections import Connection
+
+_LOCK = 0x6D74_675F_6462
+"""The number of the lock that a publisher takes: "mtg_db" in ASCII."""
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The newest generation on the server; of number 0 if there is none."""
+
+    number: int = 0
+    name: str = ""
+    images: int = 0
+    made_by: object = None
+    in_force: int = 0
+
+
+def maker_of(manifest: Mapping[str, Any]) -> list[object]:
+    """What vectors and their graph depend on: the encoder, M and efConstruction."""
+    parameters = manifest["parameters"]
+    graph = [parameters["hnsw_m"], parameters["hnsw_ef_construction"]]
+    return [manifest["encoder"]["fingerprint"], *graph]
+
+
+def lock(connection: Connection, progress: Progress) -> None:
+    """Let nobody else publish until the transaction ends."""
+    [(free,)] = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK]).fetchall()
+    if not free:
+        progress.note("Another program publishes to this server: waiting until it has ended.")
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+
+
+def newest(connection: Connection) -> Newest:
+    """The newest generation."""
+    query = (
+        "SELECT id, name, images, manifest, "
+        "coalesce((SELECT generation FROM mtg_db.in_force), 0) "
+        "FROM mtg_db.generation ORDER BY id DESC LIMIT 1"
+    )
+    for number, name, images, manifest, in_force in connection.execute(query).fetchall():
+        return Newest(number, name, images, maker_of(json.loads(manifest)), in_force)
+    return Newest()
+
+
+def sweep(connection: Connection, keep: int) -> int:
+    """Remove generations before the last `keep` and the one in force, and what only they have."""
+    query = (
+        "DELETE FROM mtg_db.generation WHERE id < (SELECT least(min(id), (SELECT generation FROM "
+        "mtg_db.in_force)) FROM (SELECT id FROM mtg_db.generation ORDER BY id DESC LIMIT %s) AS "
+        "newest) RETURNING id"
+    )
+    swept = len(connection.execute(query, [keep + 1]).fetchall())
+    if swept:
+        query = "SELECT min(id), array_agg(DISTINCT images) FROM mtg_db.generation"
+        [(oldest, images)] = connection.execute(query).fetchall()
+        for kind in ("face", "printing", "features"):
+            connection.execute(f"DELETE FROM mtg_db.{kind} WHERE until <= %s", [oldest])
+        query = (
+            "SELECT substr(relname, 7)::integer FROM pg_class WHERE relkind = 'r' AND relname ~ "
+            "'^image_[0-9]+$' AND relnamespace = 'mtg_db'::regnamespace"
+        )
+        for (number,) in connection.execute(query).fetchall():
+            if number in images:
+                table = schema.image_table(number)
+                connection.execute(f"DELETE FROM {table} WHERE until <= %s", [oldest])
+            else:
+                connection.execute(f"DROP TABLE {schema.image_table(number)}")
+    return swept

@@ -1,0 +1,430 @@
+"""Publishing on a server: only what has changed, and the old or the new, never half."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import (
+    PixelEncoder,
+    build,
+    card_id,
+    fill_cache,
+    jpeg,
+    make_card,
+    make_picture,
+    mtg_db,
+)
+from pgserver import Postgres, needs_postgres
+
+from mtg_image_db import Database, DatabaseError, InvalidArguments, PostgresError, publish_database
+from mtg_image_db.database.verify import verify_database
+from mtg_image_db.scryfall.faces import FaceFilter
+from mtg_image_db.scryfall_double.double import ScryfallDouble
+
+pytestmark = needs_postgres
+
+
+def pictures(count: int) -> dict[str, bytes]:
+    """Small pictures: local features of large ones would take most of the time."""
+    return {f"{card_id(n)}/front": jpeg(make_picture(n, (120, 168))) for n in range(count)}
+
+
+class Shelf:
+    """A cache and a database of cards that change from day to day."""
+
+    def __init__(self, folder: Path, double: ScryfallDouble) -> None:
+        self.cache, self.out = folder / "cache", folder / "out"
+        self.cards = {number: make_card(number) for number in range(20)}
+        self._double = double
+
+    def build(self, encoder: PixelEncoder | None = None, hnsw_m: int = 32) -> Database:
+        """Build what there is today."""
+        self._double.publish(list(self.cards.values()))
+        fill_cache(self._double, self.cache)
+        build(self.cache, self.out, encoder, local_features=True, hnsw_m=hnsw_m)
+        return self.open(encoder)
+
+    def open(self, encoder: PixelEncoder | None = None) -> Database:
+        """Open it."""
+        database = Database.open(self.out)
+        database.use_encoder(encoder or PixelEncoder())
+        return database
+
+    def next_day(self) -> None:
+        """Three new cards, one that is gone, and one with another name."""
+        first = max(self.cards) + 1
+        for number in range(first, first + 3):
+            self.cards[number] = make_card(number)
+        gone, renamed, *_ = self.cards
+        del self.cards[gone]
+        self.cards[renamed] = make_card(renamed, name=f"Errata {first}")
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Iterator[Shelf]:
+    with ScryfallDouble([make_card(0)], pictures(50)) as double:
+        yield Shelf(tmp_path, double)
+
+
+def assert_same(url: str, folder: Database) -> None:
+    """Assert that a server has what a folder has, whole, and answers like it."""
+    with Database.open(url) as server:
+        assert verify_database(server) == []
+        assert list(server.faces()) == list(folder.faces())
+        found = zip(
+            server.search(folder.embeddings, 3), folder.search(folder.embeddings, 3), strict=True
+        )
+        for ours, theirs in found:
+            assert [match.face for match in ours] == [match.face for match in theirs]
+            assert [m.score for m in ours] == pytest.approx([m.score for m in theirs], abs=1e-5)
+        rows = list(server.gallery.rows())
+        ours_, theirs_ = (
+            one.gallery.features(some)
+            for one, some in ((server, rows), (folder, range(len(folder))))
+        )
+        assert ours_ is not None
+        assert theirs_ is not None
+        assert np.array_equal(ours_.descriptors, theirs_.descriptors)
+
+
+def test_only_what_has_changed_is_sent(shelf: Shelf, postgres: Postgres) -> None:
+    url = postgres.database()
+    first = publish_database(shelf.build(), url)
+    assert first.sent == {"image": 20, "features": 20, "face": 20, "printing": 20}
+    assert_same(url, shelf.open())
+    shelf.next_day()
+    second = publish_database(shelf.build(), url)
+    assert second.sent == {"image": 3, "features": 3, "face": 4, "printing": 4}
+    assert second.closed == {"image": 1, "features": 1, "face": 2, "printing": 2}
+    assert_same(url, shelf.open())
+
+
+def test_a_database_that_is_in_force_is_not_published_again(
+    shelf: Shelf, postgres: Postgres
+) -> None:
+    url = postgres.database()
+    database = shelf.build()
+    assert publish_database(database, url).new
+    again = publish_database(database, url)
+    assert (again.new, again.generation) == (False, 1)
+
+
+def test_a_card_that_comes_back_is_there_again(shelf: Shelf, postgres: Postgres) -> None:
+    url = postgres.database()
+    everything = dict(shelf.cards)
+    publish_database(shelf.build(), url)
+    for number in (3, 4, 5):
+        del shelf.cards[number]
+    publish_database(shelf.build(), url)
+    assert_same(url, shelf.open())
+    shelf.cards = everything
+    publish_database(shelf.build(), url)
+    assert_same(url, shelf.open())
+
+
+def test_an_open_database_stays_as_it_was_until_it_is_swept(
+    shelf: Shelf, postgres: Postgres
+) -> None:
+    url = postgres.database()
+    publish_database(shelf.build(), url)
+    vectors = np.array(shelf.open().embeddings)
+    with Database.open(url) as reader:
+        faces, found = list(reader.faces()), reader.search(vectors, 3)
+        shelf.next_day()
+        publish_database(shelf.build(), url, keep=1)
+        assert list(reader.faces()) == faces
+        assert reader.search(vectors, 3) == found
+        assert reader.gallery.in_force() == shelf.open().folder.name
+        shelf.next_day()
+        assert publish_database(shelf.build(), url, keep=1).swept == 1
+        for ask in (lambda: list(reader.faces()), lambda: reader.search(vectors, 3)):
+            with pytest.raises(DatabaseError, match="replaced by a newer one"):
+                ask()
+    assert_same(url, shelf.open())
+    [(left,)] = postgres.execute(url, "SELECT count(*) FROM mtg_db.face WHERE until <= 2")
+    assert left == 0
+
+
+def test_keep_says_how_many_stay(shelf: Shelf, postgres: Postgres) -> None:
+    url = postgres.database()
+    kept = []
+    for keep in (2, 2, 2, 2, 0):
+        publish_database(shelf.build(), url, keep=keep)
+        ids = postgres.execute(url, "SELECT id FROM mtg_db.generation ORDER BY id")
+        kept.append([number for (number,) in ids])
+        shelf.next_day()
+    assert kept == [[1], [1, 2], [1, 2, 3], [2, 3, 4], [5]]
+
+
+def test_one_can_go_back_to_a_generation_and_publish_on(shelf: Shelf, postgres: Postgres) -> None:
+    url = postgres.database()
+    before = shelf.build()
+    faces = list(before.faces())
+    publish_database(before, url)
+    shelf.next_day()
+    publish_database(shelf.build(), url)
+    postgres.execute(url, "UPDATE mtg_db.in_force SET generation = 1")
+    with Database.open(url) as back:
+        assert list(back.faces()) == faces
+        assert verify_database(back) == []
+    assert publish_database(shelf.open(), url).new
+    assert_same(url, shelf.open())
+
+
+def test_another_encoder_gets_a_table_of_its_own(shelf: Shelf, postgres: Postgres) -> None:
+    url = postgres.database()
+    publish_database(shelf.build(), url)
+    small = PixelEncoder(side=6)
+    with Database.open(url) as reader:
+        publish_database(shelf.build(small), url)
+        assert verify_database(reader) == []
+    assert_same(url, shelf.open(small))
+    shelf.next_day()
+    publish_database(shelf.build(small), url)
+    tables = "SELECT relname FROM pg_class WHERE relname ~ '^image_[0-9]+$' ORDER BY relname"
+    assert postgres.execute(url, tables) == [("image_2",)]
+
+
+def test_another_shape_of_the_graph_makes_a_new_one(shelf: Shelf, postgres: Postgres) -> None:
+    url = postgres.database()
+    publish_database(shelf.build(), url)
+    assert publish_database(shelf.build(hnsw_m=8), url).sent["image"] == 20
+    assert_same(url, shelf.open())
+    index = "SELECT indexdef FROM pg_indexes WHERE indexname = 'image_2_vector_idx'"
+    [(definition,)] = postgres.execute(url, index)
+    assert "m='8'" in definition
+
+
+def test_more_new_cards_than_old_ones_get_a_new_graph(shelf: Shelf, postgres: Postgres) -> None:
+    url = postgres.database()
+    publish_database(shelf.build(), url)
+    shelf.cards.update({number: make_card(number) for number in range(20, 50)})
+    publish_database(shelf.build(), url)
+    assert_same(url, shelf.open())
+
+
+def test_cards_with_one_picture_share_a_vector(shelf: Shelf, postgres: Postgres) -> None:
+    url = postgres.database()
+    images = pictures(20)
+    for number in (5, 6):
+        images[f"{make_card(number)['id']}/front"] = images[f"{make_card(4)['id']}/front"]
+    with ScryfallDouble(list(shelf.cards.values()), images) as double:
+        fill_cache(double, shelf.cache)
+    build(shelf.cache, shelf.out, local_features=True)
+    assert publish_database(shelf.open(), url).sent["image"] == 18
+    assert_same(url, shelf.open())
+    with Database.open(url) as server:
+        [matches] = server.search(shelf.open().embeddings[6:7], 1)
+    assert [match.face.name for match in matches] == ["Card 4", "Card 5", "Card 6"]
+    assert {match.image for match in matches} == {1}
+
+
+def test_names_that_are_half_a_character_and_other_scripts_arrive(
+    shelf: Shelf, postgres: Postgres
+) -> None:
+    url = postgres.database()
+    names = ("Half \ud83d", "稲妻", 'quoted "\\', "tab\tand\x1fseparator", "null \0")
+    for number, name in enumerate(names):
+        shelf.cards[number] = make_card(number, name=name, printed_name=name)
+    publish_database(shelf.build(), url)
+    assert_same(url, shelf.open())
+
+
+def test_a_damaged_folder_is_not_published(shelf: Shelf, postgres: Postgres) -> None:
+    database = shelf.build()
+    path = database.folder / "mtg_embeddings.npy"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(DatabaseError, match="damaged: mtg_embeddings"):
+        publish_database(shelf.open(), postgres.database())
+
+
+def test_what_is_no_whole_folder_is_not_published(shelf: Shelf, postgres: Postgres) -> None:
+    url = postgres.database()
+    database = shelf.build()
+    with pytest.raises(InvalidArguments, match="a view cannot be published"):
+        publish_database(database.where(FaceFilter(sets={"tst"})), url)
+    publish_database(database, url)
+    with Database.open(url) as server, pytest.raises(InvalidArguments, match="name its folder"):
+        publish_database(server, url)
+    with pytest.raises(InvalidArguments, match="keep must be"):
+        publish_database(database, url, keep=-1)
+
+
+def test_a_server_that_stores_something_else_stays_as_it_was(
+    shelf: Shelf, postgres: Postgres
+) -> None:
+    url = postgres.database()
+    publish_database(shelf.build(), url)
+    faces = list(shelf.open().faces())
+    postgres.execute(
+        url,
+        "CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN NEW.record := replace(NEW.record, 'common', 'rare'); RETURN NEW; END $$",
+        "CREATE TRIGGER spoil BEFORE INSERT ON mtg_db.face FOR EACH ROW EXECUTE FUNCTION spoil()",
+    )
+    shelf.next_day()
+    with pytest.raises(PostgresError, match="something else than what was sent"):
+        publish_database(shelf.build(), url)
+    with Database.open(url) as server:
+        assert list(server.faces()) == faces
+
+
+PUBLISH = """
+import sys, time
+from mtg_image_db import Database, publish_database
+from mtg_image_db.postgres import publication
+
+out, url, instant = sys.argv[1:]
+
+def here():
+    print("here", flush=True)
+    sys.stdin.readline()
+
+class Halting:
+    stage = ""
+    def start(self, stage, total, unit):
+        self.stage = stage
+        if instant == f"before {stage}":
+            here()
+    def advance(self, count=1):
+        if instant == f"in {self.stage}":
+            here()
+    def finish(self):
+        if instant == f"after {self.stage}":
+            here()
+    def note(self, message):
+        print(message, flush=True)
+    def pause(self, message, seconds):
+        pass
+
+def halting(function, name):
+    def halt(*arguments):
+        if instant == f"before {name}":
+            here()
+        done = function(*arguments)
+        if instant == f"after {name}":
+            here()
+        return done
+    return halt
+
+publication._Publication._put_in_force = halting(publication._Publication._put_in_force, "commit")
+publication.sweep = halting(publication.sweep, "sweep")
+publish_database(Database.open(out), url, progress=Halting())
+"""
+INSTANTS = (
+    "before digests",
+    "before sending image rows",
+    "in sending image rows",
+    "in sending feature rows",
+    "in sending face rows",
+    "after sending printing rows",
+    "before indexing on the server",
+    "before checking",
+    "after checking",
+    "after commit",  # it is written, but not committed
+)
+
+
+def publishing(out: Path, url: str, instant: str) -> subprocess.Popen[str]:
+    """Publish in a process that halts at an instant."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PUBLISH, str(out), url, instant],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    said = process.stdout.readline()
+    assert said == "here\n", (instant, said, process.communicate())
+    return process
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.communicate()
+
+
+def test_killed_at_any_instant_the_one_before_is_in_force_whole(
+    shelf: Shelf, postgres: Postgres
+) -> None:
+    url = postgres.database()
+    # Killed while there is none.
+    database = shelf.build()
+    kill(publishing(shelf.out, url, "in sending face rows"))
+    publish_database(database, url)
+    faces, name = list(database.faces()), database.folder.name
+    shelf.next_day()
+    database = shelf.build()
+    with Database.open(url) as reader:
+        for instant in INSTANTS:
+            kill(publishing(shelf.out, url, instant))
+            for one in (reader, Database.open(url)):
+                assert one.gallery.in_force() == name, instant
+                assert list(one.faces()) == faces, instant
+                assert verify_database(one) == [], instant
+        # The new one is in force; only the sweeping is left.
+        kill(publishing(shelf.out, url, "before sweep"))
+        assert reader.gallery.in_force() == database.folder.name
+    assert_same(url, database)
+    publish_database(database, url, keep=0)
+    assert postgres.execute(url, "SELECT count(*) FROM mtg_db.generation") == [(1,)]
+
+
+def test_a_server_that_dies_during_a_publication_still_has_the_one_before(
+    shelf: Shelf, postgres: Postgres
+) -> None:
+    url = postgres.database()
+    publish_database(shelf.build(), url)
+    faces = list(shelf.open().faces())
+    shelf.next_day()
+    database = shelf.build()
+    for instant in ("in sending face rows", "after checking", "after commit"):
+        process = publishing(shelf.out, url, instant)
+        postgres.restart()
+        _, said = process.communicate("\n" * 100)
+        assert process.returncode == 1
+        assert "PostgresError: The database server cannot be reached" in said
+        with Database.open(url) as server:
+            assert list(server.faces()) == faces
+            assert verify_database(server) == []
+    publish_database(database, url)
+    assert_same(url, database)
+
+
+def test_who_publishes_waits_until_another_has_ended(shelf: Shelf, postgres: Postgres) -> None:
+    url = postgres.database()
+    shelf.build()
+    first = publishing(shelf.out, url, "in sending face rows")
+    second = subprocess.Popen(
+        [sys.executable, "-c", PUBLISH, str(shelf.out), url, "never"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert second.stdout is not None
+    assert "Another program publishes to this server" in second.stdout.readline()
+    first.communicate("\n" * 100)
+    second.communicate()
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert_same(url, shelf.open())
+
+
+def test_the_command_says_what_it_did(shelf: Shelf, postgres: Postgres) -> None:
+    url = postgres.database()
+    shelf.build()
+    command = ("publish", "--db", shelf.out, "--to", url)
+    done = mtg_db(*command, cwd=shelf.out)
+    assert done.returncode == 0, done.stderr
+    assert "20 faces in force in postgresql:///cards" in done.stderr
+    assert "20 vectors sent, 0 of the generation before gone" in done.stderr
+    again = mtg_db(*command, cwd=shelf.out)
+    assert "has this database already: generation 1." in again.stderr
+    wrong = mtg_db("publish", "--to", "db.example", cwd=shelf.out)
+    assert "--to must be an address like postgresql://HOST/DATABASE" in wrong.stderr

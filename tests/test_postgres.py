@@ -127,6 +127,42 @@ def test_a_filter_leaves_the_same_faces_with_the_same_scores(
         ]
 
 
+@pytest.mark.parametrize("name", [None, *FILTERS])
+def test_the_titles_of_its_cards_are_those_of_the_folder(
+    folder: Database, server: Database, name: str | None
+) -> None:
+    theirs, ours = (one.where(FILTERS[name]) if name else one for one in (folder, server))
+    told = [[names for _, names in one.gallery.names()] for one in (theirs, ours)]
+    assert told[1] == told[0]
+    assert len(told[1]) > len(ours)
+    assert ours.titles.names.titles == theirs.titles.names.titles
+    assert ours.titles.names.names == theirs.titles.names.names
+    by_face = [
+        {card: [one.face(row).face_id for row in rows] for card, rows in one.titles.rows.items()}
+        for one in (theirs, ours)
+    ]
+    assert by_face[1] == by_face[0]
+
+
+@pytest.mark.parametrize("name", [None, "paper"])
+def test_some_of_its_faces_are_compared_alone(
+    folder: Database, server: Database, name: str | None
+) -> None:
+    found = []
+    for one in (folder, server):
+        gallery = (one.where(FILTERS[name]) if name else one).gallery
+        some = gallery.among(list(gallery.rows())[5:20])
+        assert (len(some), some.narrowed) == (15, True)
+        english = some.where(FaceFilter(include_digital=True, langs={"en"}))
+        assert 0 < len(english) < 15
+        for view in (some, some.exact(), english):
+            hits = view.search_rows(np.asarray(folder.embeddings[:3]), 50)
+            rows = {hit.row for some in hits for hit in some}
+            assert rows == set(view.rows())
+            found.append([[one.face(hit.row).face_id for hit in some] for some in hits])
+    assert found[3:] == found[:3]
+
+
 def test_a_view_of_a_view_is_narrower_still(folder: Database, server: Database) -> None:
     first, second = FILTERS["set"], FILTERS["paper"]
     theirs, ours = (one.where(first).where(second) for one in (folder, server))

@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 from conftest import card_id, fill_cache, jpeg, json_lines
 from jsonschema import Draft202012Validator
+from pgserver import Postgres, needs_postgres
 from PIL import Image, ImageDraw
 from served import Server
+from test_postgres import assert_same
 
-from mtg_image_db import BuildOptions, Database, build_database
+from mtg_image_db import BuildOptions, Database, build_database, publish_database
 from mtg_image_db.cli import main
 from mtg_image_db.collection.cards import Assumptions
 from mtg_image_db.collection.review import render_answers
@@ -158,6 +160,19 @@ def test_a_narrowed_database_names_the_cards_that_it_has(folder: Path, database:
     rarities = {one.card["name"]: one.card["rarity"] for one in CARDS}
     assert cards[TWICE.card["name"]].by_title
     assert {rarities[name] for name in cards} == {TWICE.card["rarity"]}
+
+
+@needs_postgres
+def test_a_database_on_a_server_names_the_same_cards_by_their_titles(
+    folder: Path, database: Database, postgres: Postgres
+) -> None:
+    url = postgres.database()
+    publish_database(database, url)
+    with Database.open(url, cache=folder / "image_cache") as server:
+        assert sum(card.by_title for card in server.query(folder / "column.png")) >= 2
+        for wanted in (None, FaceFilter(rarities=[TWICE.card["rarity"]])):
+            both = [one.where(wanted) if wanted else one for one in (database, server)]
+            assert_same(*both, folder / "column.png")
 
 
 def test_a_title_never_contradicts_a_card_that_its_artwork_names(database: Database) -> None:

@@ -171,8 +171,8 @@ def test_a_database_on_a_server_names_the_same_cards_by_their_titles(
     with Database.open(url, cache=folder / "image_cache") as server:
         assert sum(card.by_title for card in server.query(folder / "column.png")) >= 2
         for wanted in (None, FaceFilter(rarities=[TWICE.card["rarity"]])):
-            both = [one.where(wanted) if wanted else one for one in (database, server)]
-            assert_same(*both, folder / "column.png")
+            theirs, ours = (one.where(wanted) if wanted else one for one in (database, server))
+            assert_same(theirs, ours, folder / "column.png")
 
 
 def test_a_title_never_contradicts_a_card_that_its_artwork_names(database: Database) -> None:

@@ -39,7 +39,10 @@ def grow(old: Path, out: Path, faces: int, *, plain: bool) -> None:
     before = Database.open(old).gallery.parts
     dimension = before.embeddings.shape[1]
     there = [before.records.line(row).rstrip(b"\n") for row in range(before.manifest.faces)]
-    ids = [json.loads(line)["face_id"] for line in there]
+    records = [json.loads(line) for line in there]
+    ids = [record["face_id"] for record in records]
+    # As in all printings, many faces have one name.
+    called = [record["name"] for record in records]
     made = {_line_id(number): number for number in range(faces)}
     new = sorted(made.keys() - set(ids), key=made.__getitem__)[: faces - len(ids)]
     made_vectors = make_vectors(len(new), dimension, seed=len(ids))
@@ -56,7 +59,12 @@ def grow(old: Path, out: Path, faces: int, *, plain: bool) -> None:
         vectors[olds] = before.embeddings[places[olds]]
         vectors[~olds] = made_vectors[places[~olds] - len(ids)]
         np.save(part / parts.EMBEDDINGS, vectors)
-        lines = (there[row] if row < len(ids) else lines_of(made[name])[0] for name, row in order)
+        lines = (
+            there[row]
+            if row < len(ids)
+            else lines_of(made[name], called[made[name] % len(called)])[0]
+            for name, row in order
+        )
         write_records(part / parts.METADATA, lines)
         artworks = dict(before.printings.possible({}))
         printed = [

@@ -206,11 +206,12 @@ def make_database(folder: Path, faces: int) -> None:
     scan.replace(folder / "scan.jpg")
 
 
-def lines_of(number: int) -> tuple[bytes, bytes]:
+def lines_of(number: int, name: str = "") -> tuple[bytes, bytes]:
     """A face's line of metadata, as long as a card's, and that of its artwork: three printings."""
     identity = f"{number:08x}-0000-4000-8000-{number:012x}"
     texts = dict.fromkeys(("face_id", "scryfall_id", "oracle_id", "illustration_id"), identity)
-    texts |= {"name": f"The Card of Number {number}", "set": "tst", "set_name": "Set for Testing"}
+    texts |= {"name": name or f"The Card of Number {number}", "set": "tst"}
+    texts["set_name"] = "Set for Testing"
     texts |= {"collector_number": str(number), "lang": "en", "artist": "Somebody with a Name"}
     texts["image_url"] = f"https://cards.scryfall.io/normal/front/0/0/{identity}.jpg?1700000000"
     texts["card_url"] = f"https://scryfall.com/card/tst/{number}/the-card-of-number-{number}"

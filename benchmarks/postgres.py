@@ -282,36 +282,42 @@ def restart_often(postgres: Postgres, folder: Database, url: str, restarts: int)
 
 def kill_often(out: Path, url: str, kills: int) -> None:
     """Kill publications at random instants; each time, what is in force must be whole."""
-    rng, wrong, through = random.Random(0), 0, 0
+    rng = random.Random(0)
+    killed = wrong = committed = ended = 0
+    whole = 0.0
     spare = out.with_name("spare")
-    for number in range(kills + 1 if kills else 0):
-        # Each time another update of the same database.
+    while killed < kills:
+        # Each time another update of the same database; the first one is timed.
         shutil.rmtree(spare, ignore_errors=True)
         shutil.copytree(out, spare, copy_function=os.link)
-        grow(spare, spare, Database.open(out).manifest.faces + 1 + number, plain=False)
+        faces = Database.open(out).manifest.faces
+        grow(spare, spare, faces + 1 + killed + ended, plain=False)
         with Database.open(url) as database:
             before = database.gallery.name
         command = [sys.executable, "-m", "mtg_image_db", "publish", "--db", str(spare), "--to", url]
         began = time.perf_counter()
-        if number == 0:
-            subprocess.run(command, check=True, capture_output=True)
-            whole = time.perf_counter() - began
-            before = Database.open(spare).folder.name
-            continue
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         try:
-            process.wait(timeout=rng.uniform(0, whole))
+            process.wait(timeout=rng.uniform(0, whole) if whole else None)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+            killed += 1
+        else:
+            ended += 1
+            took = time.perf_counter() - began
+            whole = min(whole, took) if whole else took
         with Database.open(url) as database:
             now = database.gallery.name
-            through += now != before
+            committed += process.returncode != 0 and now != before
             in_force = now in (before, Database.open(spare).folder.name)
             if not in_force or verify_database(database):
                 wrong += 1
     if kills:
-        print(f"{kills} kills: {wrong} left something wrong, {through} came after the end")
+        print(
+            f"{kills} kills: {wrong} left something wrong; {committed} came after the commit; "
+            f"{ended} more publications ended before they were killed"
+        )
 
 
 if __name__ == "__main__":

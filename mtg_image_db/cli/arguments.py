@@ -6,12 +6,14 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mtg_image_db.errors import InvalidArguments
-from mtg_image_db.postgres.address import Address, is_address
 from mtg_image_db.system.checks import wrong_integer, wrong_number, wrong_url, wrong_word
 from mtg_image_db.system.outputs import folder_refusal, refusal
+
+if TYPE_CHECKING:
+    from mtg_image_db.postgres.address import Address
 
 
 class Problem:
@@ -154,6 +156,8 @@ def server(name: str) -> Value:
     """The address of a database server."""
 
     def convert(text: str) -> Address | Problem:
+        from mtg_image_db.postgres.address import Address, is_address
+
         if not is_address(text):
             return Problem(f"{name} must be an address like postgresql://HOST/DATABASE")
         try:
@@ -169,6 +173,8 @@ def database(name: str) -> Value:
     on_server, in_folder = server(name), folder(name)
 
     def convert(text: str) -> Address | Path | Problem:
+        from mtg_image_db.postgres.address import is_address
+
         # mypy knows nothing of what converters return.
         return on_server(text) if is_address(text) else in_folder(text)  # type: ignore[no-any-return]
 

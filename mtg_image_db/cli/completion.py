@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
         kind = str(action.metavar)
         if isinstance(action.type, Choice):
             action.choices = action.type.words
-        elif kind == "FOLDER":
+        elif kind in ("FOLDER", "FOLDER|URL"):
             action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
         elif _FILE.search(kind):
             action.complete = shtab.FILE  # type: ignore[attr-defined]

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 from mtg_image_db.errors import InvalidArguments, MtgDbError
-from mtg_image_db.postgres.address import without_passwords
 from mtg_image_db.system.files import storage_errors
 
 Style = Literal["plain", "good", "unsure", "bad", "faint"]
@@ -187,6 +186,8 @@ def _shows_colours(stream: TextIO) -> bool:
 
 def _joined(text: str) -> str:
     """Text that may have several lines (from another program), as one line without passwords."""
+    from mtg_image_db.postgres.address import without_passwords
+
     return without_passwords(" ".join(line.strip() for line in text.splitlines()))
 
 

@@ -37,12 +37,18 @@ CAMERA = """async (scenes) => {
     };
     const watch = newWatch();
     let time = 1000;
-    return scenes.map(({ busy = false, more = false, lost = false, ...scene }) => {
+    let onTheWay = 0;
+    return scenes.map(({ wait = false, room, more = false, lost = false, ...scene }) => {
         const sample = measure(picture(scene), (time += 100));
-        const send = wanted(watch, sample, busy);
+        const send = wanted(watch, sample, onTheWay, room);
         if (send) {
             sent(watch, sample);
+            onTheWay += 1;
+        }
+        // What is on its way is answered, but where the server is slow.
+        while (!wait && onTheWay) {
             answered(watch, more, lost);
+            onTheWay -= 1;
         }
         return send;
     });
@@ -96,8 +102,20 @@ def test_a_scene_that_stays_blurred_is_sent_after_a_while(page: Page) -> None:
     assert sent(page, *[HERE] * 3, *blurred)[3:11] == ".......S"
 
 
-def test_no_second_frame_is_sent_while_one_is_on_its_way(page: Page) -> None:
-    assert sent(page, HERE, *[{**THERE, "busy": True}] * 4, THERE, THERE) == "S....SS"
+def test_two_frames_are_on_their_way_at_once_but_never_three(page: Page) -> None:
+    slow = {**THERE, "wait": True}
+    assert sent(page, *[slow] * 4, THERE, THERE) == "SS...."
+    assert sent(page, {**HERE, "wait": True}, *[slow] * 4, THERE, THERE) == "SS....S"
+
+
+def test_a_server_that_has_too_much_to_do_gets_one_frame_after_the_other(page: Page) -> None:
+    busy, free = ({**HERE, "room": 1, "wait": wait} for wait in (True, False))
+    assert sent(page, *[busy] * 3, *[free] * 2) == "S...S"
+
+
+def test_what_a_frame_on_its_way_may_settle_is_not_sent_again(page: Page) -> None:
+    slow = {**HERE, "wait": True, "more": True}
+    assert sent(page, {**HERE, "more": True}, *[slow] * 4) == "SS..."
 
 
 def test_the_server_may_ask_for_more_looks_at_a_still_scene_but_not_for_ever(page: Page) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 
 from mtg_image_db.collection.entries import Entry
 from mtg_image_db.collection.seen import Sighting, sightings_of
@@ -17,6 +18,7 @@ from mtg_image_db.database.answers import CardAnswer, Recognition
 from mtg_image_db.errors import InvalidArguments
 from mtg_image_db.serving.images import Images
 from mtg_image_db.serving.table import Card, Seen, Table, Take
+from mtg_image_db.serving.turns import Turns
 
 _PHOTO = "camera"
 """The name of the photo of a card that a camera took."""
@@ -35,7 +37,15 @@ class _Camera:
 
     table: Table
     takes: int = 0
-    lock: Lock = field(default_factory=Lock)
+    turns: Turns = field(default_factory=Turns)
+
+
+class Note(Protocol):
+    """Notes what was found in a picture, and takes the cards that are due."""
+
+    def __call__(self, found: Recognition, pile: int, take: Take) -> dict[str, Any]:
+        """Return the answer of `POST /api/look`, as JSON types; but for the entries taken."""
+        ...
 
 
 class Cameras:
@@ -58,35 +68,41 @@ class Cameras:
         self._cameras: OrderedDict[str, _Camera] = OrderedDict()
         self._lock = Lock()
 
-    def look(self, found: Recognition, session: str, pile: int, take: Take) -> dict[str, Any]:
-        """Note what was found in a picture of a camera, and take the cards that are due.
+    @contextmanager
+    def look(self, session: str) -> Iterator[Note]:
+        """One look: enter it when a picture comes, and note then what was found in it.
 
-        Returns
-        -------
-        The answer of `POST /api/look`, as JSON types; but for the entries that were taken.
+        A camera may send its next picture before the last one was answered. Looks are noted in the
+        order in which their pictures came.
         """
+        camera = self._camera(session)
+        with camera.turns.queued() as wait:
+
+            def note(found: Recognition, pile: int, take: Take) -> dict[str, Any]:
+                wait()
+                return self._note(camera, session, found, pile, take)
+
+            yield note
+
+    def _note(
+        self, camera: _Camera, session: str, found: Recognition, pile: int, take: Take
+    ) -> dict[str, Any]:
         size = list(found.photo.size)
         both = zip(found.cards, sightings_of(_PHOTO, found), strict=True)
         outlined = [(card, one) for card, one in both if card.detected]
-        seen = [_seen(card, one) for card, one in outlined]
-        camera = self._camera(session)
-        with camera.lock:
-            here = camera.table.look(seen)
-            before = [card is not None and card.entry is not None for card in here]
-            taken = [
-                self._take(camera, session, card, pile) for card in camera.table.due(here, take)
-            ]
-            if take == "now" and not any(here) and len(outlined) == 1:
-                # Nothing is named, but the user says that there is a card: the review will tell.
-                taken.append(self._write(camera, session, outlined[0][1], pile))
-            more = camera.table.wants_another_look(take)
+        here = camera.table.look([_seen(card, one) for card, one in outlined])
+        before = [card is not None and card.entry is not None for card in here]
+        taken = [self._take(camera, session, card, pile) for card in camera.table.due(here, take)]
+        if take == "now" and not any(here) and len(outlined) == 1:
+            # Nothing is named, but the user says that there is a card: the review will tell.
+            taken.append(self._write(camera, session, outlined[0][1], pile))
         told = zip((card for card, _ in outlined), here, before, strict=True)
         return {
             "size": size,
             "seconds": {stage: round(time, 4) for stage, time in found.seconds.items()},
             "cards": [self._told_of(*one) for one in told],
             "taken": taken,
-            "more": more,
+            "more": camera.table.wants_another_look(take),
         }
 
     def _camera(self, session: str) -> _Camera:

@@ -76,9 +76,10 @@ class Service:
 
     def look(self, picture: bytes, camera: str, pile: int, take: Take) -> dict[str, Any]:
         """What a camera sees; the cards that are due are taken."""
-        # Who presses a key wants this picture answered, and not the next one.
-        found = self._database.recognise(picture, _MATCHES, live=take != "now")
-        answer = self._cameras.look(found, camera, pile, take)
+        with self._cameras.look(camera) as note:
+            # Who presses a key wants this picture answered, and not the next one.
+            found = self._database.recognise(picture, _MATCHES, live=take != "now")
+            answer = note(found, pile, take)
         answer["taken"] = list(map(self.shown, answer["taken"]))
         return answer
 

@@ -3,12 +3,20 @@
 
 import { ask, ApiError, nameOf, patiently, pause } from "./api.js";
 import { belongsToField, counted, el, find, presses, remember, remembered } from "./dom.js";
-import { answered, frameSize, measure, newWatch, sent, wanted } from "./frames.js";
+import {
+  answered,
+  frameSize,
+  measure,
+  MOST_ON_THE_WAY,
+  newWatch,
+  sent,
+  wanted,
+} from "./frames.js";
 import { draw } from "./outline.js";
 import { choosePile, refreshPiles, whenPiles } from "./piles.js";
 import { allowSound, soundTaken } from "./sound.js";
 import { attempt, complain, say } from "./status.js";
-import { loadTaken, showTaken, undo } from "./taken.js";
+import { addTaken, loadTaken, showTaken, undo } from "./taken.js";
 import { hasCameras, openCamera, whyNot } from "./webcam.js";
 
 /** @typedef {import("./api.js").Look} Look */
@@ -44,8 +52,14 @@ const mirror = find("#mirror", HTMLInputElement);
 /** @type {import("./webcam.js").Webcam|null} */
 let camera = null;
 let watch = newWatch();
-let busy = false;
 let takeNext = false;
+/** How many frames were sent and not answered yet. */
+let onTheWay = 0;
+/** How many may be: one alone, once the server said that it has too many pictures. */
+let room = MOST_ON_THE_WAY;
+/** How many frames were sent, and which of them was shown last. */
+let numbered = 0;
+let shownLast = 0;
 /** Whether the last look had no answer. */
 let failing = false;
 let seenAt = -1;
@@ -94,6 +108,7 @@ async function begin() {
   }
   keepRunning(true);
   watch = newWatch();
+  room = MOST_ON_THE_WAY;
   const { cameras, chosen } = camera;
   choice.replaceChildren(
     ...cameras.map((one, at) =>
@@ -165,11 +180,11 @@ function glance() {
   if (!pencil) return;
   pencil.drawImage(video, 0, 0, small.width, small.height);
   const sample = measure(pencil.getImageData(0, 0, small.width, small.height), performance.now());
-  const send = wanted(watch, sample, busy);
+  const send = wanted(watch, sample, onTheWay, room);
   // Outlines of a picture that is gone would lie.
   const stale = watch.changedSince > 0 && sample.time - watch.changedSince > STALE_MS;
   view.classList.toggle("stale", stale);
-  if (busy || !(send || takeNext)) return;
+  if (onTheWay >= room || !(send || takeNext)) return;
   const take = takeNext ? "now" : mode.value === "auto" ? "auto" : "never";
   takeNext = false;
   sent(watch, sample);
@@ -178,7 +193,8 @@ function glance() {
 
 /** @param {"auto"|"never"|"now"} take */
 async function look(take) {
-  busy = true;
+  onTheWay += 1;
+  const number = ++numbered;
   Object.assign(frame, frameSize(video.videoWidth, video.videoHeight));
   frame.getContext("2d")?.drawImage(video, 0, 0, frame.width, frame.height);
   /** @type {Blob|null} */
@@ -191,20 +207,26 @@ async function look(take) {
     answered(watch, found.more);
     if (failing) say("The server answers again.");
     failing = false;
-    if (camera) showLook(found, take);
-    else showTaken(found.taken, null);
+    if (found.taken.length && sound.checked)
+      soundTaken(found.taken.every((entry) => entry.status === "collection"));
+    if (!camera) showTaken(found.taken, null);
+    else if (number > shownLast) showLook(found, take);
+    else addTaken(found.taken);
+    shownLast = Math.max(number, shownLast);
   } catch (error) {
     answered(watch, false, true);
     const refused = error instanceof ApiError ? error : null;
-    if (refused?.status === 503) chip.textContent = "The server is busy; waiting";
-    else {
+    if (refused?.status === 503) {
+      room = 1;
+      chip.textContent = "The server is busy; waiting";
+    } else {
       chip.textContent = "No answer; trying again";
       failing = true;
       complain(error);
     }
     await pause(1000 * (refused?.retryAfter || 1));
   }
-  busy = false;
+  onTheWay -= 1;
 }
 
 /**
@@ -237,8 +259,6 @@ function showLook(found, take) {
         : "No card was named, so nothing was taken.",
     );
   }
-  if (taken.length && sound.checked)
-    soundTaken(taken.every((entry) => entry.status === "collection"));
   showTaken(taken, seen);
 }
 

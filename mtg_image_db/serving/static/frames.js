@@ -28,6 +28,12 @@ const PATIENCE_MS = 700;
 /** How often a still scene is sent: a card counts once it was named alike in two looks. */
 const LOOKS = 2;
 
+/**
+ * Frames that may be on their way at once. The two looks that take a card go together: one after
+ * the other, they last a second on two cores, beside a browser that shows a camera's picture.
+ */
+export const MOST_ON_THE_WAY = 2;
+
 /** How often it is sent at most while the server says that another look may settle something. */
 const LOOKS_WHILE_OPEN = 6;
 
@@ -109,10 +115,11 @@ function differ(one, other) {
  *
  * @param {Watch} watch
  * @param {Sample} sample
- * @param {boolean} busy Whether a frame is on its way: there is never more than one.
+ * @param {number} onTheWay How many frames were sent and not answered yet.
+ * @param {number} [room] How many may be on their way.
  * @returns {boolean}
  */
-export function wanted(watch, sample, busy) {
+export function wanted(watch, sample, onTheWay, room = MOST_ON_THE_WAY) {
   const moving = watch.previous !== null && differ(sample, watch.previous);
   watch.recent = watch.recent.filter((one) => sample.time - one.time < REMEMBERED_MS);
   watch.recent.push(sample);
@@ -120,14 +127,15 @@ export function wanted(watch, sample, busy) {
   const changed = watch.sent === null || differ(sample, watch.sent);
   if (!changed) watch.changedSince = 0;
   else if (!watch.changedSince) watch.changedSince = sample.time;
-  if (busy) return false;
+  if (onTheWay >= room) return false;
   if (changed || watch.sent === null) {
     const best = Math.max(...watch.recent.map((one) => one.sharpness));
     const waited = sample.time - watch.changedSince >= PATIENCE_MS;
     return !moving || sample.sharpness >= SHARP_SHARE * best || waited;
   }
   if (sample.sharpness > REFOCUSED * watch.sent.sharpness) return true;
-  return watch.looks < (watch.open ? LOOKS_WHILE_OPEN : LOOKS);
+  // A frame on its way may settle what is open.
+  return watch.looks < (watch.open && !onTheWay ? LOOKS_WHILE_OPEN : LOOKS);
 }
 
 /**
@@ -147,7 +155,7 @@ export function sent(watch, sample) {
 }
 
 /**
- * The last frame was answered, or lost.
+ * A frame was answered, or lost.
  *
  * @param {Watch} watch
  * @param {boolean} open Whether another look may settle something.

@@ -83,6 +83,11 @@ function show() {
  */
 export function showTaken(taken, seen) {
   inSight = seen;
+  addTaken(taken);
+}
+
+/** @param {Entry[]} taken */
+export function addTaken(taken) {
   const fresh = taken.filter((entry) => !entries.some((one) => one.id === entry.id));
   if (fresh.length) {
     entries = [...fresh.reverse(), ...entries];

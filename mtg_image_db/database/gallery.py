@@ -134,11 +134,11 @@ class FolderGallery(StoredGallery):
 
     def face(self, row: int) -> CardFace:
         """The face of a row, with its metadata."""
-        return CardFace.from_record(self.parts.records[row])
+        return self.parts.face(row)
 
     def printings_of(self, artwork: str) -> tuple[Printing, ...]:
         """All known printings with an artwork, oldest first."""
-        return self.parts.printings.of(artwork)
+        return self.parts.printings_of(artwork)
 
     def face_records(
         self, allowed: Mapping[str, Collection[str]]

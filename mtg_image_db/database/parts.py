@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from mtg_image_db.index.hnsw import GONE, Index
 from mtg_image_db.index.inverted import InvertedIndex
 from mtg_image_db.index.layout import Graph
 from mtg_image_db.index.quality import LEAST_EF_SEARCH
+from mtg_image_db.scryfall.faces import CardFace
+from mtg_image_db.scryfall.printing import Printing
 from mtg_image_db.system.records import Records, offsets_path, open_array
 
 if TYPE_CHECKING:
@@ -38,6 +41,9 @@ INVERTED, INVERTED_ROWS = "mtg_inverted.faiss", "mtg_inverted_rows.npy"
 QUALITY = "quality_report.json"
 PRINTINGS = "mtg_printings.jsonl"
 """One line per artwork, sorted by illustration_id: all printings with this artwork."""
+_KEPT = 4096
+"""So many faces, and the printings of so many artworks, are kept once they were read: of a photo,
+each is asked for several times, and a camera sees a card in several looks. By hand: some 15 MB."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,16 @@ class Parts:
     local_features: NDArray[np.uint8] | None
     inverted: InvertedIndex | None
     index: Index
+
+    @cached_property
+    def face(self) -> Callable[[int], CardFace]:
+        """The face of a row, with its metadata."""
+        return lru_cache(_KEPT)(lambda row: CardFace.from_record(self.records[row]))
+
+    @cached_property
+    def printings_of(self) -> Callable[[str], tuple[Printing, ...]]:
+        """All known printings with an artwork, oldest first."""
+        return lru_cache(_KEPT)(self.printings.of)
 
     @cached_property
     def numbered(self) -> dict[tuple[str, str], list[int]]:

@@ -62,7 +62,7 @@ def ink_of_mark(strip: Pixels) -> float:
     """
     pixels = strip.astype(np.float32)
     middle = round(_LOWER) + _down(pixels[:, _CODE[0] : _LANGUAGE[1]])
-    columns = pixels[middle - _HALF : middle + _HALF].mean(axis=0)
+    columns = _sums(pixels[middle - _HALF : middle + _HALF].mean(axis=0))
     across = max(
         range(-_MOST_OFF, _MOST_OFF + 1),
         key=lambda off: (
@@ -70,7 +70,7 @@ def ink_of_mark(strip: Pixels) -> float:
         ),
     )
     # Blur fills the gaps beside the mark, and light may change below the line.
-    under = pixels[middle + _UNDER[0] : middle + _UNDER[1]].mean(axis=0)
+    under = _sums(pixels[middle + _UNDER[0] : middle + _UNDER[1]].mean(axis=0))
     ground = (
         _inside(columns, _BESIDE, across) + _inside(under, [(_CODE[0], _LANGUAGE[1])], across)
     ) / 2
@@ -85,7 +85,7 @@ def _down(text: NDArray[np.float32]) -> int:
 
     The edge of the text box above them is brighter than they are, but even.
     """
-    rows = np.abs(np.diff(text, axis=1)).mean(axis=1)
+    rows = _sums(np.abs(np.diff(text, axis=1)).mean(axis=1))
     between, below = (_UPPER + _LOWER) / 2, _LOWER + _UNDER[0] + 2
     lines = [(middle - _HALF, middle + _HALF) for middle in (_UPPER, _LOWER)]
     gaps = [(between - 2, between + 2), (below, below + 5)]
@@ -95,7 +95,17 @@ def _down(text: NDArray[np.float32]) -> int:
     )
 
 
-def _inside(profile: NDArray[np.float32], parts: Sequence[tuple[float, float]], off: int) -> float:
-    """The mean of a profile in some parts, which are shifted."""
-    shifted = [profile[max(0, round(start + off)) : round(end + off)] for start, end in parts]
-    return float(np.concatenate(shifted).mean())
+def _sums(profile: NDArray[np.float32]) -> list[float]:
+    """What lies before each place of a profile, and in all of it."""
+    return [0.0, *np.cumsum(profile, dtype=np.float64).tolist()]
+
+
+def _inside(sums: Sequence[float], parts: Sequence[tuple[float, float]], off: int) -> float:
+    """The mean of a profile, given by its sums, in some parts, which are shifted."""
+    last = len(sums) - 1
+    shifted = [
+        (min(last, max(0, round(start + off))), min(last, round(end + off))) for start, end in parts
+    ]
+    return sum(sums[end] - sums[start] for start, end in shifted) / sum(
+        end - start for start, end in shifted
+    )

@@ -98,15 +98,21 @@ def read_titles(
     EncoderError
         The network's file is missing or damaged.
     """
-    readings = _read(photo, [title_corners(quad, _LOWER[0]) for quad in quads], names)
+    places = [title_corners(quad, _LOWER[0]) for quad in quads]
+    both = zip(_letters(photo, places), places, strict=True)
+    readings = [read_title(logs, place, names) for logs, place in both]
     # A title that is not read where it should be may stand a little higher or lower.
     unread = [row for row, one in enumerate(readings) if one.verdict != "confident"]
     beside = [title_corners(quads[row], lower) for row in unread for lower in _LOWER[1:]]
-    again = _read(photo, beside, names)
+    again = list(zip(_letters(photo, beside), beside, strict=True))
     for at, row in enumerate(unread):
-        first, shifted = readings[row], again[at * 2 : at * 2 + 2]
-        # Where fewer letters are read, the title is cut, and its rest may be another name.
-        shifted = [one for one in shifted if len(one.text) >= len(first.text)]
+        first = readings[row]
+        shifted = [
+            read_title(logs, place, names)
+            for logs, place in again[at * 2 : at * 2 + 2]
+            # Where fewer letters are read, the title is cut, and its rest may be another name.
+            if len(best_text(logs)) >= len(first.text)
+        ]
         best = max([first, *shifted], key=_sureness)
         # There it may be another card's as well.
         if best is not first and not any(
@@ -127,13 +133,11 @@ def _near(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
     return bool(apart < np.linalg.norm(one[3] - one[0]))
 
 
-def _read(
-    photo: Pixels, places: Sequence[NDArray[np.float32]], names: TitleNames
-) -> list[TitleReading]:
+def _letters(photo: Pixels, places: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    """The letters' log-probabilities along each title."""
     if not places:
         return []
-    every = title_net().read([cut_title(photo, place) for place in places])
-    return [read_title(logs, place, names) for logs, place in zip(every, places, strict=True)]
+    return list(title_net().read([cut_title(photo, place) for place in places]))
 
 
 def read_title(

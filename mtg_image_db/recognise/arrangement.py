@@ -117,8 +117,8 @@ def _off(finding: Finding) -> float:
     return apart(finding.quad, finding.card.quad)
 
 
-def is_doubtful(findings: Sequence[Finding], sure: Sequence[Quad]) -> bool:
-    """Whether a second look may name a card that has no name yet.
+def doubtful(findings: Sequence[Finding], sure: Sequence[Quad]) -> list[Finding]:
+    """The cards without a name that a second look may name.
 
     A card that was surely seen, lies open and is large enough has shown what it is: the database
     does not have it.
@@ -128,13 +128,16 @@ def is_doubtful(findings: Sequence[Finding], sure: Sequence[Quad]) -> bool:
     sure
         The quads of cards that were surely seen: those of `Finding.card`.
     """
-    unknown = [finding for finding in findings if finding.verdict == "none"]
-    return any(
-        not any(one.card.quad is quad for quad in sure)
-        or side_lengths(one.quad)[[1, 3]].mean() < _SMALL
-        or any(covered(one.quad, other.quad) > _COVERED for other in findings if other is not one)
-        for one in unknown
-    )
+    return [
+        one
+        for one in findings
+        if one.verdict == "none"
+        and (
+            not any(one.card.quad is quad for quad in sure)
+            or side_lengths(one.quad)[[1, 3]].mean() < _SMALL
+            or any(covered(one.quad, f.quad) > _COVERED for f in findings if f is not one)
+        )
+    ]
 
 
 def in_reading_order(quads: Sequence[Quad]) -> list[int]:

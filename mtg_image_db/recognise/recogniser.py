@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from mtg_image_db.recognise.arrangement import (
     distinct,
+    doubtful,
     in_reading_order,
-    is_doubtful,
     is_weaker,
     joined_halves,
     with_outlines,
@@ -165,8 +165,8 @@ class Recogniser:
             findings = with_outlines(findings if quads else [], outlined) or findings
             quads = quads or [one.quad for one in outlined]
             sure += [one.card.quad for one in outlined]
-        if find and not live and self._gallery.can_vote and is_doubtful(findings, sure):
-            findings = self._looked_again(cuts, findings, most)
+        if find and not live and self._gallery.can_vote:
+            findings = self._looked_again(cuts, findings, doubtful(findings, sure), most)
         if not quads and any(one.verdict != "none" for one in findings):
             # The whole picture stood for a card that is found now.
             findings = [one for one in findings if one.verdict != "none"]
@@ -229,12 +229,19 @@ class Recogniser:
         """Whether a card resembles split cards. It saves the geometry of neighbours on a page."""
         return any(self._gallery.identity(hit.row).split for hit in card.hits[:_FIRST])
 
-    def _looked_again(self, cuts: Cuts, findings: Sequence[Finding], most: int) -> list[Finding]:
-        """Name unknown cards, and find cards without an outline, by features of the whole photo."""
-        named = [finding for finding in findings if finding.verdict != "none"]
-        unknown = [finding for finding in findings if finding.verdict == "none"]
+    def _looked_again(
+        self, cuts: Cuts, findings: list[Finding], unknown: Sequence[Finding], most: int
+    ) -> list[Finding]:
+        """Name unknown cards, and find cards without an outline, by features of the whole photo.
+
+        All other cards have shown what they are. Only if there are unknown ones, it is worth while.
+        """
+        if not unknown:
+            return findings
+        known = [one for one in findings if all(one is not other for other in unknown)]
+        named = [finding for finding in known if finding.verdict != "none"]
         with self._examiner.timed("look again"):
-            scene = Scene(cuts.photo, [finding.quad for finding in named])
+            scene = Scene(cuts.photo, [finding.quad for finding in known])
             rows = self._gallery.vote(scene.descriptors, _MOST_VOTED)
         for row in rows:
             with self._examiner.timed("look again"):
@@ -250,7 +257,10 @@ class Recogniser:
             if finding.verdict != "none":
                 named.append(finding)
         left = [
-            f for f in unknown if not any(overlap(f.quad, n.quad) > _SAME_OVERLAP for n in named)
+            one
+            for one in findings
+            if one.verdict == "none"
+            and not any(overlap(one.quad, other.quad) > _SAME_OVERLAP for other in named)
         ]
         return distinct([*named, *left])
 

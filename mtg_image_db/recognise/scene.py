@@ -30,6 +30,8 @@ _MOST_POINTS = 3000
 """Most local features of a photo: the strongest are used. By hand."""
 _CONTRAST = 0.02
 """Least contrast of a feature, in SIFT's own unit (OpenCV's default is 0.04). By hand."""
+_PLAIN = 128
+"""Grey of what is left out."""
 _MOST_RATIO = 0.8
 """Largest distance to the most similar point of a face, as a share of the distance to the second:
 Lowe's ratio (IJCV 2004, section 7.1)."""
@@ -45,14 +47,14 @@ _TRIES = 500
 
 
 class Scene:
-    """Local features of a photo, except those on named cards.
+    """Local features of a photo, except those on cards that have shown what they are.
 
     Parameters
     ----------
     photo
         RGB [height, width, 3].
     known
-        Quads of the named cards.
+        Quads of these cards.
     """
 
     def __init__(self, photo: Pixels, known: Sequence[Quad]) -> None:
@@ -64,6 +66,8 @@ class Scene:
         mask = np.full(small.shape, 255, dtype=np.uint8)
         for quad in known:
             cv2.fillConvexPoly(mask, np.round(quad * self._scale).astype(np.int32), 0)
+        # OpenCV looks at the mask last. What is plain has no features that would cost time.
+        small[mask == 0] = _PLAIN
         self._area = float(small.shape[0] * small.shape[1])
         features, _ = find_features(small, _MOST_POINTS, _CONTRAST, mask)
         self._points = features.points

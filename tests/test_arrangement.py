@@ -15,7 +15,7 @@ from mtg_image_db.recognise.arrangement import distinct, in_reading_order, with_
 from mtg_image_db.recognise.evidence import Evidence
 from mtg_image_db.recognise.examiner import Card, Finding
 from mtg_image_db.recognise.gallery import Hit
-from mtg_image_db.recognise.quads import covered, overlap
+from mtg_image_db.recognise.quads import covered, overlap, turned
 from mtg_image_db.recognise.verdict import Verdict
 
 Quad = NDArray[np.float32]
@@ -79,6 +79,12 @@ def test_a_card_whose_neighbour_was_seen_in_its_place_stays_as_an_unknown_card()
     assert [(one.verdict, one.quad[0, 1]) for one in both] == [("confident", 12), ("none", 0)]
 
 
+@pytest.mark.parametrize("verdict", ["none", "confident"])
+def test_a_card_that_was_taken_both_ways_up_is_one_card(verdict: Verdict) -> None:
+    first, again = finding(at(0, 0), verdict=verdict), finding(turned(at(1, 1)), verdict="none")
+    assert distinct([first, again]) == [first]
+
+
 def test_neighbours_in_a_fan_stay_apart() -> None:
     fan = [finding(at(0, 8 * number), verdict="none") for number in range(5)]
     assert len(distinct(fan)) == 5
@@ -105,8 +111,8 @@ def test_an_outline_of_several_cards_is_that_of_a_page() -> None:
 
 def test_a_named_outline_is_one_card_whatever_was_seen_within() -> None:
     named = finding(at(0, 0))
-    turned = 0.8 * at(20, 5, 15), 0.8 * at(5, 20, -10)
-    strange = [finding(quad.astype(np.float32), verdict="none") for quad in turned]
+    askew = 0.8 * at(20, 5, 15), 0.8 * at(5, 20, -10)
+    strange = [finding(quad.astype(np.float32), verdict="none") for quad in askew]
     assert with_outlines(strange, [named]) == [named]
     assert with_outlines([named, *strange], [named]) == [named]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtg_image_db.recognise.quads import apart, area_of, covered, side_lengths
+from mtg_image_db.recognise.quads import apart, area_of, covered, side_lengths, turned
 
 if TYPE_CHECKING:
     from mtg_image_db.recognise.examiner import Finding
@@ -37,7 +37,7 @@ the row's. By hand."""
 
 
 def distinct(findings: Sequence[Finding]) -> list[Finding]:
-    """One finding for each card.
+    """One finding for each card, whichever side of it was taken for its top.
 
     Corners that geometry corrected may be those of a neighbour, whose picture reaches into the
     cut-out card. Then the card keeps its place, and has no name.
@@ -45,7 +45,8 @@ def distinct(findings: Sequence[Finding]) -> list[Finding]:
     kept: list[Finding] = []
 
     def is_new(quad: Quad) -> bool:
-        return all(apart(quad, other.quad) > _SAME for other in kept)
+        ways = quad, turned(quad)
+        return all(apart(one, other.quad) > _SAME for other in kept for one in ways)
 
     for finding in sorted(findings, key=lambda one: (one.verdict == "none", _off(one))):
         if any(_is_part(finding, other) for other in findings):

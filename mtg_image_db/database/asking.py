@@ -74,8 +74,12 @@ def recognise(
     def in_photo(quad: Quad) -> Corners:
         return tuple((float(x) * photo.scale, float(y) * photo.scale) for x, y in quad)
 
+    # Otherwise nothing was found, and the whole picture has no line where a card has one.
+    may_be_card = is_card_shaped(*sorted(photo.picture.size))
+
     def by_line(seen: RecognisedCard) -> RecognisedCard:
-        named = reader.by_line(in_photo(seen.quad)) if seen.verdict == "none" else None
+        unread = seen.verdict == "none" and (seen.detected or may_be_card)
+        named = reader.by_line(in_photo(seen.quad)) if unread else None
         if named is None:
             return seen
         row, corners = named

@@ -11,8 +11,8 @@ import pytest
 from conftest import COUNT, PixelEncoder
 from numpy.typing import NDArray
 
-from mtg_image_db import BuildOptions
-from mtg_image_db.building.encode import choose_tuning
+from mtg_image_db import BuildOptions, build_database
+from mtg_image_db.building.encode import choose_tuning, seconds_to_encode
 from mtg_image_db.building.plan import PlannedFace, plan_faces
 from mtg_image_db.download.ledger import Ledger
 from mtg_image_db.encoders.probe import LEAST_IMAGES, tune
@@ -105,6 +105,42 @@ def test_unreadable_samples_are_left_out(cache: Path, many: list[PlannedFace]) -
     damaged = [replace(face, key="0" * 64) for face in many[:40]] + many[40:]
     encoder = Careful()
     assert choose_tuning(BuildOptions(cache=cache), damaged, encoder, None).rates
+
+
+def test_the_time_for_all_images_is_judged_by_a_few(
+    cache: Path, many: list[PlannedFace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(PixelEncoder):
+        """Takes half a second a picture."""
+
+        def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+            clock[0] += 0.5 * len(pixels)
+            return super().encode(pixels)
+
+    clock = [0.0]
+    monkeypatch.setattr("mtg_image_db.building.encode.time.perf_counter", lambda: clock[0])
+    assert seconds_to_encode(cache, many, Slow(), described=True) == 0.5 * len(many)
+    some = [replace(face, path="images/gone.jpg") for face in many[:64]] + many[64:]
+    assert seconds_to_encode(cache, some, Slow(), described=False) == 0.5 * len(many)
+    gone = [replace(face, path="images/gone.jpg") for face in many]
+    assert seconds_to_encode(cache, gone, Slow(), described=False) is None
+
+
+def test_a_large_build_says_beforehand_how_long_it_takes(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Heard(Silent):
+        def note(self, text: str) -> None:
+            said.append(text)
+
+        def start(self, stage: str, total: int | None, unit: str) -> None:
+            said.append(stage)
+
+    said: list[str] = []
+    monkeypatch.setattr("mtg_image_db.building.run.LEAST_IMAGES", COUNT)
+    build_database(BuildOptions(cache=cache, out=tmp_path), Heard(), encoder=PixelEncoder())
+    words = "less than a minute on this machine, and then some minutes for the index"
+    assert said.index(f"{COUNT} images to encode: {words}.") < said.index("encoding")
 
 
 def test_the_probe_takes_the_fastest_that_agrees(monkeypatch: pytest.MonkeyPatch) -> None:

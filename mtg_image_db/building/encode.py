@@ -33,6 +33,8 @@ _UNTRIED_BATCH = 32
 """Pictures per batch where no sizes are tried. By hand: fast on CPUs."""
 _AHEAD = 128
 """Images that are decoded ahead of the encoder: the largest batch that is tried. By hand."""
+_JUDGED = 128
+"""Images by which the time for all is judged. By hand: with local features, two seconds."""
 _MOST_QUERIES = 1000
 """Most images that are encoded again as queries, to measure recall. By hand."""
 _QUERY_SECONDS = 5.0
@@ -62,6 +64,28 @@ def choose_tuning(
         encoder.use_precision(precision or "fp32")
         return Tuning(precision or "fp32", options.batch or _UNTRIED_BATCH, {})
     return tune(encoder, _stacked(pictures), precision=precision, batch=options.batch)
+
+
+def seconds_to_encode(
+    cache: Path, missing: Sequence[PlannedFace], encoder: Encoder, *, described: bool
+) -> float | None:
+    """About how many seconds it takes to decode and encode images, judged by a few of them.
+
+    On a CPU the same cores do both; with a GPU it takes less. None if these cannot be read.
+
+    Parameters
+    ----------
+    described
+        Whether local features are found as well.
+    """
+    began = time.perf_counter()
+    how = encoder.fingerprint.preprocessing
+    decoded = [one for _, one in decode_ahead(cache, missing[:_JUDGED], how, described=described)]
+    pictures = [one.pixels for one in decoded if not isinstance(one, str)]
+    if not pictures:
+        return None
+    encode(encoder, _stacked(pictures))
+    return (time.perf_counter() - began) * len(missing) / len(pictures)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,12 @@ from types import MappingProxyType
 from typing import IO
 
 from mtg_image_db.building.checkpoint import Checkpoint, Rows
-from mtg_image_db.building.encode import choose_tuning, encode_missing, perturbed_queries
+from mtg_image_db.building.encode import (
+    choose_tuning,
+    encode_missing,
+    perturbed_queries,
+    seconds_to_encode,
+)
 from mtg_image_db.building.generation import (
     write_distinct,
     write_manifest,
@@ -30,12 +35,14 @@ from mtg_image_db.download.ledger import Ledger
 from mtg_image_db.encoders import Encoder, EncoderChoice, Fingerprint, load_encoder, wrong_encoder
 from mtg_image_db.encoders.local_features import MADE_BY, POINT_BYTES, POINTS
 from mtg_image_db.encoders.named import remember
+from mtg_image_db.encoders.probe import LEAST_IMAGES
 from mtg_image_db.errors import EncoderError, NothingUsable
 from mtg_image_db.scryfall.snapshot import snapshots
 from mtg_image_db.system.checks import check, wrong_kind
 from mtg_image_db.system.files import make_folder, storage_errors
 from mtg_image_db.system.locks import exclusive
 from mtg_image_db.system.progress import Progress, listener
+from mtg_image_db.system.texts import about
 
 FEATURE_ROWS = Rows("local features", MADE_BY, (POINTS, POINT_BYTES), "uint8")
 
@@ -134,6 +141,7 @@ def _build(options: BuildOptions, plan: Plan, encoder: Encoder, progress: Progre
     work = divide_work(plan, before, encoder.fingerprint, vectors, features)
     tuning = choose_tuning(options, work.unencoded, encoder, _made_with(work, vectors))
     vectors.precision = tuning.precision
+    _say_how_long(options, work, encoder, progress)
     checkpoints = [vectors] if features is None else [vectors, features]
     try:
         encoding = encode_missing(options, work, encoder, tuning, vectors, features, progress)
@@ -181,6 +189,18 @@ def _build(options: BuildOptions, plan: Plan, encoder: Encoder, progress: Progre
     for checkpoint in checkpoints:
         checkpoint.discard()
     return summary
+
+
+def _say_how_long(options: BuildOptions, work: Work, encoder: Encoder, progress: Progress) -> None:
+    missing, described = work.unencoded, options.local_features
+    if len(missing) < LEAST_IMAGES:
+        return
+    seconds = seconds_to_encode(options.cache, missing, encoder, described=described)
+    if seconds is not None:
+        progress.note(
+            f"{len(missing):,} images to encode: {about(seconds)} on this machine, and then some "
+            "minutes for the index."
+        )
 
 
 def _made_with(work: Work, vectors: Checkpoint) -> str | None:

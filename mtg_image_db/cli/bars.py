@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mtg_image_db.cli.console import counted, one_line, say, size_text
+from mtg_image_db.cli.console import one_line, say, size_text
+from mtg_image_db.system.texts import about
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -117,7 +118,7 @@ class _Stage:
         if rate:
             said.append(_pace(rate, self.unit))
         if rate and self.total and self.total > self.done:
-            said.append(_left((self.total - self.done) / rate))
+            said.append(f"{about((self.total - self.done) / rate)} left")
         return f"{self.name}: {', '.join(said)}"
 
 
@@ -163,12 +164,3 @@ def _pace(rate: float, unit: str) -> str:
     if rate < 1:
         return f"{1 / rate:,.1f} s a {unit.removesuffix('s')}"
     return f"{rate:,.0f} {unit}/s" if rate >= 10 else f"{rate:.1f} {unit}/s"
-
-
-def _left(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    if minutes < 1:
-        return "less than a minute left"
-    if minutes < 100:
-        return f"about {counted(minutes, 'minute')} left"
-    return f"about {counted(round(minutes / 60), 'hour')} left"

@@ -173,3 +173,13 @@ def without_controls(text: str) -> str:
 
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+def about(seconds: float) -> str:
+    """A length of time for people: ``less than a minute``, ``about 17 minutes``."""
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return "less than a minute"
+    if minutes < 100:
+        return f"about {minutes} minute{'s' if minutes > 1 else ''}"
+    return f"about {round(minutes / 60)} hours"

@@ -230,6 +230,16 @@ def test_without_finding_the_whole_picture_is_the_card(database: Database) -> No
     assert quad_of(answer).max() == 1200
 
 
+@pytest.mark.parametrize("turns", [0, 90, 270])
+def test_without_finding_a_wide_picture_is_a_card_on_its_side(
+    database: Database, turns: int
+) -> None:
+    # Too narrow for the shape of a card, so nothing but this option says that it is one.
+    scan = KNOWN[2].faces[0].convert("RGB").resize((300, 560))
+    [answer] = database.query(scan.rotate(turns, expand=True), find=False)
+    assert (name_of(answer), answer.verdict) == (KNOWN[2].card["name"], "confident")
+
+
 def test_corners_are_pixels_of_the_file_even_where_less_was_decoded(
     database: Database, tmp_path: Path
 ) -> None:

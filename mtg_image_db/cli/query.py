@@ -89,7 +89,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--no-find",
         action="store_true",
-        help="take the whole picture as one upright card; do not look for cards in it",
+        help="take the whole picture as one upright card, or a wide one as a card on its side; do "
+        "not look for cards in it",
     )
     add(
         "--format",

@@ -265,7 +265,8 @@ class Database:
             How many distinct images to return for each card; all faces with one of these images are
             listed.
         find
-            Look for cards in it; otherwise the whole picture is one upright card.
+            Look for cards in it; otherwise the whole picture is one upright card, or one on its
+            side if it is wider than high.
         live
             The picture is one of a camera's, and the next one comes soon: take no second look at
             cards that are covered or small.

@@ -55,7 +55,7 @@ class Cuts:
             if self._as_built is not None and not turns:
                 return self._as_built
             # The frame of a wide picture begins at its bottom left.
-            turns += 3 if self._picture.width > self._picture.height else 0
+            turns += 3 if self.is_wide else 0
             return self._picture.rotate(90 * turns, expand=True)
         width = round(self._height * CARD_WIDTH / CARD_HEIGHT)
         return Image.fromarray(rectify(self.photo, quad, width, self._height))
@@ -63,6 +63,11 @@ class Cuts:
     def ways(self) -> list[Quad]:
         """The quads that a card may have that is the whole picture: it may be upside down."""
         return [self.frame, turned(self.frame)]
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the picture is wider than high."""
+        return self._picture.width > self._picture.height
 
     @property
     def is_card_shaped(self) -> bool:

@@ -131,7 +131,8 @@ class Recogniser:
         k
             How many distinct vectors to return for each card.
         find
-            Look for cards; otherwise the whole picture is one upright card.
+            Look for cards; otherwise the whole picture is one upright card, or one on its side if
+            it is wider than high.
         live
             The picture is one of a camera's, and the next one comes soon: do not take a second look
             at what is unknown.
@@ -144,9 +145,12 @@ class Recogniser:
             detected = card_detector().detect(cuts.photo) if find else []
         quads = [one.quad for one in detected]
         # The whole picture may be the card: a scan, or a photo that shows hardly more.
-        ways = [cuts.frame] if not find else []
-        if find and (cuts.is_card_shaped or not quads):
-            ways = cuts.ways()
+        # On its side, a card may have its top at the left or at the right.
+        ways = cuts.ways()
+        if not find:
+            ways = ways if cuts.is_wide else ways[:1]
+        elif quads and not cuts.is_card_shaped:
+            ways = []
         most = max(k, SHORTLIST)
         cards = self._cards(cuts, [*ways, *quads], most)
         if ways:

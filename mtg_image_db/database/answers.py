@@ -77,7 +77,7 @@ class CardAnswer:
         docs/recognition.md says how often each is right.
     quad
         The card's corners (x, y), clockwise from its top left, in pixels of the upright picture;
-        anticlockwise in a mirrored one. What other cards cover of it is a guess.
+        anticlockwise in a mirrored one. What other cards cover of it is estimated.
     points
         Number of local features that match the first match's artwork and no other; 0 in a database
         without local features, and of a card that was named by its line or its title.

@@ -79,7 +79,7 @@ class Detection:
     ----------
     quad
         Its corners in pixels of the photo, float32 [4, 2], from the card's own top left over its
-        own top right: clockwise, but in a mirrored photo. What is covered or outside is guessed.
+        own top right: clockwise, but in a mirrored photo. What is covered or outside is estimated.
     probability
         How sure it is that there is a card, 0 to 1.
     """

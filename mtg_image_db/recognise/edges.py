@@ -1,6 +1,6 @@
 """Move the sides of a quad to the edges of the card that lies there.
 
-The detector guesses the corners of a card by what the card shows. Where something covers that, it
+The detector estimates the corners of a card by what the card shows. Where something covers that, it
 is wrong by some 4 % of the card's height, too much to read the card's smallest letters. Then the
 edge between the card and what it lies on says more.
 """
@@ -116,7 +116,7 @@ def _ends(band: NDArray[np.uint8]) -> tuple[int, int]:
     Parameters
     ----------
     band
-        What lies around the side, [along, across, 3]; it is guessed to be in the middle.
+        What lies around the side, [along, across, 3]; it is expected in the middle.
     """
     rows = band[np.rint(_ALONG * (len(band) - 1)).astype(int)].astype(np.float32)
     strength = np.zeros(rows.shape[:2], np.float32)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,15 @@ def test_a_camera_takes_each_card_once(own: Server, shop: Shop) -> None:
     assert names == [wanted[0], wanted[1], wanted[0]]
     newest = own.get("/api/entries?last=1")["entries"]
     assert [entry["card"]["name"] for entry in newest] == names[-1:]
+
+
+def test_two_looks_at_once_take_a_card_once(own: Server, shop: Shop) -> None:
+    picture = frame(first(shop))
+    with ThreadPoolExecutor(2) as pool:
+        looks = list(pool.map(partial(own.post, "/api/look?camera=mine"), [picture] * 2))
+    assert sorted(look["cards"][0]["state"] for look in looks) == ["seen", "taken"]
+    assert own.post("/api/look?camera=mine", picture)["cards"][0]["state"] == "held"
+    assert len(own.get("/api/entries")["entries"]) == 1
 
 
 def test_a_camera_that_knows_its_card_from_before_a_restart_does_not_take_it_again(

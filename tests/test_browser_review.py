@@ -18,7 +18,7 @@ from mtg_image_db.collection.formats import FORMATS
 from mtg_image_db.demo.camera import camera_frame
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import APIResponse, Browser, Page, Route
 
 DROP = """([name, data]) => {
     const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
@@ -118,6 +118,41 @@ def test_a_photo_is_dropped_reviewed_by_keyboard_and_exported_as_scan_does(
     scan = scanner(shop, photo, [(first, "1"), (second, "3")])
     for form, data in exported.items():
         assert scan(form) == data, form
+
+
+def test_what_was_answered_does_not_come_back_with_a_late_answer_of_the_server(
+    browser: Browser, shop: Shop, photo: Path, tmp_path: Path
+) -> None:
+    with (
+        Server(shop.folder, tmp_path / "collection.sqlite") as server,
+        open_page(browser, server) as page,
+    ):
+        server.post("/api/photos", photo.read_bytes())
+        page.goto("/review")
+        page.get_by_text("Card 1 of 2").wait_for()
+        page.keyboard.press("s")
+        page.get_by_text("Card 1 of 1").wait_for()
+        late: list[tuple[Route, APIResponse]] = []
+
+        def hold(route: Route) -> None:
+            late.append((route, route.fetch()))
+
+        # The queue that is loaded after a step back is on its way while the card is answered.
+        page.route("**/api/entries?status=review*", hold, times=1)
+        with page.expect_request("**/api/entries?status=review*"):
+            page.keyboard.press("z")
+        page.get_by_text("of 2").wait_for()
+        while not late:
+            page.wait_for_timeout(20)
+        page.keyboard.press("s")
+        page.get_by_text("Card 1 of 1").wait_for()
+        [(route, response)] = late
+        assert len(response.json()["entries"]) == 2
+        with page.expect_response(
+            lambda one: "status=review" in one.url and len(one.json()["entries"]) == 1
+        ):
+            route.fulfill(response=response)
+        page.get_by_text("Card 1 of 1").wait_for()
 
 
 def scanner(shop: Shop, photo: Path, answers: list[tuple[str, str]]) -> Callable[[str], bytes]:

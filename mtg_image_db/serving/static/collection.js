@@ -7,7 +7,7 @@ import { belongsToField, counted, el, find, remember, remembered } from "./dom.j
 import { cardDialog } from "./editor.js";
 import { PileList } from "./pile_list.js";
 import { refreshPiles } from "./piles.js";
-import { attempt, complain, say, takeBack } from "./status.js";
+import { attempt, complain, load, say, takeBack } from "./status.js";
 import { matching, rowsOf, sorted } from "./table.js";
 
 /** @typedef {import("./api.js").Entry} Entry */
@@ -21,6 +21,8 @@ const form = find("#pile-form", HTMLFormElement);
 /** @type {Entry[]} */
 let entries = [];
 let loaded = false;
+/** How often entries have changed, but for loading them; or which of them are wanted. */
+let changes = 0;
 /** Of how many steps the last action was. */
 let steps = 1;
 
@@ -41,7 +43,8 @@ const table = new CardTable(render, openCard, setQuantity);
 const piles = new PileList(
   () => {
     table.restart();
-    void load();
+    changes += 1;
+    void reload();
   },
   () => {
     const before = moveTo.value;
@@ -80,9 +83,12 @@ function whyEmpty() {
   return [el("p", {}, "There are no cards here yet."), el("p", { class: "row" }, camera, photos)];
 }
 
-async function load() {
-  const of = piles.pile === null ? "" : `&pile=${piles.pile}`;
-  const answer = await attempt(() => ask("GET", `/api/entries?status=${status.value}${of}`));
+async function reload() {
+  const of = () => (piles.pile === null ? "" : `&pile=${piles.pile}`);
+  const answer = await load(
+    () => `/api/entries?status=${status.value}${of()}`,
+    () => changes,
+  );
   if (answer === null) return;
   entries = answer.entries;
   loaded = true;
@@ -97,6 +103,7 @@ async function load() {
  * @param {Entry} entry
  */
 function replaceEntry(entry) {
+  changes += 1;
   const here = entry.status === status.value && (piles.pile === null || piles.pile === entry.pile);
   entries = entries.filter((one) => one.id !== entry.id);
   if (here) entries = [...entries, entry].sort((one, other) => one.id - other.id);
@@ -107,6 +114,7 @@ function replaceEntry(entry) {
 
 /** @param {Entry} entry */
 function dropEntry(entry) {
+  changes += 1;
   entries = entries.filter((one) => one.id !== entry.id);
   table.picked.delete(entry.id);
   refreshPiles();
@@ -132,7 +140,7 @@ async function setQuantity(entry, quantity) {
 async function undo() {
   await takeBack(steps);
   steps = 1;
-  await load();
+  await reload();
 }
 
 /**
@@ -157,7 +165,7 @@ async function withPicked(action, done) {
     }
   }
   steps = Math.max(1, count);
-  await load();
+  await reload();
   refreshPiles();
   if (failed) complain(failed);
   else say(`${count} ${count === 1 ? "card is" : "cards are"} ${done}.`, () => void undo());
@@ -180,7 +188,8 @@ find("#undo", HTMLElement).addEventListener("click", () => void undo());
 filter.addEventListener("input", render);
 status.addEventListener("change", () => {
   table.restart();
-  void load();
+  changes += 1;
+  void reload();
 });
 currency.addEventListener("change", () => {
   remember("currency", currency.value);
@@ -206,5 +215,5 @@ if (currency.selectedIndex < 0) currency.selectedIndex = 0;
 showCurrency();
 listen(
   (kind, entry) => (kind === "undone" ? dropEntry(entry) : replaceEntry(entry)),
-  () => void load(),
+  () => void reload(),
 );

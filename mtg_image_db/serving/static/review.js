@@ -1,11 +1,11 @@
 // @ts-check
 // The review: one card after the other, by keyboard, mouse or touch.
 
-import { ask, listen, nameOf, sentence } from "./api.js";
+import { listen, nameOf, sentence } from "./api.js";
 import { belongsToField, find } from "./dom.js";
 import { CardEditor, outcome } from "./editor.js";
 import { choosePile, refreshPiles, whenPiles } from "./piles.js";
-import { attempt, say, takeBack } from "./status.js";
+import { load, say, takeBack } from "./status.js";
 
 /** @typedef {import("./api.js").Entry} Entry */
 
@@ -21,6 +21,8 @@ let answered = 0;
 let pile = null;
 /** The entry that is shown. */
 let shown = 0;
+/** How often the queue has changed, but for loading it. */
+let changes = 0;
 
 const editor = new CardEditor(place, (entry) => {
   if (entry.status === "review") {
@@ -29,6 +31,7 @@ const editor = new CardEditor(place, (entry) => {
     say(`${nameOf(entry)} still needs an answer. ${sentence(entry.reason)}`);
     return;
   }
+  changes += 1;
   queue = queue.filter((one) => one.id !== entry.id);
   answered += 1;
   say(`${outcome(entry)} ${queue.length} left.`, () => void undo());
@@ -64,7 +67,7 @@ function go(step) {
 
 async function undo() {
   const entry = await takeBack();
-  if (entry) await load(entry.id);
+  if (entry) await reload(entry.id);
 }
 
 /**
@@ -72,9 +75,12 @@ async function undo() {
  *
  * @param {number} wanted
  */
-async function load(wanted = queue[at]?.id) {
-  const of = pile === null ? "" : `&pile=${pile}`;
-  const answer = await attempt(() => ask("GET", `/api/entries?status=review${of}`));
+async function reload(wanted = queue[at]?.id) {
+  const of = () => (pile === null ? "" : `&pile=${pile}`);
+  const answer = await load(
+    () => `/api/entries?status=review${of()}`,
+    () => changes,
+  );
   if (answer === null) return;
   queue = answer.entries;
   const found = queue.findIndex((one) => one.id === wanted);
@@ -98,7 +104,8 @@ choosePile(
   find("#pile", HTMLSelectElement),
   (value) => {
     pile = value;
-    void load();
+    changes += 1;
+    void reload();
   },
   "All piles",
 );
@@ -108,6 +115,7 @@ whenPiles((piles) => {
 listen(
   (kind, entry) => {
     refreshPiles();
+    changes += 1;
     const waits = kind !== "undone" && entry.status === "review";
     const here = waits && (pile === null || pile === entry.pile);
     queue = [...queue.filter((one) => one.id !== entry.id), ...(here ? [entry] : [])];
@@ -116,5 +124,5 @@ listen(
     if (found >= 0) at = found;
     render(false);
   },
-  () => void load(),
+  () => void reload(),
 );

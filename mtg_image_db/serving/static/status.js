@@ -73,6 +73,20 @@ export async function attempt(action) {
   }
 }
 
+/**
+ * Ask for entries until none has changed meanwhile: what was on its way then may be older.
+ *
+ * @param {() => string} asked What to ask for.
+ * @param {() => number} changes How many changes the page has made or heard of.
+ */
+export async function load(asked, changes) {
+  for (;;) {
+    const before = changes();
+    const answer = await attempt(() => ask("GET", asked()));
+    if (answer === null || changes() === before) return answer;
+  }
+}
+
 /** What is said of a step that was taken back. */
 const TAKEN_BACK = {
   take: "is out of the collection again",

@@ -1,11 +1,11 @@
 // @ts-check
 // The cards that the camera took: the last one large, and the list of those before.
 
-import { ask, guessOf, listen, nameOf, sentence } from "./api.js";
+import { guessOf, listen, nameOf, sentence } from "./api.js";
 import { cardPicture, el, find } from "./dom.js";
 import { cardDialog } from "./editor.js";
 import { refreshPiles } from "./piles.js";
-import { attempt, takeBack } from "./status.js";
+import { load, takeBack } from "./status.js";
 
 /** @typedef {import("./api.js").Entry} Entry */
 /** @typedef {import("./api.js").LookCard} LookCard */
@@ -21,6 +21,8 @@ const openCard = cardDialog(replaceEntry);
 let pile = 1;
 /** The last taken first. @type {Entry[]} */
 let entries = [];
+/** How often they have changed, but for loading them. */
+let changes = 0;
 /** A card that is in the picture, and not taken yet. @type {LookCard|null} */
 let inSight = null;
 
@@ -90,6 +92,7 @@ export function showTaken(taken, seen) {
 export function addTaken(taken) {
   const fresh = taken.filter((entry) => !entries.some((one) => one.id === entry.id));
   if (fresh.length) {
+    changes += 1;
     entries = [...fresh.reverse(), ...entries];
     const words = fresh.map((entry) => `${nameOf(entry)}, ${entry.card?.label ?? "to review"}`);
     heard.textContent = `Taken: ${words.join("; ")}`;
@@ -100,6 +103,7 @@ export function addTaken(taken) {
 
 /** @param {Entry} entry */
 function replaceEntry(entry) {
+  changes += 1;
   if (!entries.some((one) => one.id === entry.id)) return;
   entries = entries.map((one) => (one.id === entry.id ? entry : one));
   refreshPiles();
@@ -108,6 +112,7 @@ function replaceEntry(entry) {
 
 /** @param {Entry} entry */
 function dropEntry(entry) {
+  changes += 1;
   entries = entries.filter((one) => one.id !== entry.id);
   refreshPiles();
   show();
@@ -120,7 +125,10 @@ function dropEntry(entry) {
  */
 export async function loadTaken(of = pile) {
   pile = of;
-  const answer = await attempt(() => ask("GET", `/api/entries?pile=${pile}&last=${LISTED}`));
+  const answer = await load(
+    () => `/api/entries?pile=${of}&last=${LISTED}`,
+    () => changes,
+  );
   if (answer === null || pile !== of) return;
   entries = answer.entries;
   show();

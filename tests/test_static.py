@@ -25,12 +25,14 @@ TEMPLATES = sorted((SERVING / "templates").glob("*.html"))
 CAMERA = """async (scenes) => {
     const { GRID, measure, newWatch, wanted, sent, answered } = await import("/frames.js");
     // A scene is a picture of dots: `at` moves them, `sharp` is how much they stand out.
-    const picture = ({ at = 0, sharp = 100, light = 0 }) => {
+    const picture = ({ at = 0, sharp = 100, light = 0, noise = 0 }) => {
         const [width, height] = [96, 56];
         const data = new Uint8ClampedArray(4 * width * height);
         for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) {
             const card = x >= 30 + at && x < 60 + at && y > 10 && y < 50;
-            const level = 90 + light + (card ? 60 : 0) + ((x + y) % 2 ? sharp : -sharp) / 4;
+            // Neighbouring pixels are as noisy together as a grid's cell is.
+            const grain = noise * Math.sin(7919 * ((x >> 2) + 31 * (y >> 2) + 1009 * time));
+            const level = 90 + light + grain + (card ? 60 : 0) + ((x + y) % 2 ? sharp : -sharp) / 4;
             data.fill(level, 4 * (y * width + x), 4 * (y * width + x) + 3);
         }
         return { data, width, height };
@@ -133,6 +135,12 @@ def test_a_picture_that_becomes_sharp_is_sent_again(page: Page) -> None:
 def test_a_lamp_that_flickers_is_no_change(page: Page) -> None:
     flicker = [{"light": 4 * (step % 2)} for step in range(6)]
     assert sent(page, *flicker) == "SS...."
+
+
+def test_a_noisy_picture_is_no_change_but_a_card_in_it_is(page: Page) -> None:
+    noisy = [{**HERE, "noise": 6}] * 8 + [{**THERE, "noise": 6}] * 8
+    assert sent(page, *noisy).count("S") == 4
+    assert sent(page, *noisy)[8:].count("S") == 2
 
 
 def test_frames_are_sent_in_the_size_in_which_a_collector_line_can_be_read(page: Page) -> None:

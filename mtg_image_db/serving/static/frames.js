@@ -10,6 +10,13 @@ export const GRID = { columns: 24, rows: 14 };
  */
 const CHANGED_LEVELS = 9;
 
+/**
+ * In a noisy picture it must differ by so many times what most cells differ from one glance to the
+ * next: 4 times the standard deviation of that difference. A hand or a card changes fewer than half
+ * of the cells, and light that changes everywhere shows nothing new.
+ */
+const NOISE_TIMES = 6;
+
 /** Cells that must have changed. One alone is a reflection that wanders. Chosen by hand. */
 const CHANGED_CELLS = 2;
 
@@ -49,6 +56,7 @@ const LOOKS_WHILE_OPEN = 6;
  * @typedef {object} Watch
  * @property {Sample|null} previous The last sample, sent or not.
  * @property {Sample|null} sent The last sample that was sent.
+ * @property {number} levels Grey levels by which a cell must differ now to count as changed.
  * @property {number} looks How often the scene of `sent` was sent.
  * @property {boolean} open Whether another look may settle something.
  * @property {number} changedSince When the scene began to differ from `sent`; 0 if it does not.
@@ -57,7 +65,7 @@ const LOOKS_WHILE_OPEN = 6;
 
 /** @returns {Watch} */
 export function newWatch() {
-  return { previous: null, sent: null, looks: 0, open: false, changedSince: 0, recent: [] };
+  return { previous: null, sent: null, levels: CHANGED_LEVELS, looks: 0, open: false, changedSince: 0, recent: [] };
 }
 
 /**
@@ -97,17 +105,24 @@ export function measure(image, time) {
 }
 
 /**
- * Whether two samples show different scenes.
+ * By how many grey levels each cell differs.
  *
  * @param {Sample} one
  * @param {Sample} other
  */
-function differ(one, other) {
-  let changed = 0;
-  for (let cell = 0; cell < one.cells.length; cell++) {
-    if (Math.abs(one.cells[cell] - other.cells[cell]) > CHANGED_LEVELS) changed += 1;
-  }
-  return changed >= CHANGED_CELLS;
+function differences(one, other) {
+  return one.cells.map((level, cell) => Math.abs(level - other.cells[cell]));
+}
+
+/**
+ * Whether two samples show different scenes.
+ *
+ * @param {Sample} one
+ * @param {Sample} other
+ * @param {number} levels
+ */
+function differ(one, other, levels) {
+  return differences(one, other).filter((level) => level > levels).length >= CHANGED_CELLS;
 }
 
 /**
@@ -120,11 +135,15 @@ function differ(one, other) {
  * @returns {boolean}
  */
 export function wanted(watch, sample, onTheWay, room = MOST_ON_THE_WAY) {
-  const moving = watch.previous !== null && differ(sample, watch.previous);
+  if (watch.previous !== null) {
+    const noise = differences(sample, watch.previous).sort();
+    watch.levels = Math.max(CHANGED_LEVELS, NOISE_TIMES * noise[noise.length >> 1]);
+  }
+  const moving = watch.previous !== null && differ(sample, watch.previous, watch.levels);
   watch.recent = watch.recent.filter((one) => sample.time - one.time < REMEMBERED_MS);
   watch.recent.push(sample);
   watch.previous = sample;
-  const changed = watch.sent === null || differ(sample, watch.sent);
+  const changed = watch.sent === null || differ(sample, watch.sent, watch.levels);
   if (!changed) watch.changedSince = 0;
   else if (!watch.changedSince) watch.changedSince = sample.time;
   if (onTheWay >= room) return false;
@@ -147,7 +166,7 @@ export function wanted(watch, sample, onTheWay, room = MOST_ON_THE_WAY) {
 export function sent(watch, sample) {
   const same =
     watch.sent !== null &&
-    !differ(sample, watch.sent) &&
+    !differ(sample, watch.sent, watch.levels) &&
     sample.sharpness <= REFOCUSED * watch.sent.sharpness;
   watch.looks = same ? watch.looks + 1 : 1;
   watch.sent = sample;

@@ -428,3 +428,14 @@ def test_the_command_says_what_it_did(shelf: Shelf, postgres: Postgres) -> None:
     assert "has this database already: generation 1." in again.stderr
     wrong = mtg_db("publish", "--to", "db.example", cwd=shelf.out)
     assert "--to must be an address like postgresql://HOST/DATABASE" in wrong.stderr
+
+
+def test_the_server_s_limit_of_idle_time_does_not_end_a_publication(
+    shelf: Shelf, postgres: Postgres
+) -> None:
+    url = postgres.database()
+    name = url.partition("@/")[2].partition("?")[0]
+    limit = "idle_in_transaction_session_timeout"
+    postgres.execute(url, f"ALTER DATABASE {name} SET {limit} = '1ms'")
+    publish_database(shelf.build(), url)
+    assert_same(url, shelf.open())

@@ -45,6 +45,12 @@ _ROWS_AT_ONCE = 20_000
 """Rows that one statement closes. By hand."""
 _LEAST_RECALL = 0.99
 """Least recall@1 of a graph that may come into force: below, something is wrong. By hand."""
+_NO_LIMITS = (
+    "SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('statement_timeout', "
+    "'lock_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout')"
+)
+"""Building an index takes as long as it takes, and between two statements the server hears nothing
+while we compute digests. PostgreSQL before 17 has no limit on transactions."""
 _SAMPLE = 500
 """Vectors that the graph is searched for, as they are and with noise. By hand."""
 
@@ -88,11 +94,13 @@ def publish(what: Contents, address: Address, keep: int, progress: Progress) -> 
         was in force there still is.
     """
     with translated(address):
+        from psycopg import IsolationLevel
+
         connection = connect(address)
         connection.add_notice_handler(lambda said: _note(said, progress))
         with connection:
-            # Building an index takes as long as it takes.
-            connection.execute("SELECT set_config('statement_timeout', '0', false)")
+            connection.isolation_level = IsolationLevel.READ_COMMITTED
+            connection.execute(_NO_LIMITS)
             with connection.transaction():
                 lock(connection, progress)
                 schema.require_pgvector(connection, address)

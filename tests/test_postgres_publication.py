@@ -225,8 +225,10 @@ def test_cards_with_one_picture_share_a_vector(shelf: Shelf, postgres: Postgres)
 
 
 def test_names_that_are_half_a_character_and_other_scripts_arrive(
-    shelf: Shelf, postgres: Postgres
+    shelf: Shelf, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # What a program may ask a server for; our bytes are always UTF-8.
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
     url = postgres.database()
     names = ("Half \ud83d", "稲妻", 'quoted "\\', "tab\tand\x1fseparator", "null \0")
     for number, name in enumerate(names):

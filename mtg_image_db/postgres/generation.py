@@ -66,12 +66,7 @@ class Generation:
                 suggestion=f"Publish one: mtg-db publish --to {address}",
             )
         [(self.number, version, self.name, self._images, totals, manifest, quality, votes)] = rows
-        if version != schema.FORMAT:
-            raise DatabaseError(
-                "The database was published by another version of mtg-db",
-                details=f"{address}: format {version}, this one reads {schema.FORMAT}",
-                suggestion="Update the package, or publish the database again.",
-            )
+        schema.require_format(version, address)
         self.has_votes: bool = votes
         try:
             self._totals: checks.Totals = {

@@ -11,6 +11,7 @@ from mtg_image_db.postgres import schema
 from mtg_image_db.system.progress import Progress
 
 if TYPE_CHECKING:
+    from mtg_image_db.postgres.address import Address
     from mtg_image_db.postgres.connections import Connection
 
 _LOCK = 0x6D74_675F_6462
@@ -43,14 +44,21 @@ def lock(connection: Connection, progress: Progress) -> None:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
 
-def newest(connection: Connection) -> Newest:
-    """The newest generation."""
+def newest(connection: Connection, address: Address) -> Newest:
+    """The newest generation.
+
+    Raises
+    ------
+    DatabaseError
+        Another version of this program published it.
+    """
     query = (
-        "SELECT id, name, images, manifest, "
+        "SELECT id, format, name, images, manifest, "
         "coalesce((SELECT generation FROM mtg_db.in_force), 0) "
         "FROM mtg_db.generation ORDER BY id DESC LIMIT 1"
     )
-    for number, name, images, manifest, in_force in connection.execute(query).fetchall():
+    for number, version, name, images, manifest, in_force in connection.execute(query).fetchall():
+        schema.require_format(version, address)
         return Newest(number, name, images, maker_of(json.loads(manifest)), in_force)
     return Newest()
 

@@ -92,6 +92,8 @@ def publish(what: Contents, address: Address, keep: int, progress: Progress) -> 
     PostgresError
         The server cannot be reached, refuses or lacks something, or has stored something else. What
         was in force there still is.
+    DatabaseError
+        Another version of this program published there.
     """
     with translated(address):
         from psycopg import IsolationLevel
@@ -105,7 +107,7 @@ def publish(what: Contents, address: Address, keep: int, progress: Progress) -> 
                 lock(connection, progress)
                 schema.require_pgvector(connection, address)
                 schema.make_tables(connection)
-                before = newest(connection)
+                before = newest(connection, address)
                 if before.name == what.name and before.in_force == before.number:
                     done = Published(before.number, False, len(what.vectors), {}, {}, 0)
                 else:

@@ -114,6 +114,32 @@ def test_a_database_that_is_in_force_is_not_published_again(
     assert (again.new, again.generation) == (False, 1)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE mtg_db.face SET lang = 'fr' WHERE id = 3",
+        "UPDATE mtg_db.features SET packed = '' WHERE id = 4",
+        "DELETE FROM mtg_db.printing WHERE id = 5",
+        "UPDATE mtg_db.image_1 SET vector = (SELECT vector FROM mtg_db.image_1 WHERE id = 7)",
+        "UPDATE mtg_db.generation SET quality = '[1]'",
+        "UPDATE mtg_db.generation SET manifest = '{}'",
+        "UPDATE mtg_db.generation SET inverted = ''",
+    ],
+)
+def test_publishing_again_repairs_what_is_damaged(
+    shelf: Shelf, postgres: Postgres, damage: str
+) -> None:
+    url = postgres.database()
+    database = shelf.build()
+    publish_database(database, url)
+    postgres.execute(url, damage)
+    again = publish_database(database, url, keep=0)
+    assert (again.new, again.generation) == (True, 2)
+    assert again.sent == {"image": 20, "features": 20, "face": 20, "printing": 20}
+    assert_same(url, database)
+    assert not publish_database(database, url).new
+
+
 def test_a_card_that_comes_back_is_there_again(shelf: Shelf, postgres: Postgres) -> None:
     url = postgres.database()
     everything = dict(shelf.cards)
@@ -188,6 +214,15 @@ def test_another_encoder_gets_a_table_of_its_own(shelf: Shelf, postgres: Postgre
     publish_database(shelf.build(small), url)
     tables = "SELECT relname FROM pg_class WHERE relname ~ '^image_[0-9]+$' ORDER BY relname"
     assert postgres.execute(url, tables) == [("image_2",)]
+
+
+def test_verify_tells_what_was_swept_from_what_is_damaged(shelf: Shelf, postgres: Postgres) -> None:
+    url = postgres.database()
+    publish_database(shelf.build(), url)
+    with Database.open(url) as reader:
+        publish_database(shelf.build(PixelEncoder(side=6)), url, keep=0)
+        with pytest.raises(DatabaseError, match="replaced by a newer one"):
+            verify_database(reader)
 
 
 def test_another_shape_of_the_graph_makes_a_new_one(shelf: Shelf, postgres: Postgres) -> None:

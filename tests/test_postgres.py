@@ -27,6 +27,8 @@ from mtg_image_db.demo.camera import camera_frame
 from mtg_image_db.demo.distort import as_photographed
 from mtg_image_db.encoders.local_features import describe
 from mtg_image_db.pictures.opening import CARD_HEIGHT, CARD_WIDTH
+from mtg_image_db.postgres.address import Address
+from mtg_image_db.serving.current import Current
 
 pytestmark = needs_postgres
 
@@ -269,3 +271,35 @@ def test_serve_follows_what_is_published(
         assert card["matches"][0]["name"] == list(shop.names.values())[-1]
         found = server.get("/api/cards/search?q=saffronbrook")["cards"]
         assert found[0]["name"] == "Saffronbrook Moth"
+        postgres.execute(url, "UPDATE mtg_db.face SET lang = 'fr'")
+        publish_database(Database.open(shop.folder / "index_out"), url, keep=0)
+        another = frame(next(iter(shop.pictures.values())))
+        assert server.post("/api/query", another)["cards"][0]["matches"]
+
+
+def test_serve_follows_as_soon_as_it_can(shop: Shop, postgres: Postgres, tmp_path: Path) -> None:
+    url = postgres.database()
+    publish_database(Database.open(shop.folder / "index_out"), url)
+    postgres.execute(
+        url,
+        "CREATE ROLE late LOGIN",
+        "GRANT USAGE ON SCHEMA mtg_db TO late",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA mtg_db TO late",
+    )
+    said: list[str] = []
+    reader = postgres.url(url.partition("@/")[2].partition("?")[0], "late")
+    current = Current(Address(reader), "cpu", tmp_path, said.append)
+    postgres.execute(
+        url,
+        "UPDATE mtg_db.generation SET name = 'another'",
+        "REVOKE SELECT ON mtg_db.generation FROM late",
+        "GRANT SELECT (id, name) ON mtg_db.generation TO late",
+    )
+    before = current.database.gallery.name
+    assert current.database.gallery.name == before != "another"
+    postgres.execute(url, "GRANT SELECT ON mtg_db.generation TO late")
+    assert current.database.gallery.name == "another"
+    assert [line.partition(":")[0] for line in said] == [
+        "A newer database is there, but cannot be used yet",
+        "A newer database is used now",
+    ]

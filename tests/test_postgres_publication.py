@@ -114,6 +114,32 @@ def test_a_database_that_is_in_force_is_not_published_again(
     assert (again.new, again.generation) == (False, 1)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE mtg_db.face SET lang = 'fr' WHERE id = 3",
+        "UPDATE mtg_db.features SET packed = '' WHERE id = 4",
+        "DELETE FROM mtg_db.printing WHERE id = 5",
+        "UPDATE mtg_db.image_1 SET vector = (SELECT vector FROM mtg_db.image_1 WHERE id = 7)",
+        "UPDATE mtg_db.generation SET quality = '[1]'",
+        "UPDATE mtg_db.generation SET manifest = '{}'",
+        "UPDATE mtg_db.generation SET inverted = ''",
+    ],
+)
+def test_publishing_again_repairs_what_is_damaged(
+    shelf: Shelf, postgres: Postgres, damage: str
+) -> None:
+    url = postgres.database()
+    database = shelf.build()
+    publish_database(database, url)
+    postgres.execute(url, damage)
+    again = publish_database(database, url, keep=0)
+    assert (again.new, again.generation) == (True, 2)
+    assert again.sent == {"image": 20, "features": 20, "face": 20, "printing": 20}
+    assert_same(url, database)
+    assert not publish_database(database, url).new
+
+
 def test_a_card_that_comes_back_is_there_again(shelf: Shelf, postgres: Postgres) -> None:
     url = postgres.database()
     everything = dict(shelf.cards)
@@ -190,6 +216,15 @@ def test_another_encoder_gets_a_table_of_its_own(shelf: Shelf, postgres: Postgre
     assert postgres.execute(url, tables) == [("image_2",)]
 
 
+def test_verify_tells_what_was_swept_from_what_is_damaged(shelf: Shelf, postgres: Postgres) -> None:
+    url = postgres.database()
+    publish_database(shelf.build(), url)
+    with Database.open(url) as reader:
+        publish_database(shelf.build(PixelEncoder(side=6)), url, keep=0)
+        with pytest.raises(DatabaseError, match="replaced by a newer one"):
+            verify_database(reader)
+
+
 def test_another_shape_of_the_graph_makes_a_new_one(shelf: Shelf, postgres: Postgres) -> None:
     url = postgres.database()
     publish_database(shelf.build(), url)
@@ -225,8 +260,10 @@ def test_cards_with_one_picture_share_a_vector(shelf: Shelf, postgres: Postgres)
 
 
 def test_names_that_are_half_a_character_and_other_scripts_arrive(
-    shelf: Shelf, postgres: Postgres
+    shelf: Shelf, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # What a program may ask a server for; our bytes are always UTF-8.
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
     url = postgres.database()
     names = ("Half \ud83d", "稲妻", 'quoted "\\', "tab\tand\x1fseparator", "null \0")
     for number, name in enumerate(names):
@@ -428,3 +465,14 @@ def test_the_command_says_what_it_did(shelf: Shelf, postgres: Postgres) -> None:
     assert "has this database already: generation 1." in again.stderr
     wrong = mtg_db("publish", "--to", "db.example", cwd=shelf.out)
     assert "--to must be an address like postgresql://HOST/DATABASE" in wrong.stderr
+
+
+def test_the_server_s_limit_of_idle_time_does_not_end_a_publication(
+    shelf: Shelf, postgres: Postgres
+) -> None:
+    url = postgres.database()
+    name = url.partition("@/")[2].partition("?")[0]
+    limit = "idle_in_transaction_session_timeout"
+    postgres.execute(url, f"ALTER DATABASE {name} SET {limit} = '1ms'")
+    publish_database(shelf.build(), url)
+    assert_same(url, shelf.open())

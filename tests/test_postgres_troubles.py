@@ -169,7 +169,7 @@ def test_a_reader_reads_and_cannot_write(
 
 
 def test_our_own_connections_cannot_write_even_as_the_owner(url: str) -> None:
-    with pytest.raises(PostgresError, match="does not allow this"):
+    with pytest.raises(PostgresError, match="accepts no changes"):
         kept = connections.Connections(Address(url), {})
         kept.run(lambda connection: connection.execute("DELETE FROM mtg_db.face"))
 
@@ -266,8 +266,14 @@ def test_a_publication_of_another_version_is_refused(postgres: Postgres, folder:
     url = postgres.database()
     publish_database(folder, url)
     postgres.execute(url, "UPDATE mtg_db.generation SET format = 2")
-    with pytest.raises(DatabaseError, match="another version"):
+    for ask in (Database.open, partial(publish_database, folder)):
+        with pytest.raises(DatabaseError, match="another version"):
+            ask(url)
+    postgres.execute(url, "ALTER TABLE mtg_db.generation RENAME quality TO grade")
+    with pytest.raises(PostgresError, match="of another version") as caught:
         Database.open(url)
+    assert "Update the package" in caught.value.suggestion
+    postgres.execute(url, "ALTER TABLE mtg_db.generation RENAME grade TO quality")
     postgres.execute(url, "UPDATE mtg_db.generation SET format = 1, quality = '[1]'")
     with pytest.raises(PostgresError, match="is damaged"):
         Database.open(url)
@@ -280,6 +286,43 @@ def test_a_server_without_pgvector_is_refused(postgres: Postgres, folder: Databa
     with pytest.raises(PostgresError, match="has no pgvector") as caught:
         publish_database(folder, url)
     assert "CREATE EXTENSION vector" in caught.value.suggestion
+
+
+def test_pgvector_in_a_schema_that_is_not_searched_is_named(
+    postgres: Postgres, folder: Database
+) -> None:
+    url = postgres.database()
+    postgres.execute(url, "CREATE SCHEMA aside", "CREATE EXTENSION vector SCHEMA aside")
+    with pytest.raises(PostgresError, match="does not find pgvector") as caught:
+        publish_database(folder, url)
+    assert "SET search_path" in caught.value.suggestion
+    name = url.partition("@/")[2].partition("?")[0]
+    postgres.execute(url, f"ALTER DATABASE {name} SET search_path = public, aside")
+    publish_database(folder, url)
+    postgres.execute(url, f"ALTER DATABASE {name} RESET search_path")
+    with Database.open(url) as server, pytest.raises(PostgresError, match="not find pgvector"):
+        server.search(np.array(folder.embeddings), 1)
+
+
+def test_a_server_that_takes_no_connection_or_no_change_is_not_called_unreachable(
+    postgres: Postgres, folder: Database, url: str
+) -> None:
+    for database, trouble in (("password", "no such database"), ("closed", "no connection")):
+        if database == "closed":
+            postgres.execute(url, "CREATE DATABASE closed ALLOW_CONNECTIONS false")
+        with pytest.raises(PostgresError, match=trouble):
+            Database.open(postgres.url(database))
+    changing = postgres.database()
+    name = changing.partition("@/")[2].partition("?")[0]
+    postgres.execute(changing, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    with pytest.raises(PostgresError, match="accepts no changes") as caught:
+        publish_database(folder, changing)
+    assert "primary" in caught.value.suggestion
+    # A replica says this when a question holds back what it gets from its primary server.
+    conflict = "DO $$ BEGIN RAISE 'conflict with recovery' USING ERRCODE = '40001'; END $$"
+    kept = connections.Connections(Address(url), {})
+    with pytest.raises(PostgresError, match="to follow its primary"):
+        kept.run(lambda connection: connection.execute(conflict))
 
 
 def test_a_database_in_another_encoding_is_refused(postgres: Postgres, folder: Database) -> None:

@@ -41,7 +41,7 @@ def publish_database(
     InvalidArguments
         `database` is a view or is on a server; or another argument is wrong.
     DatabaseError
-        A file of it was changed.
+        A file of it was changed; or another version of this program published there.
     PostgresError
         The server cannot be reached, refuses or lacks something.
     """

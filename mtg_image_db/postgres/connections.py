@@ -151,7 +151,8 @@ def connect(address: Address) -> Connection:
         "keepalives_count": 2,
         "tcp_user_timeout": STATEMENT_S * 1000,
     }
-    return psycopg.connect(autocommit=True, **{**ours, **given})
+    # COPY sends our bytes as they are, whatever PGCLIENTENCODING says.
+    return psycopg.connect(autocommit=True, **{**ours, **given, "client_encoding": "UTF8"})
 
 
 def _close_all(connections: list[Connection]) -> None:

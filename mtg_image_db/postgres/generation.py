@@ -66,12 +66,7 @@ class Generation:
                 suggestion=f"Publish one: mtg-db publish --to {address}",
             )
         [(self.number, version, self.name, self._images, totals, manifest, quality, votes)] = rows
-        if version != schema.FORMAT:
-            raise DatabaseError(
-                "The database was published by another version of mtg-db",
-                details=f"{address}: format {version}, this one reads {schema.FORMAT}",
-                suggestion="Update the package, or publish the database again.",
-            )
+        schema.require_format(version, address)
         self.has_votes: bool = votes
         try:
             self._totals: checks.Totals = {
@@ -93,13 +88,17 @@ class Generation:
         self._connections.close()
 
     def newest(self) -> str:
-        """The name of the generation that is in force now."""
+        """The name of the generation in force now; a longer one if it was published anew."""
         query = (
-            "SELECT g.name FROM mtg_db.in_force AS i JOIN mtg_db.generation AS g "
+            "SELECT g.id, g.name FROM mtg_db.in_force AS i JOIN mtg_db.generation AS g "
             "ON g.id = i.generation"
         )
         rows = self._connections.run(lambda connection: connection.execute(query).fetchall())
-        return str(rows[0][0]) if rows else self.name
+        if not rows:
+            return self.name
+        [(number, name)] = rows
+        anew = name == self.name and number != self.number
+        return f"{name}, published again" if anew else str(name)
 
     def size(self) -> int:
         """What the tables of all generations take on the server, with their indexes, in bytes."""
@@ -270,7 +269,14 @@ class Generation:
             ) from error
 
     def problems(self) -> list[str]:
-        """What is wrong with its rows: a line for each kind; empty if nothing is."""
+        """What is wrong with its rows: a line for each kind; empty if nothing is.
+
+        Raises
+        ------
+        DatabaseError
+            It was swept meanwhile.
+        """
+        from psycopg import errors
 
         def check(connection: Connection) -> tuple[checks.Totals, dict[str, int]]:
             # A check reads everything.
@@ -278,16 +284,19 @@ class Generation:
             try:
                 found = checks.totals(connection, self.number, self._images)
                 return found, checks.altered(connection, self.number, self._images, since=0)
+            except errors.UndefinedTable:
+                return {}, {}
             finally:
                 connection.close()
 
         found, bad = self._connections.run(check)
+        self._fetch("SELECT true")  # what was swept meanwhile is no damage
         problems = []
         for kind in checks.KINDS:
             table = checks.table_of(kind, self._images)
-            if found[kind] != self._totals[kind]:
+            if found.get(kind) != self._totals[kind]:
                 problems.append(f"{table}: its rows are not those that were published")
-            if bad[kind]:
+            if bad.get(kind):
                 problems.append(f"{table}: {bad[kind]:,} rows are not what their digests say")
         return problems
 

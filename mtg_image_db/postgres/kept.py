@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mtg_image_db.postgres import schema
+from mtg_image_db.postgres.checks import altered, totals
 from mtg_image_db.system.progress import Progress
 
 if TYPE_CHECKING:
+    from mtg_image_db.postgres.address import Address
     from mtg_image_db.postgres.connections import Connection
 
 _LOCK = 0x6D74_675F_6462
@@ -35,6 +37,13 @@ def maker_of(manifest: Mapping[str, Any]) -> list[object]:
     return [manifest["encoder"]["fingerprint"], *graph]
 
 
+def _made_by(manifest: str) -> list[object] | None:
+    try:
+        return maker_of(json.loads(manifest))
+    except (ValueError, TypeError, KeyError):  # damaged
+        return None
+
+
 def lock(connection: Connection, progress: Progress) -> None:
     """Let nobody else publish until the transaction ends."""
     [(free,)] = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK]).fetchall()
@@ -43,16 +52,47 @@ def lock(connection: Connection, progress: Progress) -> None:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
 
-def newest(connection: Connection) -> Newest:
-    """The newest generation."""
+def newest(connection: Connection, address: Address) -> Newest:
+    """The newest generation.
+
+    Raises
+    ------
+    DatabaseError
+        Another version of this program published it.
+    """
     query = (
-        "SELECT id, name, images, manifest, "
+        "SELECT id, format, name, images, manifest, "
         "coalesce((SELECT generation FROM mtg_db.in_force), 0) "
         "FROM mtg_db.generation ORDER BY id DESC LIMIT 1"
     )
-    for number, name, images, manifest, in_force in connection.execute(query).fetchall():
-        return Newest(number, name, images, maker_of(json.loads(manifest)), in_force)
+    for number, version, name, images, manifest, in_force in connection.execute(query).fetchall():
+        schema.require_format(version, address)
+        return Newest(number, name, images, _made_by(manifest), in_force)
     return Newest()
+
+
+def is_whole(connection: Connection, there: Newest, inverted: bytes | None) -> bool:
+    """Whether the newest generation, and what is said of it, is as it was published.
+
+    Parameters
+    ----------
+    inverted
+        The inverted index as the folder has it, without its entries.
+    """
+    query = "SELECT totals, quality, inverted FROM mtg_db.generation WHERE id = %s"
+    found = connection.execute(query, [there.number], binary=True).fetchall()
+    [(said, quality, learned)] = found
+    try:
+        stored = {kind: tuple(total) for kind, total in json.loads(said).items()}
+        int(json.loads(quality)["ef_search"])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return False
+    return (
+        there.made_by is not None
+        and learned == inverted
+        and stored == totals(connection, there.number, there.images)
+        and not any(altered(connection, there.number, there.images, since=0).values())
+    )
 
 
 def sweep(connection: Connection, keep: int) -> int:

@@ -24,7 +24,7 @@ from mtg_image_db.postgres.checks import (
 from mtg_image_db.postgres.connections import connect
 from mtg_image_db.postgres.contents import Contents
 from mtg_image_db.postgres.copying import Cell
-from mtg_image_db.postgres.kept import Newest, lock, maker_of, newest, sweep
+from mtg_image_db.postgres.kept import Newest, is_whole, lock, maker_of, newest, sweep
 from mtg_image_db.postgres.search import Graph, Scope
 from mtg_image_db.postgres.troubles import translated
 from mtg_image_db.system.progress import Progress
@@ -45,6 +45,12 @@ _ROWS_AT_ONCE = 20_000
 """Rows that one statement closes. By hand."""
 _LEAST_RECALL = 0.99
 """Least recall@1 of a graph that may come into force: below, something is wrong. By hand."""
+_NO_LIMITS = (
+    "SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('statement_timeout', "
+    "'lock_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout')"
+)
+"""Building an index takes as long as it takes, and between two statements the server hears nothing
+while we compute digests. PostgreSQL before 17 has no limit on transactions."""
 _SAMPLE = 500
 """Vectors that the graph is searched for, as they are and with noise. By hand."""
 
@@ -86,30 +92,53 @@ def publish(what: Contents, address: Address, keep: int, progress: Progress) -> 
     PostgresError
         The server cannot be reached, refuses or lacks something, or has stored something else. What
         was in force there still is.
+    DatabaseError
+        Another version of this program published there.
     """
     with translated(address):
+        from psycopg import IsolationLevel
+
         connection = connect(address)
         connection.add_notice_handler(lambda said: _note(said, progress))
         with connection:
-            # Building an index takes as long as it takes.
-            connection.execute("SELECT set_config('statement_timeout', '0', false)")
+            connection.isolation_level = IsolationLevel.READ_COMMITTED
+            connection.execute(_NO_LIMITS)
             with connection.transaction():
                 lock(connection, progress)
                 schema.require_pgvector(connection, address)
                 schema.make_tables(connection)
-                before = newest(connection)
-                if before.name == what.name and before.in_force == before.number:
+                before = newest(connection, address)
+                again = before.name == what.name and before.in_force == before.number
+                if again and _is_there(connection, what, before, progress):
                     done = Published(before.number, False, len(what.vectors), {}, {}, 0)
                 else:
-                    done = _Publication(connection, what, before, address, progress).run()
+                    one = _Publication(connection, what, before, address, progress, anew=again)
+                    done = one.run()
             with connection.transaction():
                 lock(connection, progress)
                 swept = sweep(connection, keep)
     return Published(done.generation, done.new, done.faces, done.sent, done.closed, swept)
 
 
+def _is_there(connection: Connection, what: Contents, before: Newest, progress: Progress) -> bool:
+    """Whether the server has this very generation, whole."""
+    progress.start("checking", None, "")
+    inverted = None if what.inverted is None else what.inverted.learned
+    whole = is_whole(connection, before, inverted)
+    progress.finish()
+    if not whole:
+        progress.note("The server has this database, but damaged: all of it is sent again.")
+    return whole
+
+
 class _Publication:
-    """One publication, within its transaction."""
+    """One publication, within its transaction.
+
+    Parameters
+    ----------
+    anew
+        Use no row that is there: some of them are damaged.
+    """
 
     def __init__(
         self,
@@ -118,9 +147,11 @@ class _Publication:
         before: Newest,
         address: Address,
         progress: Progress,
+        *,
+        anew: bool,
     ) -> None:
         self._connection, self._what, self._before = connection, what, before
-        self._address, self._progress = address, progress
+        self._address, self._progress, self._anew = address, progress, anew
         self._number = before.number + 1
         self._totals: Totals = {}
         self._sent: dict[str, int] = {}
@@ -162,7 +193,7 @@ class _Publication:
     def _table_of_images(self, wanted: set[bytes]) -> tuple[int, bool]:
         """The table for the vectors, and whether it is a new one."""
         before = self._before
-        if before.number and before.made_by == maker_of(self._what.manifest):
+        if before.number and not self._anew and before.made_by == maker_of(self._what.manifest):
             there = self._digests("image", before.images)
             if len(wanted - there.keys()) <= _MOST_ADDED * len(wanted):
                 return before.images, False
@@ -205,7 +236,8 @@ class _Publication:
         The id of each wanted row.
         """
         there = self._digests(kind, images)
-        kept = {} if all_anew else {one: there[one] for one in wanted if one in there}
+        anew = all_anew or self._anew
+        kept = {} if anew else {one: there[one] for one in wanted if one in there}
         closed = [number for one, number in there.items() if one not in kept]
         table = table_of(kind, images)
         for start in range(0, len(closed), _ROWS_AT_ONCE):

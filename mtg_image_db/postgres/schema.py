@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mtg_image_db.errors import PostgresError
+from mtg_image_db.errors import DatabaseError, PostgresError
 
 if TYPE_CHECKING:
     from mtg_image_db.postgres.address import Address
@@ -103,6 +103,22 @@ def require_pgvector(connection: Connection, address: Address) -> None:
             "The database on the server cannot hold all names of cards",
             details=f"{address}: its encoding is {encoding}",
             suggestion="Create another one: createdb --encoding=UTF8 --template=template0 NAME",
+        )
+
+
+def require_format(version: int, address: Address) -> None:
+    """Make sure that this version of the program knows the tables of a generation.
+
+    Raises
+    ------
+    DatabaseError
+        Another one published it.
+    """
+    if version != FORMAT:
+        raise DatabaseError(
+            "The database was published by another version of mtg-db",
+            details=f"{address}: format {version}, this one knows {FORMAT}",
+            suggestion="Update the package, or publish into another database.",
         )
 
 

@@ -15,12 +15,38 @@ if TYPE_CHECKING:
 _GONE = ("57P01", "57P02", "57P03", "57P05", "40001")
 """What a server says that stops, starts or follows another one (PostgreSQL, appendix A)."""
 _MEANINGS = {
-    "42501 25006": (
+    "42501": (
         "The database server does not allow this",
         (
             "Connect as a role that may do it: docs/scaling.md says which rights a reader and a "
             "publisher need."
         ),
+    ),
+    "25006": (
+        "The database server accepts no changes",
+        (
+            "Publish to the primary server, not to a replica (?target_session_attrs=read-write "
+            "finds it among several hosts), and look whether it has been made read-only."
+        ),
+    ),
+    "40001": (
+        "The database server broke off the question to follow its primary server",
+        (
+            "Run the same command again. If it happens often, raise max_standby_streaming_delay "
+            "on the replica."
+        ),
+    ),
+    "42704 42883": (
+        "The database server does not find pgvector",
+        (
+            "Put the schema that has it on the search path, as an administrator: ALTER DATABASE … "
+            "SET search_path = public, SCHEMA (SELECT extnamespace::regnamespace FROM "
+            "pg_extension WHERE extname = 'vector')"
+        ),
+    ),
+    "42703": (
+        "The tables on the database server are those of another version of mtg-db",
+        "Update the package, or publish into another database.",
     ),
     "57014": (
         "The database server took too long to answer",
@@ -28,7 +54,10 @@ _MEANINGS = {
     ),
     "53100 53200": (
         "The database server has no room left",
-        "Give it more room. What was in force there still is.",
+        (
+            "Give it more room; if the details name shared memory, start its container with a "
+            "larger --shm-size. What was in force there still is."
+        ),
     ),
 }
 """What codes of PostgreSQL mean (its appendix A), and what to do."""
@@ -83,17 +112,21 @@ def _in_our_words(error: psycopg.Error, address: Address) -> MtgDbError:
             details=f"PostgreSQL: {said}",
             suggestion=f"Publish one: mtg-db publish --to {address}",
         )
-    if is_lost(error):
-        message, suggestion = _unreachable(said)
-    else:
-        meanings = (meaning for codes, meaning in _MEANINGS.items() if code in codes.split())
-        message, suggestion = next(meanings, _REFUSED)
+    other = _unreachable(said) if is_lost(error) else _REFUSED
+    meanings = (meaning for codes, meaning in _MEANINGS.items() if str(code) in codes.split())
+    message, suggestion = next(meanings, other)
     return PostgresError(message, details=f"{address}: {said}", suggestion=suggestion)
 
 
 def _unreachable(said: str) -> tuple[str, str]:
     # While it refuses a connection, libpq passes on no code, only words.
-    if "password" in said:
+    refusal = said.partition("failed: FATAL:")[2]
+    if "does not exist" in refusal:
+        return (
+            "The database server knows no such database or user",
+            "Correct the address, or create the database (createdb) or the role.",
+        )
+    if "password" in refusal or "no password supplied" in said:
         return (
             "The database server does not accept the password",
             (
@@ -101,10 +134,13 @@ def _unreachable(said: str) -> tuple[str, str]:
                 "you alone), or name another file with PGPASSFILE."
             ),
         )
-    if "does not exist" in said:
+    if refusal:
         return (
-            "The database server knows no such database or user",
-            "Correct the address, or create the database (createdb) or the role.",
+            "The database server accepts no connection",
+            (
+                "The details say why. If it is starting or has too many connections, run the same "
+                "command again later; otherwise ask who looks after it."
+            ),
         )
     return (
         "The database server cannot be reached",

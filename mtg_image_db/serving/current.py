@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Lock
 
 from mtg_image_db.database.database import Database
-from mtg_image_db.errors import MtgDbError
+from mtg_image_db.errors import MtgDbError, PostgresError
 from mtg_image_db.postgres.address import Address
 
 
@@ -30,7 +30,7 @@ class Current:
     ) -> None:
         self._path, self._device, self._cache, self._note = path, device, cache, note
         self._database = self._open()
-        self._broken = ""
+        self._broken = self._late = ""
         self._opening = Lock()
         _ = self._database.encoder  # if it cannot be loaded, nothing is served
 
@@ -58,6 +58,12 @@ class Current:
             if database.manifest.fingerprint == before.manifest.fingerprint:
                 database.use_encoder(before.encoder)
             _ = database.encoder
+        except PostgresError as error:
+            # It may restart, or have no connection left; so the next request tries again.
+            if newest != self._late:
+                self._note(f"A newer database is there, but cannot be used yet: {error}")
+            self._late = newest
+            return
         except (MtgDbError, OSError) as error:
             self._broken = newest
             self._note(f"A newer database is there, but cannot be used: {error}")

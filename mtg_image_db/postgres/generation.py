@@ -95,7 +95,7 @@ class Generation:
         )
         rows = self._connections.run(lambda connection: connection.execute(query).fetchall())
         if not rows:
-            return self.name
+            return str(self.name)
         [(number, name)] = rows
         anew = name == self.name and number != self.number
         return f"{name}, published again" if anew else str(name)

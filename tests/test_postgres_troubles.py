@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import threading
@@ -205,6 +206,14 @@ def test_a_password_in_the_address_opens_and_is_never_shown(secret: str, tmp_pat
         ("publish", "--db", url, "--to", url),
         ("export", "--format", "npy", "--db", url),
         ("verify", "--db", url.replace("battery", "bat@tery")),
+        ("info", "--db", url.replace("postgresql:", "POSTGRESQL:")),
+        ("info", "--db", url.replace("postgresql:", "postgresql+psycopg:")),
+        ("query", "nothing.jpg", "--db", url.replace("postgresql:", "mysql:")),
+        ("info", "--db", f"host=/nowhere user=me password='{PASSWORD}'"),
+        ("publish", "--db", f"dbname=cards password={PASSWORD}", "--to", url),
+        ("publish", "--to", f"dbname=cards password={PASSWORD}"),
+        ("info", "--db", f"postgresql://me:{quote(PASSWORD, safe='')}/cards"),
+        ("scan", "--db", os.fsdecode(url.encode() + b"\xff"), "nothing.jpg"),
     ]
     for command in wrong:
         done = mtg_db(*command, cwd=tmp_path)
@@ -348,6 +357,8 @@ def test_messages_lose_the_passwords_of_addresses() -> None:
         ("postgres://me:secret@db/c?password=more", "postgresql://db/c"),
         ("postgresql://me:sec@ret@db/c", "postgresql://…"),
         ("postgresql:///c?service=s&sslpassword=x", "postgresql:///c?service=s"),
+        ("POSTGRES+x://me:secret@db/c", "postgresql://…"),
+        ("host=db sslpassword=secret user=me", "host=db sslpassword=… user=me"),
         ("no address", "no address"),
     ):
         assert without_passwords(text) == shown

@@ -12,7 +12,11 @@ _HOW = (
     "the address of a database server must be like postgresql://HOST/DATABASE; in a user or "
     "password, write @ as %40, / as %2F and ? as %3F"
 )
-_ANYWHERE = re.compile(r"postgres(?:ql)?://\S*")
+_ANYWHERE = re.compile(r"(?i)\b(?:postgres(?:ql)?[\w.+-]*://|(?:ssl)?password=)\S*")
+_OTHER_FORMS = re.compile(r"\s*[\w.+-]+://|(?:.*\s)?(?:host|hostaddr|dbname|password|service)\s*=")
+"""Addresses as other programs write them, and libpq's words. No folder is called like that, and
+what is taken for a folder is printed, with its password."""
+_HOST = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?")
 
 
 class Address:
@@ -33,10 +37,13 @@ class Address:
         self.url = text
         rest = text.partition("://")[2]
         before, at, place = rest.rpartition("@")
-        # libpq would take a part of such a password for a host, and print it in its errors.
-        if not is_address(text) or (at and re.search("[@/?]", before)):
-            raise InvalidArguments([_HOW])
         where, _, query = place.partition("?")
+        hosts = where.partition("/")[0].split(",")
+        # libpq would take a part of such a password for a host or a port, and print it in its
+        # errors.
+        unclear = (at and re.search("[@/?]", before)) or not all(map(_HOST.fullmatch, hosts))
+        if not text.startswith(_SCHEMES) or unclear or not _is_utf8(text):
+            raise InvalidArguments([_HOW])
         service = parse_qs(query).get("service", [""])[0]
         self._shown = f"postgresql://{where}" + (f"?service={service}" if service else "")
 
@@ -48,8 +55,10 @@ class Address:
 
 
 def is_address(place: object) -> bool:
-    """Whether a place is the address of a database server, and no folder."""
-    return isinstance(place, Address) or (isinstance(place, str) and place.startswith(_SCHEMES))
+    """Whether a place is the address of a database server, also a wrong one, and no folder."""
+    return isinstance(place, Address) or (
+        isinstance(place, str) and _OTHER_FORMS.match(place) is not None
+    )
 
 
 def without_passwords(text: str) -> str:
@@ -57,7 +66,18 @@ def without_passwords(text: str) -> str:
     return _ANYWHERE.sub(lambda found: _shown(found[0]), text)
 
 
+def _is_utf8(text: str) -> bool:
+    """Whether it is text that a server understands, and no bytes that are none."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _shown(text: str) -> str:
+    if "://" not in text:
+        return f"{text.partition('=')[0]}=…"
     try:
         return str(Address(text))
     except InvalidArguments:

@@ -94,9 +94,7 @@ class Generation:
             "ON g.id = i.generation"
         )
         rows = self._connections.run(lambda connection: connection.execute(query).fetchall())
-        if not rows:
-            return str(self.name)
-        [(number, name)] = rows
+        number, name = rows[0] if rows else (self.number, self.name)
         anew = name == self.name and number != self.number
         return f"{name}, published again" if anew else str(name)
 

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Scope
 from mtg_image_db import __version__
 from mtg_image_db.collection.cards import CONDITIONS, FINISHES
 from mtg_image_db.collection.formats import FORMATS
-from mtg_image_db.errors import MtgDbError
+from mtg_image_db.errors import MtgDbError, PostgresError
 from mtg_image_db.scryfall.printing import LANGUAGE_NAMES
 from mtg_image_db.serving.api import PICTURE_PATHS, Api
 from mtg_image_db.serving.desk import Desk
@@ -56,6 +56,13 @@ def make_app(
         refusal = Refusal(500, "Something went wrong that should not", what, suggestion)
         return refusal.reply(request.scope)
 
+    def failed(request: Request, error: Exception) -> Response:
+        assert isinstance(error, MtgDbError)  # noqa: S101
+        if isinstance(error, PostgresError):
+            # Where the server is, and who asks it, is not for visitors.
+            note(f"{request.method} {request.url.path}: {error.message} ({error.details})")
+        return Refusal.of(error).reply(request.scope)
+
     app = Starlette(
         routes=[
             Route("/", lambda _: RedirectResponse("/camera")),
@@ -66,7 +73,7 @@ def make_app(
         ],
         exception_handlers={
             Refusal: _refused,
-            MtgDbError: _failed,
+            MtgDbError: failed,
             HTTPException: _unknown,
             Exception: defect,
         },
@@ -92,11 +99,6 @@ def _page(name: str, request: Request) -> Response:
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)  # noqa: S101
     return error.reply(request.scope)
-
-
-def _failed(request: Request, error: Exception) -> Response:
-    assert isinstance(error, MtgDbError)  # noqa: S101
-    return Refusal.of(error).reply(request.scope)
 
 
 def _unknown(request: Request, error: Exception) -> Response:

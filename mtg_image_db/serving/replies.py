@@ -35,6 +35,7 @@ _STATUS: tuple[tuple[type[MtgDbError], int], ...] = (
     (StorageError, 507),
 )
 """The HTTP status of our errors; 500 for all others."""
+_ASK_THE_KEEPER = "Try again in a minute. Who runs this program finds more in what it prints."
 _SEND_A_PICTURE = (
     "Choose a JPEG, PNG or WebP file. Programs send its bytes as they are: curl needs "
     "--data-binary, because --data changes them."
@@ -77,6 +78,8 @@ class Refusal(Exception):
         if isinstance(error, ImageError):
             message = f"This picture cannot be read: {error.message}"
             return cls(status, message, error.details, error.suggestion or _SEND_A_PICTURE)
+        if isinstance(error, PostgresError):
+            return cls(status, error.message, suggestion=_ASK_THE_KEEPER)
         return cls(status, error.message, error.details, error.suggestion)
 
     def reply(self, scope: Scope) -> Response:

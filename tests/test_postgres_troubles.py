@@ -359,6 +359,7 @@ def test_messages_lose_the_passwords_of_addresses() -> None:
         ("postgresql:///c?service=s&sslpassword=x", "postgresql:///c?service=s"),
         ("POSTGRES+x://me:secret@db/c", "postgresql://…"),
         ("host=db sslpassword=secret user=me", "host=db sslpassword=… user=me"),
+        ("host=db password = 'two words' user=me", "host=db password=… user=me"),
         ("no address", "no address"),
     ):
         assert without_passwords(text) == shown

@@ -176,17 +176,7 @@ class FolderGallery(StoredGallery):
     def search_rows(
         self, vectors: NDArray[np.float32], k: int, *, min_score: float = -1.0
     ) -> list[list[Hit]]:
-        """Find the most similar faces for each vector.
-
-        Parameters
-        ----------
-        vectors
-            float32 [Q, D], L2-normalised.
-        k
-            How many distinct vectors to return; all faces with one of these vectors are listed.
-        min_score
-            Drop less similar faces.
-        """
+        """See `StoredGallery`."""
         if not self._count:
             return [[] for _ in vectors]
         scores, ids = (self._exact or self.parts.index).search(vectors, k)

@@ -12,9 +12,13 @@ _HOW = (
     "the address of a database server must be like postgresql://HOST/DATABASE; in a user or "
     "password, write @ as %40, / as %2F and ? as %3F"
 )
-_ANYWHERE = re.compile(r"(?i)\b(?:postgres(?:ql)?[\w.+-]*://|(?:ssl)?password=)\S*")
-_OTHER_FORMS = re.compile(r"\s*[\w.+-]+://|(?:.*\s)?(?:host|hostaddr|dbname|password|service)\s*=")
-"""Addresses as other programs write them, and libpq's words. No folder is called like that, and
+_ANYWHERE = re.compile(
+    r"(?i)\b(?:postgres(?:ql)?[\w.+-]*://\S*|(?:ssl)?password\s*=\s*(?:'[^']*'|\S*))"
+)
+_LIKE_AN_ADDRESS = re.compile(
+    r"\s*[\w.+-]{2,}://|(?:.*\s)?(?:host|hostaddr|dbname|password|service)\s*="
+)
+"""Addresses, also those of other programs, and libpq's words. No folder is called like that, and
 what is taken for a folder is printed, with its password."""
 _HOST = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?")
 
@@ -30,7 +34,7 @@ class Address:
     Raises
     ------
     InvalidArguments
-        It is unclear where a password in it ends.
+        It has another form, or it is unclear where a password in it ends.
     """
 
     def __init__(self, text: str) -> None:
@@ -57,7 +61,7 @@ class Address:
 def is_address(place: object) -> bool:
     """Whether a place is the address of a database server, also a wrong one, and no folder."""
     return isinstance(place, Address) or (
-        isinstance(place, str) and _OTHER_FORMS.match(place) is not None
+        isinstance(place, str) and _LIKE_AN_ADDRESS.match(place) is not None
     )
 
 
@@ -77,7 +81,7 @@ def _is_utf8(text: str) -> bool:
 
 def _shown(text: str) -> str:
     if "://" not in text:
-        return f"{text.partition('=')[0]}=…"
+        return f"{text.partition('=')[0].rstrip()}=…"
     try:
         return str(Address(text))
     except InvalidArguments:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 from mtg_image_db.collection.entries import Entry
 from mtg_image_db.collection.seen import Sighting, sightings_of
@@ -40,12 +40,10 @@ class _Camera:
     turns: Turns = field(default_factory=Turns)
 
 
-class Note(Protocol):
-    """Notes what was found in a picture, and takes the cards that are due."""
+Note: TypeAlias = Callable[[Recognition, int, Take], dict[str, Any]]
+"""Notes what was found in a picture, and takes the cards that are due to a pile.
 
-    def __call__(self, found: Recognition, pile: int, take: Take) -> dict[str, Any]:
-        """Return the answer of `POST /api/look`, as JSON types; but for the entries taken."""
-        ...
+It returns the answer of `POST /api/look`, as JSON types; but for the entries that were taken."""
 
 
 class Cameras:

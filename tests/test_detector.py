@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mtg_image_db.recognise.detector import decode
+from mtg_image_db.recognise.detector import Detection, decode, plausible
 
 CARD = np.array([[0, 0], [63, 0], [63, 88], [0, 88]], dtype=np.float32)
 
@@ -89,3 +89,39 @@ def test_an_unsure_cell_is_no_card() -> None:
     say(cells, CARD * 2 + 40, 5, 5, 50, 60)
     cells[0, 12, 25] = 0.05
     assert decode(cells) == []
+
+
+def left_of(*cards: tuple[NDArray[np.float32], float]) -> list[float]:
+    """The probabilities of those that are plausible."""
+    found = [Detection(quad.astype(np.float32), probability) for quad, probability in cards]
+    return [one.probability for one in plausible(found)]
+
+
+def test_beside_a_sure_card_a_weak_one_that_lies_open_is_none() -> None:
+    assert left_of((CARD * 2, 0.6), (CARD * 2 + 300, 0.5), (CARD * 2 + 600, 0.39)) == [0.6, 0.5]
+
+
+def test_where_no_card_is_sure_weak_ones_stay() -> None:
+    assert left_of((CARD * 2, 0.5), (CARD * 2 + 300, 0.3)) == [0.5, 0.3]
+
+
+def test_weak_cards_of_a_fan_stay() -> None:
+    fan = [(CARD * 2 + np.array([20 * number, 0]), 0.7 - 0.1 * number) for number in range(5)]
+    assert len(left_of(*fan)) == 5
+
+
+def test_a_part_of_a_card_is_none_however_sure_the_card_is() -> None:
+    whole, part = CARD * 2, CARD * 1.6 + (12, 17)
+    assert left_of((whole, 0.5), (part, 0.4)) == [0.5]
+    assert left_of((part, 0.4), (whole, 0.3)) == [0.3]
+
+
+def test_a_sure_card_within_an_outline_stays() -> None:
+    assert left_of((CARD * 1.6 + (12, 17), 0.6), (CARD * 2, 0.5)) == [0.6, 0.5]
+
+
+def test_cards_of_a_page_that_was_taken_for_a_card_stay() -> None:
+    page = [
+        (CARD + np.array([64 * column, 89 * row]), 0.5) for row in range(3) for column in range(3)
+    ]
+    assert len(left_of(*page, (CARD * 3.1, 0.3))) == 10

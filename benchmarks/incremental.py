@@ -16,6 +16,7 @@ import io
 import json
 import tempfile
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
         everything = arguments.count + arguments.new
-        cards = make_cache(folder, everything)
+        cards = make_cache(folder, tiny_pictures(everything))
         # The new ones are spread over the whole order, as new ids are.
         old = cards.copy()
         for number in np.random.default_rng(1).choice(everything, arguments.new, replace=False):
@@ -88,22 +89,27 @@ def timed_build(folder: Path, dimension: int, name: str) -> float:
     return seconds
 
 
-def make_cache(folder: Path, count: int) -> list[bytes]:
-    """Write tiny pictures and their ledger; return the lines of a snapshot."""
+def tiny_pictures(count: int) -> Iterator[bytes]:
+    """PNG files of 6 x 8 pixels, each another one."""
     rng = np.random.default_rng(0)
-    outcomes, lines = [], []
-    for number in range(count):
-        identity = f"{number * 2654435761 % 2**32:08x}-0000-4000-8000-{number:012x}"
-        url = f"https://cards.scryfall.io/normal/front/0/0/{identity}.jpg?1"
+    for _ in range(count):
         stream = io.BytesIO()
         pixels = rng.integers(0, 256, (8, 6, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(stream, "PNG", compress_level=1)
+        yield stream.getvalue()
+
+
+def make_cache(folder: Path, pictures: Iterable[bytes]) -> list[bytes]:
+    """Write pictures and their ledger; return the lines of a snapshot, one for each."""
+    outcomes, lines = [], []
+    for number, data in enumerate(pictures):
+        identity = f"{number * 2654435761 % 2**32:08x}-0000-4000-8000-{number:012x}"
+        url = f"https://cards.scryfall.io/normal/front/0/0/{identity}.jpg?1"
         path = folder / image_path(identity, url)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(stream.getvalue())
-        digest = hashlib.sha256(stream.getvalue()).hexdigest()
+        path.write_bytes(data)
         name = path.relative_to(folder).as_posix()
-        outcomes.append(Outcome(identity, url, name, len(stream.getvalue()), digest))
+        outcomes.append(Outcome(identity, url, name, len(data), hashlib.sha256(data).hexdigest()))
         card = {
             "id": identity,
             "name": f"Card {number}",

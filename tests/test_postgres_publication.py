@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,14 +10,12 @@ import pytest
 from conftest import (
     PixelEncoder,
     build,
-    card_id,
     fill_cache,
-    jpeg,
     make_card,
-    make_picture,
     mtg_db,
 )
 from pgserver import Postgres, needs_postgres
+from shelf import Shelf, assert_same, pictures
 
 from mtg_image_db import Database, DatabaseError, InvalidArguments, PostgresError, publish_database
 from mtg_image_db.database.verify import verify_database
@@ -29,67 +25,10 @@ from mtg_image_db.scryfall_double.double import ScryfallDouble
 pytestmark = needs_postgres
 
 
-def pictures(count: int) -> dict[str, bytes]:
-    """Small pictures: local features of large ones would take most of the time."""
-    return {f"{card_id(n)}/front": jpeg(make_picture(n, (120, 168))) for n in range(count)}
-
-
-class Shelf:
-    """A cache and a database of cards that change from day to day."""
-
-    def __init__(self, folder: Path, double: ScryfallDouble) -> None:
-        self.cache, self.out = folder / "cache", folder / "out"
-        self.cards = {number: make_card(number) for number in range(20)}
-        self._double = double
-
-    def build(self, encoder: PixelEncoder | None = None, hnsw_m: int = 32) -> Database:
-        """Build what there is today."""
-        self._double.publish(list(self.cards.values()))
-        fill_cache(self._double, self.cache)
-        build(self.cache, self.out, encoder, local_features=True, hnsw_m=hnsw_m)
-        return self.open(encoder)
-
-    def open(self, encoder: PixelEncoder | None = None) -> Database:
-        """Open it."""
-        database = Database.open(self.out)
-        database.use_encoder(encoder or PixelEncoder())
-        return database
-
-    def next_day(self) -> None:
-        """Three new cards, one that is gone, and one with another name."""
-        first = max(self.cards) + 1
-        for number in range(first, first + 3):
-            self.cards[number] = make_card(number)
-        gone, renamed, *_ = self.cards
-        del self.cards[gone]
-        self.cards[renamed] = make_card(renamed, name=f"Errata {first}")
-
-
 @pytest.fixture
 def shelf(tmp_path: Path) -> Iterator[Shelf]:
-    with ScryfallDouble([make_card(0)], pictures(50)) as double:
-        yield Shelf(tmp_path, double)
-
-
-def assert_same(url: str, folder: Database) -> None:
-    """Assert that a server has what a folder has, whole, and answers like it."""
-    with Database.open(url) as server:
-        assert verify_database(server) == []
-        assert list(server.faces()) == list(folder.faces())
-        found = zip(
-            server.search(folder.embeddings, 3), folder.search(folder.embeddings, 3), strict=True
-        )
-        for ours, theirs in found:
-            assert [match.face for match in ours] == [match.face for match in theirs]
-            assert [m.score for m in ours] == pytest.approx([m.score for m in theirs], abs=1e-5)
-        rows = list(server.gallery.rows())
-        ours_, theirs_ = (
-            one.gallery.features(some)
-            for one, some in ((server, rows), (folder, range(len(folder))))
-        )
-        assert ours_ is not None
-        assert theirs_ is not None
-        assert np.array_equal(ours_.descriptors, theirs_.descriptors)
+    with Shelf.new(tmp_path) as shelf:
+        yield shelf
 
 
 def test_only_what_has_changed_is_sent(shelf: Shelf, postgres: Postgres) -> None:
@@ -311,146 +250,6 @@ def test_a_server_that_stores_something_else_stays_as_it_was(
         publish_database(shelf.build(), url)
     with Database.open(url) as server:
         assert list(server.faces()) == faces
-
-
-PUBLISH = """
-import sys, time
-from mtg_image_db import Database, publish_database
-from mtg_image_db.postgres import publication
-
-out, url, instant = sys.argv[1:]
-
-def here():
-    print("here", flush=True)
-    sys.stdin.readline()
-
-class Halting:
-    stage = ""
-    def start(self, stage, total, unit):
-        self.stage = stage
-        if instant == f"before {stage}":
-            here()
-    def advance(self, count=1):
-        if instant == f"in {self.stage}":
-            here()
-    def finish(self):
-        if instant == f"after {self.stage}":
-            here()
-    def note(self, message):
-        print(message, flush=True)
-    def pause(self, message, seconds):
-        pass
-
-def halting(function, name):
-    def halt(*arguments):
-        if instant == f"before {name}":
-            here()
-        done = function(*arguments)
-        if instant == f"after {name}":
-            here()
-        return done
-    return halt
-
-publication._Publication._put_in_force = halting(publication._Publication._put_in_force, "commit")
-publication.sweep = halting(publication.sweep, "sweep")
-publish_database(Database.open(out), url, progress=Halting())
-"""
-INSTANTS = (
-    "before digests",
-    "before sending image rows",
-    "in sending image rows",
-    "in sending feature rows",
-    "in sending face rows",
-    "after sending printing rows",
-    "before indexing on the server",
-    "before checking",
-    "after checking",
-    "after commit",  # it is written, but not committed
-)
-
-
-def publishing(out: Path, url: str, instant: str) -> subprocess.Popen[str]:
-    """Publish in a process that halts at an instant."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", PUBLISH, str(out), url, instant],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    said = process.stdout.readline()
-    assert said == "here\n", (instant, said, process.communicate())
-    return process
-
-
-def kill(process: subprocess.Popen[str]) -> None:
-    process.kill()
-    process.communicate()
-
-
-def test_killed_at_any_instant_the_one_before_is_in_force_whole(
-    shelf: Shelf, postgres: Postgres
-) -> None:
-    url = postgres.database()
-    # Killed while there is none.
-    database = shelf.build()
-    kill(publishing(shelf.out, url, "in sending face rows"))
-    publish_database(database, url)
-    faces, name = list(database.faces()), database.folder.name
-    shelf.next_day()
-    database = shelf.build()
-    with Database.open(url) as reader:
-        for instant in INSTANTS:
-            kill(publishing(shelf.out, url, instant))
-            for one in (reader, Database.open(url)):
-                assert one.gallery.in_force() == name, instant
-                assert list(one.faces()) == faces, instant
-                assert verify_database(one) == [], instant
-        # The new one is in force; only the sweeping is left.
-        kill(publishing(shelf.out, url, "before sweep"))
-        assert reader.gallery.in_force() == database.folder.name
-    assert_same(url, database)
-    publish_database(database, url, keep=0)
-    assert postgres.execute(url, "SELECT count(*) FROM mtg_db.generation") == [(1,)]
-
-
-def test_a_server_that_dies_during_a_publication_still_has_the_one_before(
-    shelf: Shelf, postgres: Postgres
-) -> None:
-    url = postgres.database()
-    publish_database(shelf.build(), url)
-    faces = list(shelf.open().faces())
-    shelf.next_day()
-    database = shelf.build()
-    for instant in ("in sending face rows", "after checking", "after commit"):
-        process = publishing(shelf.out, url, instant)
-        postgres.restart()
-        _, said = process.communicate("\n" * 100)
-        assert process.returncode == 1
-        assert "PostgresError: The database server cannot be reached" in said
-        with Database.open(url) as server:
-            assert list(server.faces()) == faces
-            assert verify_database(server) == []
-    publish_database(database, url)
-    assert_same(url, database)
-
-
-def test_who_publishes_waits_until_another_has_ended(shelf: Shelf, postgres: Postgres) -> None:
-    url = postgres.database()
-    shelf.build()
-    first = publishing(shelf.out, url, "in sending face rows")
-    second = subprocess.Popen(
-        [sys.executable, "-c", PUBLISH, str(shelf.out), url, "never"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert second.stdout is not None
-    assert "Another program publishes to this server" in second.stdout.readline()
-    first.communicate("\n" * 100)
-    second.communicate()
-    assert (first.returncode, second.returncode) == (0, 0)
-    assert_same(url, shelf.open())
 
 
 def test_the_command_says_what_it_did(shelf: Shelf, postgres: Postgres) -> None:

@@ -269,7 +269,7 @@ class Database:
             side if it is wider than high.
         live
             The picture is one of a camera's, and the next one comes soon: take no second look at
-            cards that are covered or small.
+            unknown cards.
         min_score
             Drop matches below this cosine similarity. If the answer for a card is dropped, its
             verdict is ``none``. Of cards that only their titles name, nothing is dropped: what one

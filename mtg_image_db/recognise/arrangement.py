@@ -26,11 +26,6 @@ _WITHIN = 0.6
 _TOUCHING = 0.25
 """Corners of the halves of a split card meet within this share of a half's side. By hand: a half is
 outlined less exactly than a card."""
-_SMALL = 200
-"""Height, in pixels of the decoded photo, under which a card may have too few features to be named
-where it was cut out. By hand."""
-_COVERED = 0.1
-"""Share of a card's area that another card takes, from which on it may be covered. By hand."""
 _SAME_ROW = 0.5
 """The middle of a card is in a row if it is less than this share of a card's height above or below
 the row's. By hand."""
@@ -116,29 +111,6 @@ def _is_part(finding: Finding, other: Finding) -> bool:
 def _off(finding: Finding) -> float:
     """How far its corners were corrected."""
     return apart(finding.quad, finding.card.quad)
-
-
-def doubtful(findings: Sequence[Finding], sure: Sequence[Quad]) -> list[Finding]:
-    """The cards without a name that a second look may name.
-
-    A card that was surely seen, lies open and is large enough has shown what it is: the database
-    does not have it.
-
-    Parameters
-    ----------
-    sure
-        The quads of cards that were surely seen: those of `Finding.card`.
-    """
-    return [
-        one
-        for one in findings
-        if one.verdict == "none"
-        and (
-            not any(one.card.quad is quad for quad in sure)
-            or side_lengths(one.quad)[[1, 3]].mean() < _SMALL
-            or any(covered(one.quad, f.quad) > _COVERED for f in findings if f is not one)
-        )
-    ]
 
 
 def in_reading_order(quads: Sequence[Quad]) -> list[int]:

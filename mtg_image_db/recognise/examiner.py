@@ -53,13 +53,20 @@ class Card:
 
 @dataclass(frozen=True)
 class Finding:
-    """The answer for a card, with its corners as geometry corrected them."""
+    """The answer for a card, with its corners as geometry corrected them.
+
+    Parameters
+    ----------
+    features
+        The local features of the card, as it was cut out; None if they were not compared.
+    """
 
     quad: Quad
     row: int
     verdict: Verdict
     evidence: Evidence
     card: Card
+    features: Features | None = None
 
 
 _NO_EVIDENCE = Evidence(0, 0.0, 0, None)
@@ -144,7 +151,7 @@ class Examiner:
             with self.timed("geometry"):
                 face = FaceFeatures(faces.points[[best]], faces.descriptors[[best]])
                 quad = moved(better_corners(features, face, corners), quad)
-        return Finding(quad, rows[best], verdict, evidence[best], card)
+        return Finding(quad, rows[best], verdict, evidence[best], card, features)
 
     def least_height(self) -> int:
         """Least height of cut-out cards: enough for local features and for the encoder."""

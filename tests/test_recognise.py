@@ -172,9 +172,7 @@ def test_a_photo_without_a_card_is_refused(database: Database) -> None:
     assert [answer.verdict for answer in ask(database, table())] == ["none"]
 
 
-def test_a_half_covered_card_is_found_by_the_features_of_the_whole_photo(
-    database: Database,
-) -> None:
+def test_a_half_covered_card_is_found_by_its_features(database: Database) -> None:
     under, over, beside = KNOWN[7], KNOWN[8], KNOWN[9]
     photo = place(table(), under, box(400, 450, 480))
     photo = place(photo, over, box(570, 450, 480, 4))
@@ -182,6 +180,19 @@ def test_a_half_covered_card_is_found_by_the_features_of_the_whole_photo(
     answers = {name_of(answer): answer.verdict for answer in ask(database, photo)}
     assert answers[over.card["name"]] == answers[beside.card["name"]] == "confident"
     assert answers[under.card["name"]] in ("confident", "likely")
+
+
+@pytest.mark.parametrize(("number", "height"), [(7, 450), (10, 450), (0, 600), (6, 600)])
+def test_a_card_whose_left_lies_under_a_paper_is_named(
+    database: Database, number: int, height: int
+) -> None:
+    corners = box(600, 450, height)
+    photo = place(table(), KNOWN[number], corners)
+    left, top = corners[0].astype(int)
+    photo[top - 60 : top + height + 60, left - 150 : left + round(0.286 * height)] = 230
+    [answer] = [one for one in ask(database, photo) if one.verdict != "none"]
+    assert name_of(answer) == KNOWN[number].card["name"]
+    assert overlap(quad_of(answer), corners) > 0.9
 
 
 def in_a_sleeve(number: int, height: float, degrees: float, tilt: float = 0) -> NDArray[np.uint8]:

@@ -8,7 +8,7 @@ still unknown may be found by its features, wherever in its quad these lie (`sce
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 _DOUBTFUL = 6
 """Least points of evidence for a second try: a card without a name that has so many is cut out
 again with better corners. One wrong answer in twelve has so many (docs/recognition.md)."""
+_SURE = 0.55
+"""Least probability of a card that was surely seen. If there is none, the photo may show cards that
+the network does not see. By hand."""
 _SAME_OVERLAP = 0.5
 """Least intersection over union at which two quads are those of one card. By hand."""
 _SAME_QUAD = 0.85
@@ -168,7 +171,8 @@ class Recogniser:
             findings = with_outlines(findings if quads else [], outlined) or findings
             quads = quads or [one.quad for one in outlined]
         if find and not live and self._gallery.can_vote:
-            findings = self._looked_again(cuts, findings, most, whole=not quads)
+            sure = any(one.probability >= _SURE for one in detected)
+            findings = self._looked_again(cuts, findings, most, whole=not sure)
         if not quads and any(one.verdict != "none" for one in findings):
             # The whole picture stood for a card that is found now.
             findings = [one for one in findings if one.verdict != "none"]
@@ -239,12 +243,11 @@ class Recogniser:
         Parameters
         ----------
         whole
-            Nothing was detected: look for cards in the whole photo.
+            If one is still unknown after that, look for cards in the whole photo.
         """
-        unknown = [one for one in findings if one.verdict == "none"]
         named = [one for one in findings if one.verdict != "none"]
-        if not unknown:
-            return findings
+        unknown = [one for one in findings if one.verdict == "none"]
+        found: list[Finding] = []
 
         def sought(finding: Finding) -> list[Finding]:
             if finding.features is None:
@@ -253,17 +256,18 @@ class Recogniser:
                 scene = Scene.of_card(finding.features, finding.card.quad)
             return list(islice(self._placed(cuts, scene, named, most), 1))
 
-        if whole:
+        def keep(some: Iterable[Finding]) -> None:
+            found.extend(one for one in some if not _lies_on(one.quad, [*named, *found]))
+
+        for _, some in in_order(sought, unknown, len(unknown)):
+            keep(some)
+        left = [one for one in unknown if not _lies_on(one.quad, found)]
+        if whole and left:
             with self._examiner.timed("look again"):
                 scene = Scene.of_photo(cuts.photo)
-            found = list(self._placed(cuts, scene, named, most))
-        else:
-            found = [new for _, some in in_order(sought, unknown, len(unknown)) for new in some]
-        for one in found:
-            if not _lies_on(one.quad, named):
-                named.append(one)
-        left = [one for one in unknown if not _lies_on(one.quad, named)]
-        return distinct([*named, *left]) if found else findings
+            keep(self._placed(cuts, scene, [*named, *found], most))
+            left = [one for one in left if not _lies_on(one.quad, found)]
+        return distinct([*named, *found, *left]) if found else findings
 
     def _placed(
         self, cuts: Cuts, scene: Scene, named: Sequence[Finding], most: int

@@ -85,6 +85,6 @@ def test_a_plain_picture_shows_nothing() -> None:
 
 def test_the_strongest_features_of_a_card_vote() -> None:
     features = describe(scan(3))
-    assert len(features) > 150
+    assert len(features) > 100
     scene = Scene.of_card(features, CARD)
-    assert np.array_equal(scene.voters, features.descriptors[:150])
+    assert np.array_equal(scene.voters, features.descriptors[:100])

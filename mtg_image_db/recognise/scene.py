@@ -30,9 +30,9 @@ _MOST_POINTS = 3000
 """Most local features of a photo: the strongest are used. By hand."""
 _CONTRAST = 0.02
 """Least contrast of a feature, in SIFT's own unit (OpenCV's default is 0.04). By hand."""
-_MOST_VOTERS = 150
-"""Most features of a card that vote: the strongest. By hand: with 500, the same cards are named in
-210 made-up photos of cards that are covered, cut off, or tilted by 60 degrees."""
+_MOST_VOTERS = 100
+"""Most features of a card that vote: the strongest. By hand: in 150 made-up photos of cards that
+are covered or cut off, 130 are named with 100 or 150, and 128 with 60 (docs/decisions.md)."""
 _ROOM = 4.0
 """A card of which a part was cut out may be so many times as large as that part. By hand."""
 _MOST_RATIO = 0.8

@@ -27,7 +27,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from incremental import PixelEncoder, make_cache, write_snapshot
+from incremental import PixelEncoder, make_cache, tiny_pictures, write_snapshot
 
 from mtg_image_db import BuildOptions, Database, MissingInput, build_database
 from mtg_image_db.database.verify import verify_database
@@ -67,7 +67,7 @@ def main() -> int:
     counts: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
-        lines = make_cache(folder / "cache", arguments.images)
+        lines = make_cache(folder / "cache", tiny_pictures(arguments.images))
         torture = Torture(folder, lines, rng, counts)
         for _ in range(arguments.kills):
             torture.kill()

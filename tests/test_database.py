@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from mtg_image_db import (
     build_database,
 )
 from mtg_image_db.database.info import info_of
+from mtg_image_db.recognise.gallery import Hit, best_first
 
 
 def part(out: Path, name: str) -> Path:
@@ -216,3 +218,15 @@ def test_an_open_database_goes_on_answering_while_another_is_published(
     assert len(Database.open(out)) == 5
     [card] = database.query(make_picture(19), k=1)
     assert card.matches[0].face.name == "Card 19"
+
+
+def test_scores_that_differ_by_rounding_alone_do_not_decide_the_order() -> None:
+    hits = [
+        Hit(0.5, 3, 3),
+        Hit(0.9999999, 2, 2),
+        Hit(1.0, 7, 7),
+        Hit(1.0, 8, 7),
+        Hit(0.99999, 1, 1),
+    ]
+    expected = [hits[1], hits[2], hits[3], hits[4], hits[0]]
+    assert all(best_first(some) == expected for some in permutations(hits))

@@ -15,7 +15,7 @@ from mtg_image_db.database.stored import StoredGallery
 from mtg_image_db.errors import DatabaseError
 from mtg_image_db.index.exact import ExactIndex, first_rows
 from mtg_image_db.reading.printed import DERIVED, printed
-from mtg_image_db.recognise.gallery import Hit
+from mtg_image_db.recognise.gallery import Hit, best_first
 from mtg_image_db.scryfall.faces import CardFace, FaceFilter
 from mtg_image_db.scryfall.names import NAMES
 from mtg_image_db.scryfall.printing import Printing
@@ -186,12 +186,12 @@ class FolderGallery(StoredGallery):
         else:
             self._check_scores(scores[ids >= 0], INDEX)
         return [
-            [
+            best_first(
                 Hit(float(score), row, int(first))
                 for score, first in zip(some_scores, some_ids, strict=True)
                 if first >= 0 and score >= min_score
                 for row in self._rows_from(int(first))
-            ]
+            )
             for some_scores, some_ids in zip(scores, ids, strict=True)
         ]
 

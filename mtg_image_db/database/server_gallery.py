@@ -16,7 +16,7 @@ from mtg_image_db.database.stored import StoredGallery
 from mtg_image_db.errors import InvalidArguments
 from mtg_image_db.postgres.generation import Generation
 from mtg_image_db.reading.printed import DERIVED, printed
-from mtg_image_db.recognise.gallery import Hit
+from mtg_image_db.recognise.gallery import Hit, best_first
 from mtg_image_db.scryfall.faces import CardFace, FaceFilter
 from mtg_image_db.scryfall.printing import Printing
 from mtg_image_db.system.checks import wrong_kind
@@ -277,12 +277,12 @@ class ServerGallery(StoredGallery):
             rows.setdefault(image, []).append(row)
             self._open.keep(row, record)
         return [
-            [
+            best_first(
                 Hit(score, row, rows[image][0])
                 for image, score in some
                 for row in rows.get(image, ())
                 if self._rows is None or row in self._rows
-            ]
+            )
             for some in near
         ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -28,6 +28,14 @@ class Hit(NamedTuple):
     score: float
     row: int
     image: int
+
+
+def best_first(hits: Iterable[Hit]) -> list[Hit]:
+    """Hits by their scores; of those that differ by rounding alone, the earlier row comes first.
+
+    Processors and engines round differently, and the answers are to be the same.
+    """
+    return sorted(hits, key=lambda hit: (-round(hit.score, 6), hit.image, hit.row))
 
 
 class Identity(NamedTuple):

@@ -214,18 +214,25 @@ def plausible(found: Sequence[Detection]) -> list[Detection]:
     kept = []
     for one in found:
         others = [other.quad for other in found if other is not one]
-        is_open = not any(
-            max(covered(one.quad, quad), covered(quad, one.quad)) >= _ON_ANOTHER for quad in others
+        is_weak = one.probability < _OPEN and found[0].probability >= _SURELY
+        is_none = one.probability < _SURELY and (
+            any(_is_part(one.quad, quad) for quad in others)
+            or (is_weak and not any(_is_on(one.quad, quad) for quad in others))
         )
-        is_part = any(
-            covered(one.quad, quad) >= _INSIDE
-            and _SMALLER[0] < area_of(one.quad) / area_of(quad) < _SMALLER[1]
-            for quad in others
-        )
-        least = _SURELY if is_part else _OPEN if is_open and found[0].probability >= _SURELY else 0
-        if one.probability >= least:
+        if not is_none:
             kept.append(one)
     return kept
+
+
+def _is_part(quad: Quad, whole: Quad) -> bool:
+    """Whether a quad lies within another, and is as large as a part of a card."""
+    least, most = (share * area_of(whole) for share in _SMALLER)
+    return least < area_of(quad) < most and covered(quad, whole) >= _INSIDE
+
+
+def _is_on(quad: Quad, other: Quad) -> bool:
+    """Whether one of two cards lies on the other."""
+    return max(covered(quad, other), covered(other, quad)) >= _ON_ANOTHER
 
 
 def _agreed(

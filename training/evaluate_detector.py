@@ -24,7 +24,7 @@ from cards import read_table
 from photos import read_photo
 from retrieval import wilson
 
-from mtg_image_db.recognise.detector import WEIGHTS, CardDetector
+from mtg_image_db.recognise.detector import WEIGHTS, CardDetector, plausible
 from mtg_image_db.recognise.quads import overlap
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def measure(photos: Iterable[tuple[str, Image, Quads]], detectors: dict[str, Car
     for kind, pixels, cards in photos:
         for name, detector in detectors.items():
             began = time.perf_counter()
-            found = [one.quad for one in detector.detect(pixels)]
+            found = [one.quad for one in plausible(detector.detect(pixels))]
             spent[name].append(time.perf_counter() - began)
             for group in (kind, "all"):
                 count(tallies[name][group], found, cards)

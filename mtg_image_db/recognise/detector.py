@@ -165,12 +165,10 @@ class CardDetector:
         [cells] = self._session.run(None, {"photo": small[None]})
         offset = np.array([left, top], np.float32)
         factor = np.array([width / inner[0], height / inner[1]], np.float32)
-        return plausible(
-            [
-                Detection(((quad - offset) * factor).astype(np.float32), float(probability))
-                for quad, probability in decode(cells[0])
-            ]
-        )
+        return [
+            Detection(((quad - offset) * factor).astype(np.float32), float(probability))
+            for quad, probability in decode(cells[0])
+        ]
 
 
 @lru_cache(maxsize=1)
@@ -210,7 +208,10 @@ def decode(cells: NDArray[np.float32]) -> list[tuple[Quad, float]]:
 
 
 def plausible(found: Sequence[Detection]) -> list[Detection]:
-    """Leave out what other cards of the photo, the surest first, show to be none."""
+    """The cards, the surest first, without those that the others show to be none.
+
+    If local features name one of these, it is a card all the same.
+    """
     kept = []
     for one in found:
         others = [other.quad for other in found if other is not one]

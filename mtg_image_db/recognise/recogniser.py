@@ -25,7 +25,7 @@ from mtg_image_db.recognise.arrangement import (
     with_outlines,
 )
 from mtg_image_db.recognise.cuts import Cuts
-from mtg_image_db.recognise.detector import card_detector
+from mtg_image_db.recognise.detector import card_detector, plausible
 from mtg_image_db.recognise.examiner import SHORTLIST, Card, Examiner, Finding
 from mtg_image_db.recognise.gallery import Gallery, Hit
 from mtg_image_db.recognise.homography import moved
@@ -173,6 +173,14 @@ class Recogniser:
         if find and not live and self._gallery.can_vote:
             sure = any(one.probability >= _SURE for one in detected)
             findings = self._looked_again(cuts, findings, most, whole=not sure)
+        likely = plausible(detected)
+        unlikely = [one.quad for one in detected if all(one is not other for other in likely)]
+        # If local features name it, it is a card all the same.
+        findings = [
+            one
+            for one in findings
+            if one.verdict != "none" or all(one.card.quad is not quad for quad in unlikely)
+        ]
         if not quads and any(one.verdict != "none" for one in findings):
             # The whole picture stood for a card that is found now.
             findings = [one for one in findings if one.verdict != "none"]

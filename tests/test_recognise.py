@@ -23,6 +23,7 @@ from mtg_image_db.database.answers import CardAnswer
 from mtg_image_db.database.parts import INVERTED, INVERTED_ROWS
 from mtg_image_db.demo.cards import SampleCard, sample_cards
 from mtg_image_db.encoders.local_features import POINT_BYTES, POINTS, describe, pack, unpack
+from mtg_image_db.recognise.detector import card_detector, plausible
 from mtg_image_db.recognise.evidence import weigh
 from mtg_image_db.recognise.gallery import Identity
 from mtg_image_db.recognise.quads import frame_of, overlap, rectify
@@ -170,6 +171,16 @@ def test_a_card_on_a_table_of_its_border_s_colour_is_named(database: Database) -
 
 def test_a_photo_without_a_card_is_refused(database: Database) -> None:
     assert [answer.verdict for answer in ask(database, table())] == ["none"]
+
+
+def test_a_card_that_is_seen_weakly_beside_another_is_named(database: Database) -> None:
+    # It has no frame.
+    weak, sure = KNOWN[2], KNOWN[8]
+    photo = place(place(table(), weak, box(350, 450, 300, 3)), sure, box(850, 450, 300))
+    detected = card_detector().detect(photo)
+    assert len(plausible(detected)) < len(detected)
+    answers = {name_of(answer): answer.verdict for answer in ask(database, photo)}
+    assert answers == {weak.card["name"]: "confident", sure.card["name"]: "confident"}
 
 
 def test_a_half_covered_card_is_found_by_its_features(database: Database) -> None:

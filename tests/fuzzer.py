@@ -157,7 +157,7 @@ class Fuzzer:
         write_json(cache / "pauses.json", {"127.0.0.1": {"until": 0, "seconds": 30}})
         build_database(BuildOptions(cache=cache, out=out))
         self.database = Database.open(out)
-        # The second card is cut off: it is found by the features of the whole photo.
+        # The second card is cut off: it is found by its features.
         table = Image.new("RGB", (640, 460), "#443322")
         table.paste(self.faces[0], (40, 60))
         table.paste(self.faces[1].crop((0, 0, 244, 200)), (340, 60))

@@ -61,8 +61,10 @@ _MOST = 200
 _SAME = 0.05
 """Corners that lie apart by less than this share of a card's side, on average, are of one card. By
 hand: neighbours in a fan or a column lie 8 mm of some 75 apart."""
-_OPEN, _SURELY = 0.4, 0.55
-"""If a card of the photo is seen with `_SURELY`, a card on which no other lies needs `_OPEN`. On
+SURE = 0.55
+"""Least probability of a card that was surely seen. By hand."""
+_OPEN = 0.4
+"""If a card of the photo was surely seen, a card on which no other lies needs so much. On
 the photos that may choose, this takes 7 of 8 outlines of no card, and no card: cards that lie open
 have 0.44 and more, covered ones less (training/evaluate_detector.py, `dev`)."""
 _ON_ANOTHER = 0.6
@@ -70,7 +72,7 @@ _ON_ANOTHER = 0.6
 `dev`, 0.5 to 0.7 are alike."""
 _INSIDE, _SMALLER = 0.95, (0.3, 0.8)
 """A card of which so much lies in a larger one, and that has such a share of its area, is a part of
-it, unless it is seen with `_SURELY`. (Nine cards on a page are smaller.) On `dev`, this takes 3
+it, unless it was surely seen. (Nine cards on a page are smaller.) On `dev`, this takes 3
 outlines of 340, and no card."""
 _SHOWS = 0.5
 """Least probability of a cell that shows a card and is asked about its corners. By hand."""
@@ -215,8 +217,8 @@ def plausible(found: Sequence[Detection]) -> list[Detection]:
     kept = []
     for one in found:
         others = [other.quad for other in found if other is not one]
-        is_weak = one.probability < _OPEN and found[0].probability >= _SURELY
-        is_none = one.probability < _SURELY and (
+        is_weak = one.probability < _OPEN and found[0].probability >= SURE
+        is_none = one.probability < SURE and (
             any(_is_part(one.quad, quad) for quad in others)
             or (is_weak and not any(_is_on(one.quad, quad) for quad in others))
         )

@@ -25,7 +25,7 @@ from mtg_image_db.recognise.arrangement import (
     with_outlines,
 )
 from mtg_image_db.recognise.cuts import Cuts
-from mtg_image_db.recognise.detector import card_detector, plausible
+from mtg_image_db.recognise.detector import SURE, card_detector, plausible
 from mtg_image_db.recognise.examiner import SHORTLIST, Card, Examiner, Finding
 from mtg_image_db.recognise.gallery import Gallery, Hit
 from mtg_image_db.recognise.homography import moved
@@ -44,9 +44,6 @@ if TYPE_CHECKING:
 _DOUBTFUL = 6
 """Least points of evidence for a second try: a card without a name that has so many is cut out
 again with better corners. One wrong answer in twelve has so many (docs/recognition.md)."""
-_SURE = 0.55
-"""Least probability of a card that was surely seen. If there is none, the photo may show cards that
-the network does not see. By hand."""
 _SAME_OVERLAP = 0.5
 """Least intersection over union at which two quads are those of one card. By hand."""
 _SAME_QUAD = 0.85
@@ -58,7 +55,7 @@ all but two of 59 cards, even among 54,000 faces (docs/recognition.md)."""
 _RESEMBLES = 0.36
 """Least cosine of a picture that the second look places to the face that it is placed as. In 401
 photos and 330 made-up ones, 130 right placements have 0.44 and more, and the only wrong one 0.28.
-By other encoders, everything resembles everything more."""
+Other encoders than the package's were not tried."""
 _FIRST = 5
 """So many of the most similar faces say whether a card may be a split one. By hand."""
 _SAME_PICTURE_SCORE = 0.995
@@ -171,7 +168,8 @@ class Recogniser:
             findings = with_outlines(findings if quads else [], outlined) or findings
             quads = quads or [one.quad for one in outlined]
         if find and not live and self._gallery.can_vote:
-            sure = any(one.probability >= _SURE for one in detected)
+            # If no card was surely seen, the photo may show some that the network does not see.
+            sure = any(one.probability >= SURE for one in detected)
             findings = self._looked_again(cuts, findings, most, whole=not sure)
         likely = plausible(detected)
         unlikely = [one.quad for one in detected if all(one is not other for other in likely)]

@@ -120,6 +120,9 @@ def test_a_photo_is_dropped_reviewed_by_keyboard_and_exported_as_scan_does(
         assert scan(form) == data, form
 
 
+REVIEW = "**/api/entries?status=review*"
+
+
 def test_what_was_answered_does_not_come_back_with_a_late_answer_of_the_server(
     browser: Browser, shop: Shop, photo: Path, tmp_path: Path
 ) -> None:
@@ -134,25 +137,82 @@ def test_what_was_answered_does_not_come_back_with_a_late_answer_of_the_server(
         page.get_by_text("Card 1 of 1").wait_for()
         late: list[tuple[Route, APIResponse]] = []
 
-        def hold(route: Route) -> None:
-            late.append((route, route.fetch()))
-
         # The queue that is loaded after a step back is on its way while the card is answered.
-        page.route("**/api/entries?status=review*", hold, times=1)
-        with page.expect_request("**/api/entries?status=review*"):
-            page.keyboard.press("z")
+        page.route(REVIEW, lambda route: late.append((route, route.fetch())))
+        page.keyboard.press("z")
         page.get_by_text("of 2").wait_for()
-        while not late:
+        while not any(len(response.json()["entries"]) == 2 for _, response in late):
             page.wait_for_timeout(20)
         page.keyboard.press("s")
         page.get_by_text("Card 1 of 1").wait_for()
-        [(route, response)] = late
-        assert len(response.json()["entries"]) == 2
+        page.route(REVIEW, lambda route: route.continue_())
         with page.expect_response(
             lambda one: "status=review" in one.url and len(one.json()["entries"]) == 1
         ):
-            route.fulfill(response=response)
+            for route, response in late:
+                route.fulfill(response=response)
         page.get_by_text("Card 1 of 1").wait_for()
+
+
+def test_a_step_back_stays_when_the_answer_that_it_took_back_arrives_after_it(
+    browser: Browser, shop: Shop, photo: Path, tmp_path: Path
+) -> None:
+    with (
+        Server(shop.folder, tmp_path / "collection.sqlite") as server,
+        open_page(browser, server) as page,
+    ):
+        server.post("/api/photos", photo.read_bytes())
+        with page.expect_response("**/api/events"):
+            page.goto("/review")
+        page.get_by_text("Card 1 of 2").wait_for()
+        late: list[tuple[Route, APIResponse]] = []
+        page.route("**/answer", lambda route: late.append((route, route.fetch())))
+        page.keyboard.press("s")
+        # The page knows this from the event alone.
+        page.get_by_text("Card 1 of 1").wait_for()
+        with page.expect_response(REVIEW):
+            page.keyboard.press("z")
+        page.get_by_text("of 2").wait_for()
+        [(route, response)] = late
+        assert response.json()["status"] == "skipped"
+        route.fulfill(response=response)
+        page.get_by_text("still needs an answer").wait_for()
+        assert page.locator("#left").inner_text().endswith("of 2")
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/review", "#left:text('Card 1 of 2')"),
+        ("/collection", "[data-testid=table] tbody tr"),
+        ("/camera", "[data-testid=taken-list] li:nth-child(3)"),
+        ("/overlay", "[data-testid=overlay-card]:not([hidden])"),
+    ],
+)
+def test_what_happens_before_a_page_hears_of_changes_is_shown(
+    browser: Browser, shop: Shop, photo: Path, tmp_path: Path, path: str, shown: str
+) -> None:
+    with (
+        Server(shop.folder, tmp_path / "collection.sqlite") as server,
+        open_page(browser, server) as page,
+    ):
+        late: list[Route] = []
+
+        def hold(route: Route) -> None:
+            late.append(route)
+
+        page.route("**/api/events", hold)
+        with page.expect_response("**/api/entries*") as first:
+            page.goto(path)
+        assert first.value.json() == {"entries": []}
+        while not late:
+            page.wait_for_timeout(20)
+        server.post("/api/photos", photo.read_bytes())
+        for route in late:
+            route.continue_()
+        page.locator(shown).wait_for()
+        if path != "/overlay":
+            page.locator("#nav-review").get_by_text("2").wait_for()
 
 
 def scanner(shop: Shop, photo: Path, answers: list[tuple[str, str]]) -> Callable[[str], bytes]:

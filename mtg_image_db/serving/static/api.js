@@ -199,12 +199,35 @@ export function nameOf(entry) {
 }
 
 /**
+ * What the events last said of each entry; null if it is no longer in the collection.
+ *
+ * @type {Map<number, Entry|null>}
+ */
+const heard = new Map();
+
+/**
+ * Answer what a card is.
+ *
+ * @param {Entry} entry
+ * @param {object} said
+ * @returns {Promise<Entry|null>} The entry as it is now. An event that overtakes the server's
+ *   answer tells this or something later. null: the entry is no longer in the collection.
+ * @throws {ApiError}
+ */
+export async function answerEntry(entry, said) {
+  heard.delete(entry.id);
+  const after = await ask("POST", `/api/entries/${entry.id}/answer`, said);
+  return heard.get(entry.id) ?? (heard.has(entry.id) ? null : after);
+}
+
+/**
  * Hear of every change of the collection, by this page or another.
  *
  * After `undone` the entry is no longer in the collection; after the others it is as given.
  *
  * A browser has few connections to one server, so a page that nobody sees gives its own back, and
- * loads anew when it is seen again.
+ * loads anew when it is seen again. It also loads anew when it begins to listen: what changed
+ * before that, no event tells.
  *
  * @param {(kind: "taken"|"changed"|"undone", entry: Entry) => void} hear
  * @param {() => void} reload
@@ -213,11 +236,16 @@ export function nameOf(entry) {
 export function listen(hear, reload, { always = false } = {}) {
   /** @type {EventSource|null} */
   let source = null;
-  let missed = false;
+  let missed = true;
   const open = () => {
     source = new EventSource("/api/events");
     for (const kind of /** @type {const} */ (["taken", "changed", "undone"])) {
-      source.addEventListener(kind, (event) => hear(kind, JSON.parse(event.data)));
+      source.addEventListener(kind, (event) => {
+        /** @type {Entry} */
+        const entry = JSON.parse(event.data);
+        heard.set(entry.id, kind === "undone" ? null : entry);
+        hear(kind, entry);
+      });
     }
     source.onopen = () => {
       if (missed) reload();

@@ -1,7 +1,7 @@
 // @ts-check
 // The collection's page: piles, and a table of their cards.
 
-import { ask, listen, nameOf } from "./api.js";
+import { answerEntry, ask, listen, nameOf } from "./api.js";
 import { CardTable } from "./card_table.js";
 import { belongsToField, counted, el, find, remember, remembered } from "./dom.js";
 import { cardDialog } from "./editor.js";
@@ -84,6 +84,7 @@ function whyEmpty() {
 }
 
 async function reload() {
+  if (piles.pile === undefined) return; // not chosen yet
   const of = () => (piles.pile === null ? "" : `&pile=${piles.pile}`);
   const answer = await load(
     () => `/api/entries?status=${status.value}${of()}`,
@@ -128,7 +129,7 @@ function dropEntry(entry) {
 async function setQuantity(entry, quantity) {
   const said = { scryfall_id: null, finish: "", condition: "", lang: "", ...entry.answer };
   const after = await attempt(() =>
-    ask("POST", `/api/entries/${entry.id}/answer`, { ...said, skip: false, quantity }),
+    answerEntry(entry, { ...said, skip: false, quantity }),
   );
   if (after === null) return false;
   steps = 1;
@@ -215,5 +216,8 @@ if (currency.selectedIndex < 0) currency.selectedIndex = 0;
 showCurrency();
 listen(
   (kind, entry) => (kind === "undone" ? dropEntry(entry) : replaceEntry(entry)),
-  () => void reload(),
+  () => {
+    refreshPiles();
+    void reload();
+  },
 );

@@ -1,7 +1,7 @@
 // @ts-check
 // What a card is, and a person's word about it.
 
-import { ask, guessOf, nameOf, sentence } from "./api.js";
+import { answerEntry, ask, guessOf, nameOf, sentence } from "./api.js";
 import { belongsToField, cardPicture, counted, el, find, when } from "./dom.js";
 import { NameSearch } from "./name_search.js";
 import { attempt, complain, say, takeBack } from "./status.js";
@@ -232,7 +232,7 @@ export class CardEditor {
     }
     this.root.ariaBusy = "true";
     const after = await attempt(() =>
-      ask("POST", `/api/entries/${entry.id}/answer`, {
+      answerEntry(entry, {
         scryfall_id: skip ? null : (this.chosen?.scryfall_id ?? null),
         skip,
         quantity: skip ? 1 : this.quantity.valueAsNumber,

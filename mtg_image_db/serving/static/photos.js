@@ -318,5 +318,5 @@ listen(
     if (kind === "changed") changed(entry);
     else if (kind === "undone") gone(entry);
   },
-  () => {},
+  refreshPiles,
 );

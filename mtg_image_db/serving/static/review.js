@@ -17,8 +17,8 @@ const left = find("#left", HTMLElement);
 let queue = [];
 let at = 0;
 let answered = 0;
-/** @type {number|null} */
-let pile = null;
+/** null for all piles; undefined until it is chosen. @type {number|null|undefined} */
+let pile;
 /** The entry that is shown. */
 let shown = 0;
 /** How often the queue has changed, but for loading it. */
@@ -76,6 +76,7 @@ async function undo() {
  * @param {number} wanted
  */
 async function reload(wanted = queue[at]?.id) {
+  if (pile === undefined) return;
   const of = () => (pile === null ? "" : `&pile=${pile}`);
   const answer = await load(
     () => `/api/entries?status=review${of()}`,
@@ -124,5 +125,8 @@ listen(
     if (found >= 0) at = found;
     render(false);
   },
-  () => void reload(),
+  () => {
+    refreshPiles();
+    void reload();
+  },
 );

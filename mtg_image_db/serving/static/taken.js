@@ -18,7 +18,8 @@ const heard = find("#heard", HTMLElement);
 const panel = find("#last", HTMLElement);
 const openCard = cardDialog(replaceEntry);
 
-let pile = 1;
+/** The pile whose cards are shown, once it is known. @type {number|undefined} */
+let pile;
 /** The last taken first. @type {Entry[]} */
 let entries = [];
 /** How often they have changed, but for loading them. */
@@ -124,6 +125,7 @@ function dropEntry(entry) {
  * @param {number} [of] The one that was shown, if it is left out.
  */
 export async function loadTaken(of = pile) {
+  if (of === undefined) return;
   pile = of;
   const answer = await load(
     () => `/api/entries?pile=${of}&last=${LISTED}`,
@@ -145,5 +147,8 @@ listen(
     if (kind === "changed") replaceEntry(entry);
     else if (kind === "undone") dropEntry(entry);
   },
-  () => void loadTaken(),
+  () => {
+    refreshPiles();
+    void loadTaken();
+  },
 );

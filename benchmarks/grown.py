@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from index import make_vectors
 from numpy.typing import NDArray
 from query import lines_of
 
@@ -45,7 +44,7 @@ def grow(old: Path, out: Path, faces: int, *, plain: bool) -> None:
     called = [record["name"] for record in records]
     made = {_line_id(number): number for number in range(faces)}
     new = sorted(made.keys() - set(ids), key=made.__getitem__)[: faces - len(ids)]
-    made_vectors = make_vectors(len(new), dimension, seed=len(ids))
+    made_vectors = resembling(before.embeddings[:], len(new), seed=len(ids))
     order = sorted([(name, row) for row, name in enumerate([*ids, *new])])
     places = np.array([row for _, row in order])
     olds = places < len(ids)
@@ -100,6 +99,22 @@ def grow(old: Path, out: Path, faces: int, *, plain: bool) -> None:
             Silent(),
         )
         _write_manifest(part, before.manifest.raw, faces, len(distinct.firsts))
+
+
+def resembling(vectors: NDArray[np.float32], count: int, seed: int = 0) -> NDArray[np.float32]:
+    """Unit vectors [count, D] that lie as those [n, D] do: of the same mean and covariance.
+
+    30 % are near twins of others, as printings of one artwork are. A search among vectors that are
+    strewn in all directions (`index.make_vectors`) is much harder (docs/scaling.md).
+    """
+    rng = np.random.default_rng(seed)
+    spread = np.linalg.cholesky(np.cov(vectors.T) + 1e-9 * np.eye(vectors.shape[1])).T
+    own = rng.standard_normal((count, vectors.shape[1])) @ spread
+    twins = rng.random(count) < 0.3
+    noise = rng.standard_normal((count, vectors.shape[1])) @ spread
+    own[1:][twins[1:]] = own[:-1][twins[1:]] + 0.05 * noise[1:][twins[1:]]
+    made = rng.permutation(own + vectors.mean(axis=0))
+    return np.asarray(made / np.linalg.norm(made, axis=1, keepdims=True), dtype=np.float32)
 
 
 def _line_id(number: int) -> str:

@@ -154,7 +154,7 @@ def memory(folder: Path, count: int, dimension: int, ef_construction: int) -> No
 
 
 def make_vectors(count: int, dimension: int, seed: int = 0) -> NDArray[np.float32]:
-    """Unit vectors that crowd as cards' do."""
+    """Unit vectors in crowds, with near twins; harder to search than cards' (docs/scaling.md)."""
     rng = np.random.default_rng(seed)
     common = np.random.default_rng(99).standard_normal((1, dimension))
     frames = np.random.default_rng(98).standard_normal((40, dimension))

@@ -47,7 +47,7 @@ from mtg_image_db.recognise.examiner import SHORTLIST
 
 NEW = 500
 """Faces that an update adds."""
-QUERIES = 1000
+QUERIES = 4000
 """Vectors with which recall is measured."""
 CLIENTS = (1, 4, 16)
 WARM = 8

@@ -2,8 +2,8 @@
 
     python benchmarks/query.py FOLDER [--faces 118000] [--rounds 9]
 
-FOLDER keeps the database between runs; making it takes minutes. Its vectors are random but crowd
-as cards' do (`index.make_vectors`); one face is a picture with its true vector and local features,
+FOLDER keeps the database between runs; making it takes minutes. Its vectors are random and
+lie in crowds (`index.make_vectors`); one face is a picture with its true vector and local features,
 and is what is asked for. The faces most similar to it have local features of other pictures; the
 other rows of that file, 12 KB each, are a hole in it and are never read. The index is made with an
 efConstruction of 40, not 200, which takes a quarter of the time; its lists of links are as long.

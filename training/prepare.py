@@ -1,4 +1,4 @@
-"""Step 1: decode the gallery once, to a memory-mapped array that every later step opens."""
+"""Step 1: decode the galleries once, to a memory-mapped array that every later step opens."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from cards import HEIGHT, WIDTH, is_held_out, read_table
 def main() -> int:
     """Write ``cards.npy`` and ``cards.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("gallery", type=Path, help="CSV with columns file, name, set, source")
+    help_ = "CSVs with columns file, name, set, source"
+    parser.add_argument("galleries", type=Path, nargs="+", help=help_)
     parser.add_argument("work", type=Path, help="folder for everything that training writes")
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
 
-    table = read_table(arguments.gallery)
+    table = [(path.parent, row) for path in arguments.galleries for row in read_table(path)]
     part = arguments.work / "cards.part.npy"
     pixels = np.lib.format.open_memmap(
         part, mode="w+", dtype=np.uint8, shape=(len(table), HEIGHT, WIDTH, 3)
     )
-    for i, row in enumerate(table):
-        image = cv2.imread(str(arguments.gallery.parent / row["file"]), cv2.IMREAD_COLOR)
+    for i, (folder, row) in enumerate(table):
+        image = cv2.imread(str(folder / row["file"]), cv2.IMREAD_COLOR)
         if image is None:
             print(f"cannot read {row['file']}", file=sys.stderr)
             return 1
@@ -37,9 +38,9 @@ def main() -> int:
     part.replace(arguments.work / "cards.npy")
     columns = ("file", "name", "set", "source")
     (arguments.work / "cards.json").write_text(
-        json.dumps([{key: row[key] for key in columns} for row in table]), encoding="utf-8"
+        json.dumps([{key: row[key] for key in columns} for _, row in table]), encoding="utf-8"
     )
-    held = sum(is_held_out(row["name"]) for row in table)
+    held = sum(is_held_out(row["name"]) for _, row in table)
     print(f"{len(table)} scans, {held} of them of names held out")
     return 0
 

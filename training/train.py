@@ -1,7 +1,8 @@
 """Step 3: train the tower contrastively; stop it at any time, start it again to go on.
 
-A pair is a degraded view and a scan of the same artwork. Every other scan of the batch, and the
-scans of the last batches (a queue of vectors), are what the view must be told apart from.
+A pair is a degraded view and a scan of the same artwork. Every other scan of the batch is what the
+view must be told apart from. Scans of past batches are not: the network would run away from their
+old vectors by turning all new ones at once (MODEL_CARD.md).
 """
 
 from __future__ import annotations
@@ -42,8 +43,6 @@ class State:
     average: torch.nn.Module
     scale: torch.nn.Parameter
     optimiser: torch.optim.Optimizer
-    queue: torch.Tensor
-    queue_classes: torch.Tensor
     step: int = 0
     seconds: float = 0.0
 
@@ -56,8 +55,6 @@ class State:
                 "average": self.average.state_dict(),
                 "scale": self.scale.detach(),
                 "optimiser": self.optimiser.state_dict(),
-                "queue": self.queue,
-                "queue_classes": self.queue_classes,
                 "step": self.step,
                 "seconds": self.seconds,
                 "rng": torch.get_rng_state(),
@@ -74,12 +71,11 @@ class State:
         self.optimiser.load_state_dict(data["optimiser"])
         with torch.no_grad():
             self.scale.copy_(data["scale"])
-        self.queue, self.queue_classes = data["queue"], data["queue_classes"]
         self.step, self.seconds = data["step"], data["seconds"]
         torch.set_rng_state(data["rng"].cpu())
 
 
-def fresh(tower: torch.nn.Module, queue: int, device: torch.device) -> State:
+def fresh(tower: torch.nn.Module, device: torch.device) -> State:
     """Return the state before the first step of a tower."""
     model = tower.to(device)
     average = copy.deepcopy(model).requires_grad_(requires_grad=False)
@@ -99,17 +95,11 @@ def fresh(tower: torch.nn.Module, queue: int, device: torch.device) -> State:
         average,
         scale,
         optimiser,
-        torch.zeros(queue, model.head.pool.out_features, device=device),
-        torch.full((queue,), -1, dtype=torch.int64, device=device),
     )
 
 
 def contrast(
-    views: torch.Tensor,
-    scans: torch.Tensor,
-    classes: torch.Tensor,
-    queue: tuple[torch.Tensor, torch.Tensor],
-    scale: torch.Tensor,
+    views: torch.Tensor, scans: torch.Tensor, classes: torch.Tensor, scale: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the symmetric InfoNCE loss, and the share of views nearest to their own scan.
 
@@ -119,20 +109,14 @@ def contrast(
         Unit vectors, row by row of the same artwork.
     classes : tensor of int, shape (B,)
         Artworks; equal ones are never held against each other.
-    queue : pair of tensors, shapes (Q, D) and (Q,)
-        Scans of past steps and their artworks (-1: empty).
     scale : tensor
         The inverse of the temperature.
     """
     target = torch.arange(len(views), device=views.device)
-    near = scale * views @ scans.T
     equal = classes[:, None] == classes[None]
     equal[target, target] = False
-    near = near.masked_fill(equal, -1e4)
-    far = scale * views @ queue[0].T
-    far = far.masked_fill((queue[1][None] == classes[:, None]) | (queue[1] < 0)[None], -1e4)
-    logits = torch.cat([near, far], dim=1)
-    loss = functional.cross_entropy(logits, target) + functional.cross_entropy(near.T, target)
+    logits = (scale * views @ scans.T).masked_fill(equal, -1e4)
+    loss = functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)
     return loss / 2, (logits.argmax(1) == target).float().mean()
 
 
@@ -140,7 +124,7 @@ def one_step(
     state: State, images: torch.Tensor, classes: torch.Tensor, rate: float, decay: float
 ) -> tuple[float, float]:
     """Train on one batch and return loss and accuracy."""
-    device = state.queue.device
+    device = state.scale.device
     state.model.train()
     for group in state.optimiser.param_groups:
         group["lr"] = rate
@@ -149,16 +133,12 @@ def one_step(
         out = state.model(to_batch(images.numpy(), device))
     views, scans = functional.normalize(out.float(), dim=1).chunk(2)
     scale = state.scale.clamp(np.log(SCALES[0]), np.log(SCALES[1])).exp()
-    loss, accuracy = contrast(views, scans, classes, (state.queue, state.queue_classes), scale)
+    loss, accuracy = contrast(views, scans, classes, scale)
     state.optimiser.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
     torch.nn.utils.clip_grad_norm_(state.model.parameters(), 1.0)
     state.optimiser.step()
     with torch.no_grad():
-        # Young vectors drift too fast to be worth remembering.
-        if state.step >= 150:
-            state.queue = torch.cat([scans.detach(), state.queue])[: len(state.queue)]
-            state.queue_classes = torch.cat([classes, state.queue_classes])[: len(state.queue)]
         keep = min(decay, (1 + state.step) / (10 + state.step))
         for mean, value in zip(
             state.average.state_dict().values(), state.model.state_dict().values(), strict=True
@@ -236,7 +216,6 @@ def arguments_of(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--pairs", type=Path, help="same-artwork list from pairs.py")
     parser.add_argument("--size", type=int, nargs=2, default=SIZE, help="height and width")
     parser.add_argument("--batch", type=int, default=128, help="pairs a step")
-    parser.add_argument("--queue", type=int, default=4096, help="past scans to tell apart from")
     parser.add_argument("--invented", type=float, default=0.35, help="share of recombined cards")
     parser.add_argument("--reframed", type=float, default=0.12, help="share of changed frames")
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate")
@@ -276,7 +255,7 @@ def main(argv: list[str] | None = None) -> int:
     checkpoint = arguments.state / "checkpoint.pt"
     log = arguments.log or arguments.state / "log.jsonl"
     tower = load_tower(arguments.start) if arguments.start else create_tower(arguments.seed)
-    state = fresh(tower, arguments.queue, device)
+    state = fresh(tower, device)
     resumed = checkpoint.exists()
     if resumed:
         state.load(checkpoint, device)

@@ -102,10 +102,10 @@ def grow(old: Path, out: Path, faces: int, *, plain: bool) -> None:
 
 
 def resembling(vectors: NDArray[np.float32], count: int, seed: int = 0) -> NDArray[np.float32]:
-    """Unit vectors [count, D] that lie as those [n, D] do: of the same mean and covariance.
+    """Unit vectors [count, D] that lie as those [n, D] do: of about their mean and covariance.
 
-    30 % are near twins of others, as printings of one artwork are. A search among vectors that are
-    strewn in all directions (`index.make_vectors`) is much harder (docs/scaling.md).
+    A fifth are near twins of others, as printings of one artwork are. A search among vectors that
+    are strewn in all directions (`index.make_vectors`) is much harder (docs/scaling.md).
     """
     rng = np.random.default_rng(seed)
     spread = np.linalg.cholesky(np.cov(vectors.T) + 1e-9 * np.eye(vectors.shape[1])).T

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from browsing import open_browser, open_page
 from conftest import jpeg, mtg_db
-from served import Server, Shop, covered, make_shop
+from served import PATIENCE_S, Server, Shop, ask, covered, make_shop
 
 from mtg_image_db.collection.formats import FORMATS
 from mtg_image_db.demo.camera import camera_frame
@@ -131,25 +132,26 @@ def test_what_was_answered_does_not_come_back_with_a_late_answer_of_the_server(
         open_page(browser, server) as page,
     ):
         server.post("/api/photos", photo.read_bytes())
-        page.goto("/review")
+        with page.expect_response("**/api/events"):
+            page.goto("/review")
         page.get_by_text("Card 1 of 2").wait_for()
         page.keyboard.press("s")
         page.get_by_text("Card 1 of 1").wait_for()
         late: list[tuple[Route, APIResponse]] = []
 
+        def both_cards() -> list[tuple[Route, APIResponse]]:
+            return [one for one in late if len(one[1].json()["entries"]) == 2]
+
         # The queue that is loaded after a step back is on its way while the card is answered.
         page.route(REVIEW, lambda route: late.append((route, route.fetch())))
         page.keyboard.press("z")
         page.get_by_text("of 2").wait_for()
-        while not any(len(response.json()["entries"]) == 2 for _, response in late):
-            page.wait_for_timeout(20)
+        wait_until(page, both_cards)
         page.keyboard.press("s")
         page.get_by_text("Card 1 of 1").wait_for()
         page.route(REVIEW, lambda route: route.continue_())
-        with page.expect_response(
-            lambda one: "status=review" in one.url and len(one.json()["entries"]) == 1
-        ):
-            for route, response in late:
+        with page.expect_request(REVIEW):
+            for route, response in both_cards():
                 route.fulfill(response=response)
         page.get_by_text("Card 1 of 1").wait_for()
 
@@ -170,14 +172,14 @@ def test_a_step_back_stays_when_the_answer_that_it_took_back_arrives_after_it(
         page.keyboard.press("s")
         # The page knows this from the event alone.
         page.get_by_text("Card 1 of 1").wait_for()
-        with page.expect_response(REVIEW):
-            page.keyboard.press("z")
-        page.get_by_text("of 2").wait_for()
+        page.keyboard.press("z")
+        page.get_by_text("Undone: ").wait_for()
+        page.get_by_text("Card 1 of 2").wait_for()
         [(route, response)] = late
         assert response.json()["status"] == "skipped"
         route.fulfill(response=response)
         page.get_by_text("still needs an answer").wait_for()
-        assert page.locator("#left").inner_text().endswith("of 2")
+        assert page.locator("#left").inner_text() == "Card 1 of 2"
 
 
 @pytest.mark.parametrize(
@@ -196,23 +198,63 @@ def test_what_happens_before_a_page_hears_of_changes_is_shown(
         Server(shop.folder, tmp_path / "collection.sqlite") as server,
         open_page(browser, server) as page,
     ):
-        late: list[Route] = []
+        events: list[Route] = []
+        first: list[tuple[Route, APIResponse]] = []
 
         def hold(route: Route) -> None:
-            late.append(route)
+            events.append(route)
 
         page.route("**/api/events", hold)
-        with page.expect_response("**/api/entries*") as first:
-            page.goto(path)
-        assert first.value.json() == {"entries": []}
-        while not late:
-            page.wait_for_timeout(20)
+        page.route("**/api/entries*", lambda route: first.append((route, route.fetch())), times=1)
+        page.goto(path)
+        wait_until(page, lambda: events and first)
+        [(late, response)] = first
+        assert response.json() == {"entries": []}
         server.post("/api/photos", photo.read_bytes())
-        for route in late:
+        for route in events:
             route.continue_()
+        page.locator(shown).wait_for()
+        # The first look at the collection is older: the page looks once more.
+        with page.expect_request("**/api/entries*") as again:
+            late.fulfill(response=response)
+        again.value.response()
         page.locator(shown).wait_for()
         if path != "/overlay":
             page.locator("#nav-review").get_by_text("2").wait_for()
+
+
+def test_photos_are_shown_as_they_are_when_the_page_hears_of_changes_again(
+    browser: Browser, shop: Shop, photo: Path, tmp_path: Path
+) -> None:
+    with (
+        Server(shop.folder, tmp_path / "collection.sqlite") as server,
+        open_page(browser, server) as page,
+    ):
+        events: list[Route] = []
+
+        def hold(route: Route) -> None:
+            events.append(route)
+
+        page.route("**/api/events", hold)
+        page.goto("/photos")
+        page.evaluate(DROP, [photo.name, base64.b64encode(photo.read_bytes()).decode()])
+        cards = page.get_by_test_id("photo-card")
+        cards.get_by_text("to review").nth(1).wait_for()
+        waiting = [one["id"] for one in server.get("/api/entries?status=review")["entries"]]
+        ask(server, "POST", f"/api/entries/{waiting[0]}/answer", json={"skip": True})
+        ask(server, "DELETE", f"/api/entries/{waiting[1]}")
+        for route in events:
+            route.continue_()
+        cards.get_by_text("skipped").wait_for()
+        cards.nth(2).wait_for(state="detached")
+
+
+def wait_until(page: Page, done: Callable[[], object]) -> None:
+    """Let the page go on until something is so."""
+    end = time.monotonic() + PATIENCE_S
+    while not done():
+        assert time.monotonic() < end, "what the page was to do, it has not done"
+        page.wait_for_timeout(20)
 
 
 def scanner(shop: Shop, photo: Path, answers: list[tuple[str, str]]) -> Callable[[str], bytes]:

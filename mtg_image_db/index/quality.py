@@ -17,7 +17,7 @@ LEAST_EF_SEARCH = 200
 """Candidates examined in a search, at least. A card is compared with the twenty most similar faces:
 with 20 candidates, 72 of 252 cards in photos missed some of them (54,000 faces); with 200, none
 (docs/decisions.md)."""
-EF_SEARCHES = (LEAST_EF_SEARCH, 400, 800, 1600)
+EF_SEARCHES = (LEAST_EF_SEARCH, 400, 800)
 """Candidates to try, in this order. By hand."""
 ENOUGH = 0.999
 """Recall@1 that the stored efSearch must reach: at most one search in a thousand may miss. This is

@@ -52,7 +52,6 @@ _NO_LIMITS = (
 )
 """Building an index takes as long as it takes, and between two statements the server hears nothing
 while we compute digests. PostgreSQL before 17 has no limit on transactions."""
-_EF_SEARCHES = (*(one for one in EF_SEARCHES if one < MOST_EF_SEARCH), MOST_EF_SEARCH)
 _SAMPLE = 500
 """Vectors that the graph is searched for, as they are and with noise. By hand."""
 
@@ -308,7 +307,7 @@ class _Publication:
             distinct,
             queries,
             from_images=0,
-            ef_searches=_EF_SEARCHES,
+            ef_searches=(*EF_SEARCHES, MOST_EF_SEARCH),
         )
         self._progress.finish()
         if quality.chosen.recall_at_1 < _LEAST_RECALL:

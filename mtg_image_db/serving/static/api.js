@@ -199,9 +199,10 @@ export function nameOf(entry) {
 }
 
 /**
- * What the events last said of each entry; null if it is no longer in the collection.
+ * What the events say of an entry while it is answered: null if it is no longer in the collection,
+ * undefined as long as they say nothing.
  *
- * @type {Map<number, Entry|null>}
+ * @type {Map<number, Entry|null|undefined>}
  */
 const heard = new Map();
 
@@ -210,14 +211,20 @@ const heard = new Map();
  *
  * @param {Entry} entry
  * @param {object} said
- * @returns {Promise<Entry|null>} The entry as it is now. An event that overtakes the server's
- *   answer tells this or something later. null: the entry is no longer in the collection.
+ * @returns {Promise<Entry>} The entry as it is now. What an event says of it meanwhile counts more
+ *   than the server's answer, which may have been taken back by then.
  * @throws {ApiError}
  */
 export async function answerEntry(entry, said) {
-  heard.delete(entry.id);
-  const after = await ask("POST", `/api/entries/${entry.id}/answer`, said);
-  return heard.get(entry.id) ?? (heard.has(entry.id) ? null : after);
+  heard.set(entry.id, undefined);
+  try {
+    const after = await ask("POST", `/api/entries/${entry.id}/answer`, said);
+    const told = heard.get(entry.id);
+    if (told === null) throw new ApiError(404, { message: "The card was taken out meanwhile" });
+    return told ?? after;
+  } finally {
+    heard.delete(entry.id);
+  }
 }
 
 /**
@@ -243,7 +250,7 @@ export function listen(hear, reload, { always = false } = {}) {
       source.addEventListener(kind, (event) => {
         /** @type {Entry} */
         const entry = JSON.parse(event.data);
-        heard.set(entry.id, kind === "undone" ? null : entry);
+        if (heard.has(entry.id)) heard.set(entry.id, kind === "undone" ? null : entry);
         hear(kind, entry);
       });
     }

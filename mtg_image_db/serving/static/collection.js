@@ -217,6 +217,7 @@ showCurrency();
 listen(
   (kind, entry) => (kind === "undone" ? dropEntry(entry) : replaceEntry(entry)),
   () => {
+    changes += 1;
     refreshPiles();
     void reload();
   },

@@ -8,6 +8,8 @@ import { cardPicture, find } from "./dom.js";
 
 const card = find("#card", HTMLElement);
 let shown = 0;
+/** How often something may have changed. */
+let changes = 0;
 
 /** @param {Entry|undefined} entry */
 function show(entry) {
@@ -27,16 +29,25 @@ function show(entry) {
 }
 
 async function load() {
-  const answer = await ask("GET", "/api/entries?last=20").catch(() => null);
-  if (answer) show(answer.entries.find(guessOf));
+  for (;;) {
+    const before = changes;
+    const answer = await ask("GET", "/api/entries?last=20").catch(() => null);
+    if (changes !== before) continue; // the answer may be older
+    if (answer) show(answer.entries.find(guessOf));
+    return;
+  }
 }
 
 listen(
   (kind, entry) => {
+    changes += 1;
     if (kind === "taken" && guessOf(entry)) show(entry);
     else if (kind === "undone" || entry.id === shown) void load();
   },
-  () => void load(),
+  () => {
+    changes += 1;
+    void load();
+  },
   { always: true },
 );
 void load();

@@ -6,7 +6,7 @@ import { belongsToField, counted, el, find } from "./dom.js";
 import { cardDialog } from "./editor.js";
 import { draw } from "./outline.js";
 import { choosePile, refreshPiles } from "./piles.js";
-import { say, takeBack } from "./status.js";
+import { load, say, takeBack } from "./status.js";
 
 /** @typedef {import("./api.js").Entry} Entry */
 
@@ -35,6 +35,8 @@ const SHOWN_SIDE = 1200;
 const shots = [];
 let active = 0;
 let pile = 1;
+/** How many changes the page has heard of. */
+let changes = 0;
 
 const place = find("#photos", HTMLElement);
 const drop = find("#drop", HTMLElement);
@@ -276,6 +278,24 @@ function gone(entry) {
   refreshPiles();
 }
 
+/** Show all cards as they are now. */
+async function reload() {
+  refreshPiles();
+  if (!shots.some((shot) => shot.entries.length)) return;
+  const answer = await load(
+    () => "/api/entries",
+    () => changes,
+  );
+  if (answer === null) return;
+  /** @type {Map<number, Entry>} */
+  const now = new Map(answer.entries.map((/** @type {Entry} */ one) => [one.id, one]));
+  for (const entry of shots.flatMap((shot) => shot.entries)) {
+    const here = now.get(entry.id);
+    if (here) changed(here);
+    else gone(entry);
+  }
+}
+
 for (const id of ["#files", "#shot"]) {
   const input = find(id, HTMLInputElement);
   input.addEventListener("change", () => {
@@ -315,8 +335,9 @@ addEventListener("beforeunload", (event) => {
 choosePile(find("#pile", HTMLSelectElement), (value) => (pile = value ?? 1));
 listen(
   (kind, entry) => {
+    changes += 1;
     if (kind === "changed") changed(entry);
     else if (kind === "undone") gone(entry);
   },
-  refreshPiles,
+  () => void reload(),
 );

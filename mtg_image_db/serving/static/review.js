@@ -27,6 +27,7 @@ let changes = 0;
 const editor = new CardEditor(place, (entry) => {
   if (entry.status === "review") {
     queue = queue.map((one) => (one.id === entry.id ? entry : one));
+    if (entry.id !== shown) return;
     editor.show(entry);
     say(`${nameOf(entry)} still needs an answer. ${sentence(entry.reason)}`);
     return;
@@ -73,9 +74,9 @@ async function undo() {
 /**
  * Load the queue, and show one of its cards.
  *
- * @param {number} wanted
+ * @param {number} [wanted] The card that is shown then, if it is left out.
  */
-async function reload(wanted = queue[at]?.id) {
+async function reload(wanted) {
   if (pile === undefined) return;
   const of = () => (pile === null ? "" : `&pile=${pile}`);
   const answer = await load(
@@ -84,7 +85,7 @@ async function reload(wanted = queue[at]?.id) {
   );
   if (answer === null) return;
   queue = answer.entries;
-  const found = queue.findIndex((one) => one.id === wanted);
+  const found = queue.findIndex((one) => one.id === (wanted ?? shown));
   if (found >= 0) at = found;
   render(false);
 }
@@ -117,6 +118,7 @@ listen(
   (kind, entry) => {
     refreshPiles();
     changes += 1;
+    if (pile === undefined) return;
     const waits = kind !== "undone" && entry.status === "review";
     const here = waits && (pile === null || pile === entry.pile);
     queue = [...queue.filter((one) => one.id !== entry.id), ...(here ? [entry] : [])];
@@ -126,6 +128,7 @@ listen(
     render(false);
   },
   () => {
+    changes += 1;
     refreshPiles();
     void reload();
   },

@@ -148,6 +148,7 @@ listen(
     else if (kind === "undone") dropEntry(entry);
   },
   () => {
+    changes += 1;
     refreshPiles();
     void loadTaken();
   },

@@ -54,6 +54,18 @@ def photo(shop: Shop, tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def server(shop: Shop, tmp_path: Path) -> Iterator[Server]:
+    with Server(shop.folder, tmp_path / "collection.sqlite") as server:
+        yield server
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    with open_page(browser, server) as page:
+        yield page
+
+
 def tab_to(page: Page, wanted: str) -> None:
     """Press Tab until something has the focus."""
     here = "wanted => document.activeElement.matches(wanted)"
@@ -125,61 +137,47 @@ REVIEW = "**/api/entries?status=review*"
 
 
 def test_what_was_answered_does_not_come_back_with_a_late_answer_of_the_server(
-    browser: Browser, shop: Shop, photo: Path, tmp_path: Path
+    server: Server, page: Page, photo: Path
 ) -> None:
-    with (
-        Server(shop.folder, tmp_path / "collection.sqlite") as server,
-        open_page(browser, server) as page,
-    ):
-        server.post("/api/photos", photo.read_bytes())
-        with page.expect_response("**/api/events"):
-            page.goto("/review")
-        page.get_by_text("Card 1 of 2").wait_for()
-        page.keyboard.press("s")
-        page.get_by_text("Card 1 of 1").wait_for()
-        late: list[tuple[Route, APIResponse]] = []
+    review_two_cards(server, page, photo)
+    page.keyboard.press("s")
+    page.get_by_text("Card 1 of 1").wait_for()
+    late: list[tuple[Route, APIResponse]] = []
 
-        def both_cards() -> list[tuple[Route, APIResponse]]:
-            return [one for one in late if len(one[1].json()["entries"]) == 2]
+    def both_cards() -> list[tuple[Route, APIResponse]]:
+        return [one for one in late if len(one[1].json()["entries"]) == 2]
 
-        # The queue that is loaded after a step back is on its way while the card is answered.
-        page.route(REVIEW, lambda route: late.append((route, route.fetch())))
-        page.keyboard.press("z")
-        page.get_by_text("of 2").wait_for()
-        wait_until(page, both_cards)
-        page.keyboard.press("s")
-        page.get_by_text("Card 1 of 1").wait_for()
-        page.route(REVIEW, lambda route: route.continue_())
-        with page.expect_request(REVIEW):
-            for route, response in both_cards():
-                route.fulfill(response=response)
-        page.get_by_text("Card 1 of 1").wait_for()
+    # The queue that is loaded after a step back is on its way while the card is answered.
+    page.route(REVIEW, lambda route: late.append((route, route.fetch())))
+    page.keyboard.press("z")
+    page.get_by_text("of 2").wait_for()
+    wait_until(page, both_cards)
+    page.keyboard.press("s")
+    page.get_by_text("Card 1 of 1").wait_for()
+    page.route(REVIEW, lambda route: route.continue_())
+    with page.expect_request(REVIEW):
+        for route, response in both_cards():
+            route.fulfill(response=response)
+    page.get_by_text("Card 1 of 1").wait_for()
 
 
 def test_a_step_back_stays_when_the_answer_that_it_took_back_arrives_after_it(
-    browser: Browser, shop: Shop, photo: Path, tmp_path: Path
+    server: Server, page: Page, photo: Path
 ) -> None:
-    with (
-        Server(shop.folder, tmp_path / "collection.sqlite") as server,
-        open_page(browser, server) as page,
-    ):
-        server.post("/api/photos", photo.read_bytes())
-        with page.expect_response("**/api/events"):
-            page.goto("/review")
-        page.get_by_text("Card 1 of 2").wait_for()
-        late: list[tuple[Route, APIResponse]] = []
-        page.route("**/answer", lambda route: late.append((route, route.fetch())))
-        page.keyboard.press("s")
-        # The page knows this from the event alone.
-        page.get_by_text("Card 1 of 1").wait_for()
-        page.keyboard.press("z")
-        page.get_by_text("Undone: ").wait_for()
-        page.get_by_text("Card 1 of 2").wait_for()
-        [(route, response)] = late
-        assert response.json()["status"] == "skipped"
-        route.fulfill(response=response)
-        page.get_by_text("still needs an answer").wait_for()
-        assert page.locator("#left").inner_text() == "Card 1 of 2"
+    review_two_cards(server, page, photo)
+    late: list[tuple[Route, APIResponse]] = []
+    page.route("**/answer", lambda route: late.append((route, route.fetch())))
+    page.keyboard.press("s")
+    # The page knows this from the event alone.
+    page.get_by_text("Card 1 of 1").wait_for()
+    page.keyboard.press("z")
+    page.get_by_text("Undone: ").wait_for()
+    page.get_by_text("Card 1 of 2").wait_for()
+    [(route, response)] = late
+    assert response.json()["status"] == "skipped"
+    route.fulfill(response=response)
+    page.get_by_text("still needs an answer").wait_for()
+    assert page.locator("#left").inner_text() == "Card 1 of 2"
 
 
 @pytest.mark.parametrize(
@@ -192,61 +190,61 @@ def test_a_step_back_stays_when_the_answer_that_it_took_back_arrives_after_it(
     ],
 )
 def test_what_happens_before_a_page_hears_of_changes_is_shown(
-    browser: Browser, shop: Shop, photo: Path, tmp_path: Path, path: str, shown: str
+    server: Server, page: Page, photo: Path, path: str, shown: str
 ) -> None:
-    with (
-        Server(shop.folder, tmp_path / "collection.sqlite") as server,
-        open_page(browser, server) as page,
-    ):
-        events: list[Route] = []
-        first: list[tuple[Route, APIResponse]] = []
+    events: list[Route] = []
+    first: list[tuple[Route, APIResponse]] = []
 
-        def hold(route: Route) -> None:
-            events.append(route)
+    def hold(route: Route) -> None:
+        events.append(route)
 
-        page.route("**/api/events", hold)
-        page.route("**/api/entries*", lambda route: first.append((route, route.fetch())), times=1)
-        page.goto(path)
-        wait_until(page, lambda: events and first)
-        [(late, response)] = first
-        assert response.json() == {"entries": []}
-        server.post("/api/photos", photo.read_bytes())
-        for route in events:
-            route.continue_()
-        page.locator(shown).wait_for()
-        # The first look at the collection is older: the page looks once more.
-        with page.expect_request("**/api/entries*") as again:
-            late.fulfill(response=response)
-        again.value.response()
-        page.locator(shown).wait_for()
-        if path != "/overlay":
-            page.locator("#nav-review").get_by_text("2").wait_for()
+    page.route("**/api/events", hold)
+    page.route("**/api/entries*", lambda route: first.append((route, route.fetch())), times=1)
+    page.goto(path)
+    wait_until(page, lambda: events and first)
+    [(late, response)] = first
+    assert response.json() == {"entries": []}
+    server.post("/api/photos", photo.read_bytes())
+    for route in events:
+        route.continue_()
+    page.locator(shown).wait_for()
+    # The first look at the collection is older: the page looks once more.
+    with page.expect_request("**/api/entries*") as again:
+        late.fulfill(response=response)
+    again.value.response()
+    page.locator(shown).wait_for()
+    if path != "/overlay":
+        page.locator("#nav-review").get_by_text("2").wait_for()
 
 
 def test_photos_are_shown_as_they_are_when_the_page_hears_of_changes_again(
-    browser: Browser, shop: Shop, photo: Path, tmp_path: Path
+    server: Server, page: Page, photo: Path
 ) -> None:
-    with (
-        Server(shop.folder, tmp_path / "collection.sqlite") as server,
-        open_page(browser, server) as page,
-    ):
-        events: list[Route] = []
+    events: list[Route] = []
 
-        def hold(route: Route) -> None:
-            events.append(route)
+    def hold(route: Route) -> None:
+        events.append(route)
 
-        page.route("**/api/events", hold)
-        page.goto("/photos")
-        page.evaluate(DROP, [photo.name, base64.b64encode(photo.read_bytes()).decode()])
-        cards = page.get_by_test_id("photo-card")
-        cards.get_by_text("to review").nth(1).wait_for()
-        waiting = [one["id"] for one in server.get("/api/entries?status=review")["entries"]]
-        ask(server, "POST", f"/api/entries/{waiting[0]}/answer", json={"skip": True})
-        ask(server, "DELETE", f"/api/entries/{waiting[1]}")
-        for route in events:
-            route.continue_()
-        cards.get_by_text("skipped").wait_for()
-        cards.nth(2).wait_for(state="detached")
+    page.route("**/api/events", hold)
+    page.goto("/photos")
+    page.evaluate(DROP, [photo.name, base64.b64encode(photo.read_bytes()).decode()])
+    cards = page.get_by_test_id("photo-card")
+    cards.get_by_text("to review").nth(1).wait_for()
+    waiting = [one["id"] for one in server.get("/api/entries?status=review")["entries"]]
+    ask(server, "POST", f"/api/entries/{waiting[0]}/answer", json={"skip": True})
+    ask(server, "DELETE", f"/api/entries/{waiting[1]}")
+    for route in events:
+        route.continue_()
+    cards.get_by_text("skipped").wait_for()
+    cards.nth(2).wait_for(state="detached")
+
+
+def review_two_cards(server: Server, page: Page, photo: Path) -> None:
+    """Open the review of two cards of a photo, on a page that hears of changes."""
+    server.post("/api/photos", photo.read_bytes())
+    with page.expect_response("**/api/events"):
+        page.goto("/review")
+    page.get_by_text("Card 1 of 2").wait_for()
 
 
 def wait_until(page: Page, done: Callable[[], object]) -> None:

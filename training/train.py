@@ -90,12 +90,7 @@ def fresh(tower: torch.nn.Module, device: torch.device) -> State:
         lr=0.0,
         betas=(0.9, 0.98),
     )
-    return State(
-        model,
-        average,
-        scale,
-        optimiser,
-    )
+    return State(model, average, scale, optimiser)
 
 
 def contrast(

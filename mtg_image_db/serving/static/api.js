@@ -149,6 +149,21 @@ export async function ask(method, path, body) {
 }
 
 /**
+ * Ask for entries until none has changed meanwhile: what was on its way then may be older.
+ *
+ * @param {() => string} asked What to ask for.
+ * @param {() => number} changes How many changes the page has made or heard of.
+ * @throws {ApiError}
+ */
+export async function askUntilStill(asked, changes) {
+  for (;;) {
+    const before = changes();
+    const answer = await ask("GET", asked());
+    if (changes() === before) return answer;
+  }
+}
+
+/**
  * Ask again after the pause that a busy server asks for.
  *
  * @template T

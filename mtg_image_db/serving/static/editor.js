@@ -221,10 +221,15 @@ export class CardEditor {
     this.printings.querySelector("button")?.focus();
   }
 
+  /** Whether an answer is on its way to the server. */
+  get busy() {
+    return this.root.ariaBusy === "true";
+  }
+
   /** @param {boolean} skip */
   async answer(skip) {
     const entry = this.entry;
-    if (!entry || this.root.ariaBusy === "true") return;
+    if (!entry || this.busy) return;
     if (!skip && !this.quantity.reportValidity()) return;
     if (!skip && !this.chosen) {
       complain("Choose a printing first, or skip the card.");

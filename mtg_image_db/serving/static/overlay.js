@@ -1,7 +1,7 @@
 // @ts-check
 // The last card taken, on a transparent page, for a stream.
 
-import { ask, guessOf, listen } from "./api.js";
+import { askUntilStill, guessOf, listen } from "./api.js";
 import { cardPicture, find } from "./dom.js";
 
 /** @typedef {import("./api.js").Entry} Entry */
@@ -29,13 +29,11 @@ function show(entry) {
 }
 
 async function load() {
-  for (;;) {
-    const before = changes;
-    const answer = await ask("GET", "/api/entries?last=20").catch(() => null);
-    if (changes !== before) continue; // the answer may be older
-    if (answer) show(answer.entries.find(guessOf));
-    return;
-  }
+  const answer = await askUntilStill(
+    () => "/api/entries?last=20",
+    () => changes,
+  ).catch(() => null);
+  if (answer) show(answer.entries.find(guessOf));
 }
 
 listen(

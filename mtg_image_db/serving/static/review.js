@@ -33,11 +33,13 @@ const editor = new CardEditor(place, (entry) => {
     return;
   }
   changes += 1;
+  // If the event came first, the next card has the focus already, or something a person chose since.
+  const waited = queue.some((one) => one.id === entry.id);
   queue = queue.filter((one) => one.id !== entry.id);
   answered += 1;
   say(`${outcome(entry)} ${queue.length} left.`, () => void undo());
   refreshPiles();
-  render(true);
+  render(waited);
 });
 
 /** @param {boolean} focus Whether the card that is shown gets the focus. */
@@ -125,7 +127,7 @@ listen(
     queue.sort((one, other) => one.id - other.id);
     const found = queue.findIndex((one) => one.id === shown);
     if (found >= 0) at = found;
-    render(false);
+    render(found < 0 && entry.id === shown && editor.busy);
   },
   () => {
     changes += 1;

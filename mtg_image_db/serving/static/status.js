@@ -1,7 +1,7 @@
 // @ts-check
 // The line at the foot of each page that says what happened, and takes it back.
 
-import { ask, nameOf, reasonOf } from "./api.js";
+import { ask, askUntilStill, nameOf, reasonOf } from "./api.js";
 import { find } from "./dom.js";
 import { refreshPiles } from "./piles.js";
 
@@ -74,17 +74,13 @@ export async function attempt(action) {
 }
 
 /**
- * Ask for entries until none has changed meanwhile: what was on its way then may be older.
+ * Ask for entries, and say why if it fails; see `askUntilStill`.
  *
- * @param {() => string} asked What to ask for.
- * @param {() => number} changes How many changes the page has made or heard of.
+ * @param {() => string} asked
+ * @param {() => number} changes
  */
-export async function load(asked, changes) {
-  for (;;) {
-    const before = changes();
-    const answer = await attempt(() => ask("GET", asked()));
-    if (answer === null || changes() === before) return answer;
-  }
+export function load(asked, changes) {
+  return attempt(() => askUntilStill(asked, changes));
 }
 
 /** What is said of a step that was taken back. */

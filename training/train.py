@@ -1,8 +1,9 @@
 """Step 3: train the tower contrastively; stop it at any time, start it again to go on.
 
-A pair is a degraded view and a scan of the same artwork. Every other scan of the batch is what the
-view must be told apart from. Scans of past batches are not: the network would run away from their
-old vectors by turning all new ones at once (MODEL_CARD.md).
+A pair is a degraded view and a scan of the same artwork. The network sees one of the two, the mean
+of its weights the other, and the network must find it again among the batch and thousands of past
+scans (He et al., "Momentum Contrast", 2020). The mean has to compute them: from vectors of its own
+the network runs away, by turning all new ones at once (MODEL_CARD.md).
 """
 
 from __future__ import annotations
@@ -26,13 +27,37 @@ from conditions import MEDIUM, queries
 from export import load_tower
 from retrieval import embed, rank, second_sources, to_batch
 from torch.nn import functional
-from tower import SIZE, create_tower
+from tower import EMBED_DIM, SIZE, create_tower
 
 if TYPE_CHECKING:
     from types import FrameType
 
 SCALES = (16.0, 50.0)
 """Bounds of the learned inverse temperature."""
+NOTHING = -1
+"""The class of a place of the queue that is still empty."""
+
+
+@dataclass
+class Queue:
+    """Vectors of past scans by the mean of weights, the newest first, and their classes."""
+
+    vectors: torch.Tensor
+    classes: torch.Tensor
+
+    @classmethod
+    def empty(cls, length: int, width: int, device: torch.device) -> Queue:
+        """Return a queue of ``length`` empty places for vectors of ``width`` numbers."""
+        return cls(
+            torch.zeros(length, width, device=device),
+            torch.full((length,), NOTHING, device=device),
+        )
+
+    def add(self, vectors: torch.Tensor, classes: torch.Tensor) -> None:
+        """Put vectors in front; as many of the oldest go."""
+        length = len(self.classes)
+        self.vectors = torch.cat([vectors, self.vectors])[:length]
+        self.classes = torch.cat([classes, self.classes])[:length]
 
 
 @dataclass
@@ -43,6 +68,7 @@ class State:
     average: torch.nn.Module
     scale: torch.nn.Parameter
     optimiser: torch.optim.Optimizer
+    queue: Queue
     step: int = 0
     seconds: float = 0.0
 
@@ -55,6 +81,8 @@ class State:
                 "average": self.average.state_dict(),
                 "scale": self.scale.detach(),
                 "optimiser": self.optimiser.state_dict(),
+                "vectors": self.queue.vectors,
+                "classes": self.queue.classes,
                 "step": self.step,
                 "seconds": self.seconds,
                 "rng": torch.get_rng_state(),
@@ -71,14 +99,15 @@ class State:
         self.optimiser.load_state_dict(data["optimiser"])
         with torch.no_grad():
             self.scale.copy_(data["scale"])
+        self.queue = Queue(data["vectors"], data["classes"])
         self.step, self.seconds = data["step"], data["seconds"]
         torch.set_rng_state(data["rng"].cpu())
 
 
-def fresh(tower: torch.nn.Module, device: torch.device) -> State:
-    """Return the state before the first step of a tower."""
+def fresh(tower: torch.nn.Module, device: torch.device, length: int) -> State:
+    """Return the state before the first step of a tower, with a queue of ``length`` places."""
     model = tower.to(device)
-    average = copy.deepcopy(model).requires_grad_(requires_grad=False)
+    average = copy.deepcopy(model).requires_grad_(requires_grad=False).eval()
     scale = torch.nn.Parameter(torch.tensor(np.log(16.0), dtype=torch.float32, device=device))
     decayed = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]
@@ -90,29 +119,37 @@ def fresh(tower: torch.nn.Module, device: torch.device) -> State:
         lr=0.0,
         betas=(0.9, 0.98),
     )
-    return State(model, average, scale, optimiser)
+    return State(model, average, scale, optimiser, Queue.empty(length, EMBED_DIM, device))
 
 
 def contrast(
-    views: torch.Tensor, scans: torch.Tensor, classes: torch.Tensor, scale: torch.Tensor
+    asked: torch.Tensor,
+    keys: torch.Tensor,
+    classes: torch.Tensor,
+    queue: Queue,
+    scale: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the symmetric InfoNCE loss, and the share of views nearest to their own scan.
+    """Return the InfoNCE loss, and the share of ``asked`` that are nearest to their own key.
 
     Parameters
     ----------
-    views, scans : tensor, shape (B, D)
-        Unit vectors, row by row of the same artwork.
+    asked, keys : tensor, shape (B, D)
+        Unit vectors by the network and by the mean of its weights, row by row of the same artwork.
     classes : tensor of int, shape (B,)
         Artworks; equal ones are never held against each other.
+    queue : Queue
+        What they must be told apart from as well.
     scale : tensor
         The inverse of the temperature.
     """
-    target = torch.arange(len(views), device=views.device)
-    equal = classes[:, None] == classes[None]
-    equal[target, target] = False
-    logits = (scale * views @ scans.T).masked_fill(equal, -1e4)
-    loss = functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)
-    return loss / 2, (logits.argmax(1) == target).float().mean()
+    target = torch.arange(len(asked), device=asked.device)
+    others = torch.cat([classes, queue.classes])[None]
+    left_out = (classes[:, None] == others) | (others == NOTHING)
+    left_out[target, target] = False
+    logits = scale * asked @ torch.cat([keys, queue.vectors]).T
+    logits = logits.masked_fill(left_out, -1e4)
+    loss = functional.cross_entropy(logits, target)
+    return loss, (logits.argmax(1) == target).float().mean()
 
 
 def one_step(
@@ -124,11 +161,19 @@ def one_step(
     for group in state.optimiser.param_groups:
         group["lr"] = rate
     classes = classes.to(device)
+    views, scans = to_batch(images.numpy(), device).chunk(2)
+    # Half of the pairs ask with the scan, the others with the view: so both networks see both
+    # kinds, and no picture is computed twice.
+    half = len(views) // 2
     with torch.autocast(device.type, torch.bfloat16):
-        out = state.model(to_batch(images.numpy(), device))
-    views, scans = functional.normalize(out.float(), dim=1).chunk(2)
+        out = state.model(torch.cat([scans[:half], views[half:]]))
+        with torch.no_grad():
+            other = state.average(torch.cat([views[:half], scans[half:]]))
+    asked = functional.normalize(out.float(), dim=1)
+    keys = functional.normalize(other.float(), dim=1)
     scale = state.scale.clamp(np.log(SCALES[0]), np.log(SCALES[1])).exp()
-    loss, accuracy = contrast(views, scans, classes, scale)
+    loss, accuracy = contrast(asked, keys, classes, state.queue, scale)
+    state.queue.add(keys[half:], classes[half:])
     state.optimiser.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
     torch.nn.utils.clip_grad_norm_(state.model.parameters(), 1.0)
@@ -214,6 +259,7 @@ def arguments_of(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--invented", type=float, default=0.35, help="share of recombined cards")
     parser.add_argument("--reframed", type=float, default=0.12, help="share of changed frames")
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate")
+    parser.add_argument("--queue", type=int, default=4096, help="past scans to tell apart from")
     parser.add_argument("--scale", type=float, default=16.0, help="least inverse temperature")
     parser.add_argument(
         "--cooldown", type=int, default=0, help="lower the rate to 0 over the last N steps"
@@ -250,7 +296,7 @@ def main(argv: list[str] | None = None) -> int:
     checkpoint = arguments.state / "checkpoint.pt"
     log = arguments.log or arguments.state / "log.jsonl"
     tower = load_tower(arguments.start) if arguments.start else create_tower(arguments.seed)
-    state = fresh(tower, device)
+    state = fresh(tower, device, arguments.queue)
     resumed = checkpoint.exists()
     if resumed:
         state.load(checkpoint, device)

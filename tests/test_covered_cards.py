@@ -1,4 +1,4 @@
-"""Cards whose art is covered, named by their collector lines and what can be seen of them."""
+"""Cards whose art is covered, named by their collector lines or texts, and what is seen of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from conftest import card_id, fill_cache, jpeg, make_card
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from mtg_image_db import BuildOptions, Database, build_database
-from mtg_image_db.demo.cards import sample_cards
+from mtg_image_db.demo.cards import SampleCard, sample_cards
 from mtg_image_db.scryfall.faces import FaceFilter
 from mtg_image_db.scryfall_double.double import ScryfallDouble
 
@@ -89,4 +89,56 @@ def test_without_the_image_no_card_is_named_by_its_line(database: Database) -> N
 def test_a_narrowed_database_names_only_its_own_cards(database: Database) -> None:
     others = database.where(FaceFilter(rarities=["rare"]))
     [card] = others.recognise(photographed(picture(3, 3), 0)).cards
+    assert card.verdict == "none"
+
+
+@cache
+def plain_cards() -> list[SampleCard]:
+    """Sample cards whose text stands where it does on most cards."""
+    cards = [one for one in sample_cards(64) if one.card["layout"] == "normal"]
+    return [one for one in cards if len(one.faces) == 1][:20]
+
+
+NAMED, TWIN, REFUSED = "Inkloom Moth", "Nettleglass Mossling", "Mossglass Mossling"
+"""A card; one that has a card with much of its text and its frame beside it in the database."""
+
+
+def half_seen(name: str) -> Image.Image:
+    """A photo of a card of which one sees its text box and what lies below."""
+    [drawn] = [one for one in plain_cards() if one.card["name"] == name]
+    card = drawn.faces[0].convert("RGB").resize((488, 680))
+    photo = Image.new("RGB", (800, 1000), (200, 180, 150))
+    photo.paste(card, (156, 160))
+    ImageDraw.Draw(photo).rectangle((120, 120, 680, 547), fill=GREY)
+    return photo
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    folder = tmp_path_factory.mktemp("drawn")
+    images = {f"{one.card['id']}/front": jpeg(one.faces[0].convert("RGB")) for one in plain_cards()}
+    with ScryfallDouble([one.card for one in plain_cards()], images) as double:
+        cache = fill_cache(double, folder / "image_cache")
+    build_database(BuildOptions(cache=cache, out=folder / "index_out"))
+    with Database.open(folder / "index_out", cache=cache) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("name", [NAMED, TWIN])
+def test_a_card_whose_upper_half_is_covered_is_named_by_its_text(
+    drawn: Database, name: str
+) -> None:
+    [card] = drawn.recognise(half_seen(name)).cards
+    assert card.face
+    assert (card.face.name, card.verdict, card.points) == (name, "likely", 0)
+
+
+def test_a_text_with_the_same_frame_and_other_words_is_not_the_card(drawn: Database) -> None:
+    answers = drawn.recognise(half_seen(REFUSED)).cards
+    assert all(card.face is None or card.face.name == REFUSED for card in answers)
+
+
+def test_without_the_image_no_card_is_named_by_its_text(drawn: Database) -> None:
+    with Database.open(drawn.folder.parent) as bare:
+        [card] = bare.recognise(half_seen(NAMED)).cards
     assert card.verdict == "none"

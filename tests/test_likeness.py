@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import cv2
@@ -12,7 +13,7 @@ from PIL import Image
 
 from mtg_image_db.demo.distort import as_photographed
 from mtg_image_db.demo.frames import Face, paint_card
-from mtg_image_db.reading.likeness import compare
+from mtg_image_db.reading.likeness import compare, shows_text
 
 Pixels = NDArray[np.uint8]
 
@@ -33,7 +34,11 @@ WHERE = np.array([[[0, 0], [488, 0], [488, 680], [0, 680]]], np.float32)
 
 @cache
 def scan(
-    set_code: str = "QPR", number: str = "7", border: str = "black", style: str = ""
+    set_code: str = "QPR",
+    number: str = "7",
+    border: str = "black",
+    style: str = "",
+    face: Face = FACE,
 ) -> Pixels:
     card = {
         "set": "QPR",
@@ -45,7 +50,7 @@ def scan(
         "artist": "Nobody",
         "released_at": "2025-06-13",
     }
-    return np.asarray(paint_card([FACE], card, style, foil=False))
+    return np.asarray(paint_card([face], card, style, foil=False))
 
 
 @cache
@@ -171,3 +176,54 @@ def test_scans_of_another_size_compare() -> None:
 def test_without_scans_nothing_is_said() -> None:
     likeness = compare(scan(), [], 500)
     assert (likeness.log_likelihoods, likeness.alike, likeness.regions) == ((), (), ())
+
+
+WORDS = (
+    "When this creature enters, draw a card. Then put a lantern next to each moth that you see, "
+    "and turn all of them off when the morning comes."
+)
+KEEPER = replace(FACE, text=WORDS)
+
+
+def covered(of: Pixels, seed: int = 1, share: float = 0.6) -> Pixels:
+    """The card as cut out of a photo, with something over its upper part."""
+    card = of.copy()
+    card[: round(share * len(card))] = (90, 120, 140)
+    return photo(card, seed)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("share", [0.0, 0.4, 0.6])
+def test_a_text_is_the_same_whatever_lies_over_the_picture(seed: int, share: float) -> None:
+    scanned = scan(face=KEEPER)
+    assert shows_text(covered(scanned, seed, share), scanned, 340)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_card_with_new_art_has_the_same_text(seed: int) -> None:
+    reprint = scan(face=replace(KEEPER, motif="owl", art_seed="two"), number="212")
+    assert shows_text(photo(reprint, seed), scan(face=KEEPER), 340)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(KEEPER, text=WORDS.replace("draw a card", "gain 3 life")),
+        replace(KEEPER, text=WORDS.replace("turn all of them off", "leave the whole lot on")),
+        FACE,
+    ],
+)
+def test_a_text_with_another_line_is_another_one(other: Face, seed: int) -> None:
+    assert not shows_text(covered(scan(face=KEEPER), seed), scan(face=other), 340)
+
+
+def test_a_text_too_small_to_be_read_tells_nothing() -> None:
+    scanned = scan(face=KEEPER)
+    assert not shows_text(photo(scanned), scanned, 200)
+
+
+@pytest.mark.parametrize("words", ["", "Flying"])
+def test_hardly_a_word_is_no_text(words: str) -> None:
+    scanned = scan(face=replace(FACE, text=words, flavour="", stats=""))
+    assert not shows_text(photo(scanned), scanned, 340)

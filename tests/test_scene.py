@@ -11,7 +11,7 @@ from mtg_image_db.demo.cards import SampleCard, sample_cards
 from mtg_image_db.encoders.local_features import FaceFeatures, describe, pack, unpack
 from mtg_image_db.recognise.gallery import Identity
 from mtg_image_db.recognise.quads import frame_of, overlap, rectify
-from mtg_image_db.recognise.scene import Scene
+from mtg_image_db.recognise.scene import LEAST_MATCHES, Scene
 
 CARDS: list[SampleCard] = [card for card in sample_cards(12) if len(card.faces) == 1]
 IDENTITY = Identity("artwork", "card", (0.085, 0.115, 0.915, 0.545))
@@ -48,27 +48,42 @@ def test_a_card_lies_beyond_the_corners_that_were_cut_out(number: int) -> None:
     scene = Scene.of_card(describe(rectify(photo, seen, 240, 336)), seen)
     placed = scene.place(face(number), IDENTITY)
     assert placed is not None
-    assert overlap(placed, CARD) > 0.9
+    assert placed.pictured >= LEAST_MATCHES
+    assert overlap(placed.quad, CARD) > 0.9
 
 
 @pytest.mark.parametrize("number", range(4))
 def test_a_card_lies_anywhere_in_a_photo(number: int) -> None:
     placed = Scene.of_photo(laid(number, CARD)).place(face(number), IDENTITY)
     assert placed is not None
-    assert overlap(placed, CARD) > 0.9
+    assert placed.pictured >= LEAST_MATCHES
+    assert overlap(placed.quad, CARD) > 0.9
 
 
 @pytest.mark.parametrize("number", range(4))
 def test_another_card_lies_nowhere(number: int) -> None:
     scene = Scene.of_photo(laid(number, CARD))
-    assert scene.place(face(number + 4), IDENTITY) is None
+    placed = scene.place(face(number + 4), IDENTITY)
+    assert placed is None or placed.pictured < LEAST_MATCHES
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_card_whose_picture_is_covered_lies_there_by_its_frame_and_text(number: int) -> None:
+    photo = laid(number, CARD)
+    cv2.rectangle(photo, (200, 100), (600, 355), (90, 140, 90), -1)
+    placed = Scene.of_card(describe(rectify(photo, CARD, 240, 336)), CARD).place(
+        face(number), IDENTITY
+    )
+    assert placed is not None
+    assert placed.pictured < LEAST_MATCHES <= placed.matches
+    assert overlap(placed.quad, CARD) > 0.9
 
 
 def test_a_card_on_a_large_photo_is_where_it_is_on_the_photo() -> None:
     photo = cv2.resize(laid(1, CARD), None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
     placed = Scene.of_photo(np.asarray(photo, np.uint8)).place(face(1), IDENTITY)
     assert placed is not None
-    assert overlap(placed, 3 * CARD) > 0.9
+    assert overlap(placed.quad, 3 * CARD) > 0.9
 
 
 def test_a_mirrored_card_is_none() -> None:

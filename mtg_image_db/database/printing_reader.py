@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from mtg_image_db.download.paths import image_paths
 from mtg_image_db.errors import ImageError
-from mtg_image_db.pictures.opening import open_picture
 from mtg_image_db.reading.identify import Seen, identify, read_surely
 from mtg_image_db.reading.likeness import compare, shows
 from mtg_image_db.reading.printed import LAYOUTS_ACROSS, printed
@@ -112,7 +110,7 @@ class PrintingReader:
         for corners in quads:
             said = read_surely(self._read(corners, LINES))
             for row in self._gallery.rows_that_say(*said) if said else ():
-                scan = self._image(self._gallery.face(row).face_id)
+                scan = self._gallery.image(self._gallery.face(row).face_id)
                 if scan is not None and shows(self._upright(corners), scan, _height_of(corners)):
                     return row, self._in_photo(corners)
         return None
@@ -157,23 +155,13 @@ class PrintingReader:
         """How much the card resembles the images of candidates, and the ids of those."""
         known, scans = [], []
         for one in candidates[:_MOST_IMAGES]:
-            scan = self._image(one.face_id)
+            scan = self._gallery.image(one.face_id)
             if scan is not None:
                 known.append(one.scryfall_id)
                 scans.append(scan)
         if len(scans) < 2:
             return None, []
         return compare(self._upright(corners), scans, _height_of(corners)), known
-
-    def _image(self, face_id: str) -> Pixels | None:
-        """The image of a face; None if the cache lacks it, or it cannot be read."""
-        cache = self._gallery.cache
-        for path in image_paths(cache, face_id)[:1] if cache else ():
-            try:
-                return np.asarray(open_picture(path, at_least=(_WIDTH, _HEIGHT)))
-            except ImageError:  # `verify-cache` is there to complain
-                return None
-        return None
 
     def _upright(self, corners: Quad) -> Pixels:
         """The card, as it is compared with images."""

@@ -7,7 +7,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mtg_image_db.database.answers import Match
-from mtg_image_db.errors import InvalidArguments
+from mtg_image_db.download.paths import image_paths
+from mtg_image_db.errors import ImageError, InvalidArguments
+from mtg_image_db.pictures.opening import open_picture
 from mtg_image_db.recognise.gallery import Hit, Identity
 from mtg_image_db.scryfall.faces import CardFace, FaceFilter
 from mtg_image_db.scryfall.printing import Printing
@@ -22,6 +24,11 @@ if TYPE_CHECKING:
     from mtg_image_db.database.manifest import Manifest
     from mtg_image_db.database.parts import Parts
     from mtg_image_db.encoders.local_features import FaceFeatures
+    from mtg_image_db.pictures.opening import Pixels
+
+_LEAST_IMAGE = (488, 680)
+"""Width and height at which images are decoded at least: those of Scryfall's `normal` images, which
+is twice the size at which cards are compared."""
 
 
 class StoredGallery(ABC):
@@ -73,6 +80,25 @@ class StoredGallery(ABC):
         face = self.face(row)
         artwork = face.illustration_id or face.face_id
         return Identity(artwork, face.oracle_id, art_window(face), face.layout == "split")
+
+    def image(self, face_id: str) -> Pixels | None:
+        """The image of a face; None if the cache lacks it, or it cannot be read."""
+        import numpy as np
+
+        for path in image_paths(self.cache, face_id)[:1] if self.cache else ():
+            try:
+                return np.asarray(open_picture(path, at_least=_LEAST_IMAGE))
+            except ImageError:  # `verify-cache` is there to complain
+                return None
+        return None
+
+    def shows_text(self, row: int, card: Pixels, height: float) -> bool:
+        """Whether a card surely shows the text box of a face; no, if its image is not at hand."""
+        # Needs OpenCV, which `info` and the like do without.
+        from mtg_image_db.reading.likeness import shows_text
+
+        scan = self.image(self.face(row).face_id)
+        return scan is not None and shows_text(card, scan, height)
 
     def printings(self, face: CardFace) -> tuple[Printing, ...]:
         """All known printings with the artwork of a face, oldest first."""

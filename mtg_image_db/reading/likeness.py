@@ -19,20 +19,19 @@ from numpy.typing import NDArray
 
 from mtg_image_db.reading.registration import (
     HEIGHT,
+    TILE,
     WIDTH,
     Matrix,
     Picture,
     Pixels,
     onto,
     register,
+    rows_alike,
     share_found,
 )
 
 _MM = HEIGHT / 88.0
 """Pixels a millimetre, of a card of 63 x 88 mm."""
-
-_TILE = 13
-"""Pixels of a tile's side: 3.4 mm, about a set symbol. By hand."""
 
 _ROWS, _COLUMNS = 25, 18
 """Tiles of a card. What is left out all around is 1.3 to 1.8 mm, where corners that are somewhat
@@ -71,6 +70,21 @@ _SHOWN = 0.6
 was 0.77 and more on 76 of 80 photos, and on scans of other cards of the set at most 0.54
 (docs/decisions.md)."""
 
+_TEXT = (5.5, 57.0, 57.5, 79.5)
+"""Left, top, right, bottom in millimetres of what lies within the text box, without its rim."""
+
+_LEGIBLE = 300.0
+"""Least height of a card in the photo, in pixels, for its text to tell it from others. By hand."""
+
+_LINES = 5
+"""Least rows of tiles with something in them that a text must have. By hand."""
+
+_SAME_LINE = 0.5
+"""Share of its tiles that must look alike in each row, which is about as high as a line of text. Of
+102 photos of cards with the upper 40 or 60 % covered, or under another card, 92 had that. Of 292
+other faces that were placed where the card lies, one row at least had 0.07 and less, even if they
+have nearly the same text (docs/decisions.md)."""
+
 _LINE = (2.0, 81.5, 19.0, 87.0)
 """Left, top, right, bottom in millimetres of the collector number's lines: they are read, not
 compared, and a foil's star says nothing about the printing."""
@@ -92,7 +106,7 @@ _REGIONS = (
 """Where regions stand on most cards: left, top, right, bottom in millimetres. The first that holds
 a tile's centre names it."""
 
-_TOP, _LEFT = (HEIGHT - _ROWS * _TILE) // 2, (WIDTH - _COLUMNS * _TILE) // 2
+_TOP, _LEFT = (HEIGHT - _ROWS * TILE) // 2, (WIDTH - _COLUMNS * TILE) // 2
 
 
 @dataclass(frozen=True)
@@ -165,6 +179,19 @@ def shows(card: Pixels, scan: Pixels, height: float) -> bool:
     return share_found(_grey(card), blurred) >= _SHOWN
 
 
+def shows_text(card: Pixels, scan: Pixels, height: float) -> bool:
+    """Whether a card surely has each line of the text that a scan has; see `compare`.
+
+    Many cards have words in common, and their frames; so each line has to be the same.
+    """
+    if height < _LEGIBLE:
+        return False
+    blurred = _blurred(_grey(scan), _BLUR * HEIGHT / height)
+    left, top, right, bottom = (round(edge * _MM) for edge in _TEXT)
+    rows = rows_alike(_grey(card), blurred, (left, top, right, bottom))
+    return len(rows) >= _LINES and min(rows) >= _SAME_LINE
+
+
 def _grey(pixels: Pixels) -> Picture:
     """Brightness, [HEIGHT, WIDTH], 0 to 255."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
@@ -207,7 +234,7 @@ def _fits(pictures: Picture) -> tuple[Picture, Picture]:
     )
     tiles *= weights
     energy = (tiles * tiles).sum(-1, keepdims=True)
-    tiles /= np.sqrt(energy + _TILE * _TILE * _NOISE**2)
+    tiles /= np.sqrt(energy + TILE * TILE * _NOISE**2)
     products = tiles @ tiles.transpose(0, 2, 1)
     among = products[:, 1:, 1:]
     own = np.sqrt(np.einsum("tii->ti", among))
@@ -217,9 +244,9 @@ def _fits(pictures: Picture) -> tuple[Picture, Picture]:
 def _tiles(pictures: Picture) -> Picture:
     """Cut pictures into [tiles, pictures, pixels of a tile], row by row."""
     count = len(pictures)
-    inner = pictures[:, _TOP : _TOP + _ROWS * _TILE, _LEFT : _LEFT + _COLUMNS * _TILE]
-    cut = inner.reshape(count, _ROWS, _TILE, _COLUMNS, _TILE).transpose(1, 3, 0, 2, 4)
-    return np.asarray(cut.reshape(_ROWS * _COLUMNS, count, _TILE * _TILE))
+    inner = pictures[:, _TOP : _TOP + _ROWS * TILE, _LEFT : _LEFT + _COLUMNS * TILE]
+    cut = inner.reshape(count, _ROWS, TILE, _COLUMNS, TILE).transpose(1, 3, 0, 2, 4)
+    return np.asarray(cut.reshape(_ROWS * _COLUMNS, count, TILE * TILE))
 
 
 def _evidence(fit: Picture) -> Picture:
@@ -271,8 +298,8 @@ def _regions(
 
 def _region(tile: int) -> str:
     row, column = divmod(tile, _COLUMNS)
-    x = (_LEFT + (column + 0.5) * _TILE) / _MM
-    y = (_TOP + (row + 0.5) * _TILE) / _MM
+    x = (_LEFT + (column + 0.5) * TILE) / _MM
+    y = (_TOP + (row + 0.5) * TILE) / _MM
     return next(
         name
         for name, (left, top, right, bottom) in _REGIONS

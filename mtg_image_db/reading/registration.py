@@ -46,6 +46,19 @@ _FARTHEST = 9.0
 _TOLERANCE = 1.0
 """Largest error of a point, in pixels. By hand."""
 
+TILE = 13
+"""Pixels of a tile's side: 3.4 mm, about a set symbol. By hand."""
+
+_CONTRAST = 10.0
+"""Least standard deviation of a scan's tile that can look like something, after light and contrast
+are taken out. By hand."""
+
+_ALIKE = 0.8
+"""Correlation from which on two tiles look alike. By hand."""
+
+_TILES_OF_A_ROW = 4
+"""Least tiles with contrast for a row to be compared. By hand."""
+
 _SURROUNDINGS = 49
 """Pixels of the square whose light and contrast is taken out for following points. By hand."""
 
@@ -92,6 +105,47 @@ def share_found(card: Picture, scan: Picture) -> float:
     if points is None or len(points) < _FEWEST:
         return 0.0
     return _follow(even, _even(scan), points)[1] / len(points)
+
+
+def rows_alike(card: Picture, scan: Picture, window: tuple[int, int, int, int]) -> list[float]:
+    """How much of each row of tiles looks alike on a card and on a scan that is laid onto it.
+
+    Parameters
+    ----------
+    card, scan
+        Brightness, [HEIGHT, WIDTH], 0 to 255.
+    window
+        Where to compare them: left, top, right, bottom in pixels.
+
+    Returns
+    -------
+    For each row the share of tiles, 0 to 1; rows in which the scan shows hardly anything are left
+    out.
+    """
+    left, top, right, bottom = window
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    mask[top:bottom, left:right] = 1
+    even = _even(card)
+    points: Any = cv2.goodFeaturesToTrack(even, _POINTS, 0.01, 8, mask=mask)
+    if points is None or len(points) < _FEWEST:
+        return []
+    matrix, _ = _follow(even, _even(scan), points)
+    there = _even(onto(scan, matrix))
+    shares = []
+    # Half a row apart: a line of text is then whole in one of them.
+    for y in range(top, bottom - TILE + 1, TILE // 2):
+        tiles = [
+            (even[y : y + TILE, x : x + TILE], there[y : y + TILE, x : x + TILE])
+            for x in range(left, right - TILE + 1, TILE)
+        ]
+        alike = [
+            cv2.matchTemplate(one, other, cv2.TM_CCOEFF_NORMED).item() >= _ALIKE
+            for one, other in tiles
+            if other.std() > _CONTRAST
+        ]
+        if len(alike) >= _TILES_OF_A_ROW:
+            shares.append(sum(alike) / len(alike))
+    return shares
 
 
 def _follow(card: Pixels, scan: Pixels, points: Any) -> tuple[Matrix, int]:

@@ -69,7 +69,7 @@ class Finding:
     features: Features | None = None
 
 
-_NO_EVIDENCE = Evidence(0, 0.0, 0, None)
+NO_EVIDENCE = Evidence(0, 0.0, 0, None)
 
 
 class Examiner:
@@ -120,7 +120,7 @@ class Examiner:
         hits = [h for i, h in enumerate(card.hits) if not i or h.image != card.hits[i - 1].image]
         hits = hits[:SHORTLIST]
         if not hits:
-            return Finding(card.quad, -1, "none", _NO_EVIDENCE, card)
+            return Finding(card.quad, -1, "none", NO_EVIDENCE, card)
         rows = [hit.row for hit in hits]
         identities = [self._gallery.identity(row) for row in rows]
         faces = self._gallery.features(rows)
@@ -129,7 +129,7 @@ class Examiner:
             others = [hit.score for hit, one in both if one.artwork != identities[0].artwork]
             lead = hits[0].score - max(others, default=-1.0)
             verdict = by_score(hits[0].score, lead, self._encoder.thresholds)
-            return Finding(card.quad, rows[0], verdict, _NO_EVIDENCE, card)
+            return Finding(card.quad, rows[0], verdict, NO_EVIDENCE, card)
         features = self.describe(card)
         with self.timed("geometry"):
             evidence = weigh(features, faces, identities)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtg_image_db.encoders.local_features import FaceFeatures
+    from mtg_image_db.pictures.opening import Pixels
 
 
 class Hit(NamedTuple):
@@ -80,3 +81,14 @@ class Gallery(Protocol):
 
     def vote(self, descriptors: NDArray[np.float32], most: int) -> list[int]:
         """The faces with the most votes from a photo's descriptors [n, 128]."""
+
+    def shows_text(self, row: int, card: Pixels, height: float) -> bool:
+        """Whether a card surely shows the text box of a face; no, if its image is not at hand.
+
+        Parameters
+        ----------
+        card
+            The card, upright, RGB.
+        height
+            Its height in the photo, in pixels.
+        """

@@ -7,6 +7,7 @@ features), and a homography says where such a face lies.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -41,12 +42,31 @@ Lowe's ratio (IJCV 2004, section 7.1)."""
 _MOST_RESIZED = 0.7
 """Octaves by which the scales of a face's matches may differ; on a cut-out card it is 0.8
 (`evidence`). By hand."""
-_LEAST_MATCHES = 6
+LEAST_MATCHES = 6
 """Least number of matches with the same rotation and scale, and of points in the art that fit the
 homography. Of 161 wrong placements most had fewer in the art; 7 right ones had 9 or more
 (docs/recognition.md)."""
 _TRIES = 500
 """Most samples that MAGSAC draws. By hand."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a face lies.
+
+    Parameters
+    ----------
+    quad
+        Its corners in the photo.
+    pictured
+        How many points in its picture say so.
+    matches
+        How many points say so, also in its frame and its text.
+    """
+
+    quad: Quad
+    pictured: int
+    matches: int
 
 
 class Scene:
@@ -96,7 +116,7 @@ class Scene:
         features, _ = find_features(small, _MOST_POINTS, _CONTRAST)
         return cls(features, size, _upright(width, height))
 
-    def place(self, face: FaceFeatures, identity: Identity) -> Quad | None:
+    def place(self, face: FaceFeatures, identity: Identity) -> Placement | None:
         """Where a face lies in the photo; None if its features do not fit one homography.
 
         Parameters
@@ -120,17 +140,12 @@ class Scene:
         size = np.log2(here.points[mine, 2] / points[theirs, 2])
         kept = _most_agree(turn, size)
         mine, theirs = mine[kept], theirs[kept]
-        if len(mine) < _LEAST_MATCHES:
+        if len(mine) < LEAST_MATCHES:
             return None
         if (fit := fit_homography(points[theirs, :2], here.points[mine, :2], _TRIES)) is None:
             return None
         matrix, obeys = fit
-        # Frames and common words have the same place on hundreds of cards.
-        if (
-            np.count_nonzero(pictured(points[np.unique(theirs[obeys])], [identity]))
-            < _LEAST_MATCHES
-        ):
-            return None
+        fitting = points[np.unique(theirs[obeys])]
         corners = card_corners(matrix)
         # Clockwise corners have a positive area here; a mirrored face is refused.
         if (
@@ -140,7 +155,11 @@ class Scene:
         ):
             return None
         placed = cv2.perspectiveTransform(corners[:, None], self._to_photo)[:, 0]
-        return np.asarray(placed, dtype=np.float32)
+        return Placement(
+            np.asarray(placed, dtype=np.float32),
+            pictured=int(np.count_nonzero(pictured(fitting, [identity]))),
+            matches=len(fitting),
+        )
 
 
 def _upright(width: int, height: int) -> Quad:

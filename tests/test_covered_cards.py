@@ -99,17 +99,28 @@ def plain_cards() -> list[SampleCard]:
     return [one for one in cards if len(one.faces) == 1][:20]
 
 
-NAMED, TWIN, REFUSED = "Inkloom Moth", "Nettleglass Mossling", "Mossglass Mossling"
-"""A card; one that has a card with much of its text and its frame beside it in the database."""
+NAMED, OTHER = "Inkloom Moth", "Cinderglass Spires"
+TWIN, REFUSED = "Nettleglass Mossling", "Mossglass Mossling"
+"""Cards with much of their text in common."""
 
 
-def half_seen(name: str) -> Image.Image:
-    """A photo of a card of which one sees its text box and what lies below."""
-    [drawn] = [one for one in plain_cards() if one.card["name"] == name]
-    card = drawn.faces[0].convert("RGB").resize((488, 680))
+def painted(name: str) -> Image.Image:
+    """A sample card, 488 x 680 pixels."""
+    drawn = next(one for one in plain_cards() if one.card["name"] == name)
+    return drawn.faces[0].convert("RGB").resize((488, 680))
+
+
+def half_seen(name: str, title: str = "") -> Image.Image:
+    """A photo of a card of which one sees its text box and what lies below.
+
+    With a title, one sees that one as well.
+    """
+    card = painted(name)
+    ImageDraw.Draw(card).rectangle((0, 0, 488, 387), fill=GREY)
+    if title:
+        card.paste(painted(title).crop((0, 0, 488, 76)))
     photo = Image.new("RGB", (800, 1000), (200, 180, 150))
     photo.paste(card, (156, 160))
-    ImageDraw.Draw(photo).rectangle((120, 120, 680, 547), fill=GREY)
     return photo
 
 
@@ -142,3 +153,17 @@ def test_without_the_image_no_card_is_named_by_its_text(drawn: Database) -> None
     with Database.open(drawn.folder.parent) as bare:
         [card] = bare.recognise(half_seen(NAMED)).cards
     assert card.verdict == "none"
+
+
+def test_of_a_card_named_by_its_text_every_printing_is_possible(drawn: Database) -> None:
+    [card] = drawn.recognise(half_seen(TWIN)).cards
+    printings = {face.label for face in drawn.faces() if face.name == TWIN}
+    assert card.printing
+    assert {one.printing.label for one in card.printing.candidates} <= printings
+
+
+@pytest.mark.parametrize(("title", "verdict"), [(NAMED, "confident"), (OTHER, "confident")])
+def test_a_title_says_more_than_a_text(drawn: Database, title: str, verdict: str) -> None:
+    [card] = drawn.recognise(half_seen(NAMED, title)).cards
+    assert card.face
+    assert (card.face.name, card.verdict, card.points) == (title, verdict, 0)

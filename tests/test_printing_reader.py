@@ -9,7 +9,7 @@ from PIL import Image
 
 from mtg_image_db import Database
 from mtg_image_db.database.answers import Match
-from mtg_image_db.database.printing_reader import PrintingReader
+from mtg_image_db.database.printing_reader import PrintingReader, candidates_of
 from mtg_image_db.demo.cards import SampleCard, sample_cards
 from mtg_image_db.recognise.photo import Photo
 from mtg_image_db.scryfall.faces import faces_of
@@ -42,7 +42,7 @@ def test_the_lines_are_read_though_the_corners_lie_on_its_frame(
     match = Match(1, 0.9, faces[0], tuple(face.printing for face in faces), image=1)
     with Database.open(out) as database:
         reader = PrintingReader(Photo.open(photo), database.gallery, [])
-        answer = reader.named(quad, [match], certain=True)
+        answer = reader.named(quad, candidates_of([match]), certain=True)
     assert answer.verdict == "exact"
     assert answer.candidates[0].printing.label == faces[shown].label
     assert answer.finish.value == ["nonfoil", "foil"][shown]

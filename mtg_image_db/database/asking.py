@@ -54,7 +54,7 @@ def recognise(
     """
     # Only recognition needs OpenCV; `info`, `verify` and `export` do not.
     from mtg_image_db.database.printing_reader import PrintingReader
-    from mtg_image_db.database.titles import answer_by_title, asks_title
+    from mtg_image_db.database.titles import answer_by_title, asks_title, possible_printings
     from mtg_image_db.encoders.preprocessing import open_for
     from mtg_image_db.recognise.recogniser import Recogniser
 
@@ -98,9 +98,9 @@ def recognise(
         title = None
         if said is not None and said.verdict != "none":
             title = TitleAnswer(said.verdict, said.title, said.text, in_photo(said.quad))
-            if seen.verdict == "none":
-                faces = gallery.among(titles().rows[said.name])
-                return answer_by_title(seen, title, in_photo(seen.quad), faces, k)
+            rows = titles().rows[said.name]
+            if seen.verdict == "none" or seen.hits[0].row not in rows:
+                return answer_by_title(seen, title, in_photo(seen.quad), gallery.among(rows), k)
             seen = replace(seen, verdict="confident")
         # Geometry may have named a face with a lower score than others.
         lost = seen.verdict != "none" and seen.hits[0].score < min_score
@@ -114,8 +114,9 @@ def recognise(
         )
         if answer.verdict == "none":
             return answer
-        certain = answer.verdict == "confident"
-        printing = reader.named(answer.quad, answer.matches, certain=certain)
+        certain = answer.verdict == "confident" and not seen.by_text
+        candidates = possible_printings(seen, answer.matches, gallery, titles)
+        printing = reader.named(answer.quad, candidates, certain=certain)
         if title is not None:
             reasons = (*printing.reasons, f'its title was read as well: "{title.text}"')
             printing = replace(printing, reasons=reasons)

@@ -76,9 +76,10 @@ class PrintingReader:
         self._pixels: Pixels = np.asarray(photo.picture)
         self._scale = photo.scale
 
-    def named(self, quad: Corners, matches: Sequence[Match], *, certain: bool) -> PrintingAnswer:
-        """Which printing a card is whose artwork is that of the first match, certainly or not."""
-        candidates = candidates_of(matches)
+    def named(
+        self, quad: Corners, candidates: Sequence[Printing], *, certain: bool
+    ) -> PrintingAnswer:
+        """Which of its possible printings a card is, whose artwork is certain or not."""
         corners = self._decoded(quad)
         seen = self._seen(corners, candidates)
         read = identify(seen, candidates, certain=certain)

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mtg_image_db.database.answers import CardAnswer
-from mtg_image_db.database.printing_reader import printings_of
+from mtg_image_db.database.printing_reader import candidates_of, printings_of
 from mtg_image_db.reading.answer import PrintingAnswer, PrintingCandidate
 from mtg_image_db.reading.title_names import TitleNames, card_of, halves_of
 from mtg_image_db.reading.title_strip import title_corners
 from mtg_image_db.reading.titles import read_titles
 
 if TYPE_CHECKING:
+    from mtg_image_db.database.answers import Match
     from mtg_image_db.database.stored import StoredGallery
     from mtg_image_db.reading.answer import Corners, TitleAnswer
     from mtg_image_db.reading.titles import TitleReading
     from mtg_image_db.recognise.photo import Photo
     from mtg_image_db.recognise.quads import Quad
     from mtg_image_db.recognise.recogniser import RecognisedCard
+    from mtg_image_db.scryfall.printing import Printing
 
 _SAME_TITLE = 0.6
 """Strips whose middles lie nearer than this share of their height, 6 mm, show one title: where two
@@ -70,10 +72,15 @@ class Titles:
         # An art card, "A // A", shows no title.
         return cls(TitleNames(pairs), {**art_cards, **rows})
 
+    def rows_of(self, name: str) -> Sequence[int]:
+        """The rows of the faces of a card, by the name that its faces have."""
+        return self.rows[card_of(name)]
+
     def told(self, photo: Photo, cards: Sequence[RecognisedCard]) -> list[TitleReading | None]:
         """What the titles of a photo's cards say; None of a card that its title does not name.
 
-        A title names a card that has no name, or it is certain that a `likely` one is the same.
+        A title names a card that has no name, or it is certain that a `likely` one is the same. It
+        names a card that was named by its text alone, too: other cards may have the same text.
         """
         # Those of named cards as well: their neighbours must not be taken for them.
         quads = [card.quad for card in cards]
@@ -88,8 +95,8 @@ class Titles:
             if not asks_title(card) or reading.verdict == "none" or not rows:
                 continue
             if card.verdict != "none":
-                same = reading.verdict == "confident" and card.hits[0].row in rows
-                told[place] = reading if same else None
+                agrees = card.hits[0].row in rows or card.by_text
+                told[place] = reading if reading.verdict == "confident" and agrees else None
             elif not any(row in rows and _is_same(reading.quad, quad) for row, quad in seen):
                 told[place] = reading
                 seen.append((rows[0], reading.quad))
@@ -98,7 +105,8 @@ class Titles:
 
 def asks_title(card: RecognisedCard) -> bool:
     """Whether a card's title is needed: its artwork does not say surely what it is."""
-    unsure = card.verdict == "none" or (card.verdict == "likely" and card.points > 0)
+    likely = card.verdict == "likely" and (card.points > 0 or card.by_text)
+    unsure = card.verdict == "none" or likely
     return card.detected and unsure
 
 
@@ -116,10 +124,8 @@ def answer_by_title(
     k
         How many distinct images to return.
     """
-    [hits] = faces.search_rows(seen.vector[None], max(k, _MOST_ARTWORKS))
-    matches = faces.matches(hits)
-    # Other cards may have an artwork of this one: its art card has.
-    own = [one for one in printings_of(matches) if one.name == matches[0].face.name]
+    matches = _most_similar(seen, faces, k)
+    own = _printings_of_card(matches)
     return CardAnswer(
         matches=tuple(match for match in matches if match.image <= k),
         verdict=title.verdict,
@@ -131,6 +137,37 @@ def answer_by_title(
         ),
         title=title,
     )
+
+
+def possible_printings(
+    seen: RecognisedCard,
+    matches: Sequence[Match],
+    gallery: StoredGallery,
+    titles: Callable[[], Titles],
+) -> list[Printing]:
+    """All printings that a named card may be: those of its artwork, if anything of that was seen.
+
+    Parameters
+    ----------
+    titles
+        Gives the titles of the gallery; it is called only for a card that its text named.
+    """
+    if not seen.by_text:
+        return candidates_of(matches)
+    faces = gallery.among(titles().rows_of(matches[0].face.name))
+    return _printings_of_card(_most_similar(seen, faces, 1))
+
+
+def _most_similar(seen: RecognisedCard, faces: StoredGallery, k: int) -> tuple[Match, ...]:
+    """The faces of one card, the most similar first: at least k distinct images, if there are."""
+    [hits] = faces.search_rows(seen.vector[None], max(k, _MOST_ARTWORKS))
+    return faces.matches(hits)
+
+
+def _printings_of_card(matches: Sequence[Match]) -> list[Printing]:
+    """The printings of a card's matches, whichever artwork they have."""
+    # Other cards may have an artwork of this one: its art card has.
+    return [one for one in printings_of(matches) if one.name == matches[0].face.name]
 
 
 def _is_same(one: Quad, other: Quad) -> bool:

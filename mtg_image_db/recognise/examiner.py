@@ -59,6 +59,8 @@ class Finding:
     ----------
     features
         The local features of the card, as it was cut out; None if they were not compared.
+    by_text
+        Whether its text alone says what it is. Nobody has seen its artwork then.
     """
 
     quad: Quad
@@ -67,6 +69,7 @@ class Finding:
     evidence: Evidence
     card: Card
     features: Features | None = None
+    by_text: bool = False
 
 
 NO_EVIDENCE = Evidence(0, 0.0, 0, None)

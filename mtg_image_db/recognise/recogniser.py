@@ -89,6 +89,8 @@ class RecognisedCard:
     detected
         Whether there is a card. If not, nothing was found, and the answer is about the whole
         picture.
+    by_text
+        Whether its text alone says what it is. Nobody has seen its artwork then.
     """
 
     quad: Quad
@@ -97,6 +99,7 @@ class RecognisedCard:
     points: int
     vector: NDArray[np.float32]
     detected: bool
+    by_text: bool = False
 
 
 class Recogniser:
@@ -321,7 +324,7 @@ class Recogniser:
         if texts and (best := self._by_text(cuts, by_text)):
             row, quad = best
             card = self._as_placed(cuts, row, quad, most)
-            yield Finding(quad, row, "likely", NO_EVIDENCE, card)
+            yield Finding(quad, row, "likely", NO_EVIDENCE, card, by_text=True)
 
     def _by_text(
         self, cuts: Cuts, placed: Sequence[tuple[int, Placement]]
@@ -365,6 +368,7 @@ class Recogniser:
             finding.evidence.points,
             finding.card.vector,
             detected or finding.verdict != "none",
+            finding.by_text,
         )
 
 

@@ -80,7 +80,7 @@ class CardAnswer:
         anticlockwise in a mirrored one. What other cards cover of it is estimated.
     points
         Number of local features that match the first match's artwork and no other; 0 in a database
-        without local features, and of a card that was named by its line or its title.
+        without local features, and of a card that was named by its line, its text or its title.
     printing
         Which printing it is, with its finish and language: read from the card, and compared with
         the images of its printings.

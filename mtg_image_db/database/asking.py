@@ -78,7 +78,8 @@ def recognise(
     may_be_card = is_card_shaped(*sorted(photo.picture.size))
 
     def by_line(seen: RecognisedCard) -> RecognisedCard:
-        unread = seen.verdict == "none" and (seen.detected or may_be_card)
+        unknown = seen.verdict == "none" or seen.by_text
+        unread = unknown and (seen.detected or may_be_card)
         named = reader.by_line(in_photo(seen.quad)) if unread else None
         if named is None:
             return seen
@@ -86,7 +87,9 @@ def recognise(
         quad = (np.array(corners) / photo.scale).astype(np.float32)
         others = tuple(hit for hit in seen.hits if hit.row != row)
         first = Hit(gallery.score(seen.vector, row), row, row)
-        return replace(seen, quad=quad, hits=(first, *others), verdict="likely", points=0)
+        return replace(
+            seen, quad=quad, hits=(first, *others), verdict="likely", points=0, by_text=False
+        )
 
     found = [one for _, one in in_order(by_line, found, len(found))]
     told: Sequence[TitleReading | None] = [None] * len(found)
@@ -98,9 +101,9 @@ def recognise(
         title = None
         if said is not None and said.verdict != "none":
             title = TitleAnswer(said.verdict, said.title, said.text, in_photo(said.quad))
-            rows = titles().rows[said.name]
-            if seen.verdict == "none" or seen.hits[0].row not in rows:
-                return answer_by_title(seen, title, in_photo(seen.quad), gallery.among(rows), k)
+            if seen.verdict == "none" or seen.by_text:
+                faces = gallery.among(titles().rows[said.name])
+                return answer_by_title(seen, title, in_photo(seen.quad), faces, k)
             seen = replace(seen, verdict="confident")
         # Geometry may have named a face with a lower score than others.
         lost = seen.verdict != "none" and seen.hits[0].score < min_score
@@ -114,9 +117,8 @@ def recognise(
         )
         if answer.verdict == "none":
             return answer
-        certain = answer.verdict == "confident" and not seen.by_text
         candidates = possible_printings(seen, answer.matches, gallery, titles)
-        printing = reader.named(answer.quad, candidates, certain=certain)
+        printing = reader.named(answer.quad, candidates, certain=answer.verdict == "confident")
         if title is not None:
             reasons = (*printing.reasons, f'its title was read as well: "{title.text}"')
             printing = replace(printing, reasons=reasons)

@@ -87,16 +87,20 @@ class Titles:
         readings = read_titles(np.asarray(photo.picture), quads, self.names)
         told: list[TitleReading | None] = [None] * len(cards)
         seen = [
-            (card.hits[0].row, title_corners(card.quad)) for card in cards if card.verdict != "none"
+            (card.hits[0].row, title_corners(card.quad))
+            for card in cards
+            if card.verdict != "none" and not card.by_text
         ]
         for place in sorted(range(len(cards)), key=lambda place: -readings[place].margin):
             card, reading = cards[place], readings[place]
             rows = self.rows.get(reading.name, ())
             if not asks_title(card) or reading.verdict == "none" or not rows:
                 continue
-            if card.verdict != "none":
-                agrees = card.hits[0].row in rows or card.by_text
-                told[place] = reading if reading.verdict == "confident" and agrees else None
+            if card.by_text and reading.verdict != "confident":
+                continue
+            if card.verdict != "none" and not card.by_text:
+                same = reading.verdict == "confident" and card.hits[0].row in rows
+                told[place] = reading if same else None
             elif not any(row in rows and _is_same(reading.quad, quad) for row, quad in seen):
                 told[place] = reading
                 seen.append((rows[0], reading.quad))
@@ -155,7 +159,8 @@ def possible_printings(
     if not seen.by_text:
         return candidates_of(matches)
     faces = gallery.among(titles().rows_of(matches[0].face.name))
-    return _printings_of_card(_most_similar(seen, faces, 1))
+    # None, if its only printings of that name are digital ones.
+    return _printings_of_card(_most_similar(seen, faces, 1)) or candidates_of(matches)
 
 
 def _most_similar(seen: RecognisedCard, faces: StoredGallery, k: int) -> tuple[Match, ...]:

@@ -180,9 +180,10 @@ def shows(card: Pixels, scan: Pixels, height: float) -> bool:
 
 
 def shows_text(card: Pixels, scan: Pixels, height: float) -> bool:
-    """Whether a card surely has each line of the text that a scan has; see `compare`.
+    """Whether a card has each line of the text that a scan has, or nearly so; see `compare`.
 
-    Many cards have words in common, and their frames; so each line has to be the same.
+    Many cards have words and frames in common, so at least half of each line has to be the same.
+    Cards that differ in a word or two of a line are not told apart.
     """
     if height < _LEGIBLE:
         return False

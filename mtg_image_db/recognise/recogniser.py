@@ -60,8 +60,8 @@ _LEAST_OF_TEXT = 12
 """Least points of a placed face, in its frame and its text, for a look at its text. Of 30 cards
 with their upper 60 % covered, the right faces that were placed well had 12 and more."""
 _MOST_TEXTS = 2
-"""Cards whose text is looked for, those with the most such points. If two have it, neither is the
-answer. By hand."""
+"""Cards whose text is looked for, those with the most such points. If another one that was placed
+has the same text there, neither is the answer. By hand."""
 _FIRST = 5
 """So many of the most similar faces say whether a card may be a split one. By hand."""
 _SAME_PICTURE_SCORE = 0.995
@@ -274,8 +274,9 @@ class Recogniser:
         def keep(some: Iterable[Finding]) -> None:
             found.extend(one for one in some if not _lies_on(one.quad, [*named, *found]))
 
-        for _, some in in_order(sought, unknown, len(unknown)):
-            keep(some)
+        some = [one for _, part in in_order(sought, unknown, len(unknown)) for one in part]
+        # What a picture says is surer than what a text says.
+        keep(sorted(some, key=lambda one: one.by_text))
         left = [one for one in unknown if not _lies_on(one.quad, found)]
         if whole and left:
             with self._examiner.timed("look again"):
@@ -332,16 +333,22 @@ class Recogniser:
         """The only card among placed faces whose text is to be seen, and where it lies."""
         best: dict[str, tuple[int, Placement]] = {}
         for row, one in sorted(placed, key=lambda pair: -pair[1].matches):
-            if one.matches >= _LEAST_OF_TEXT:
-                identity = self._gallery.identity(row)
-                best.setdefault(identity.card or identity.artwork, (row, one))
-        shown: list[tuple[int, Quad]] = []
+            identity = self._gallery.identity(row)
+            best.setdefault(identity.card or identity.artwork, (row, one))
         with self._examiner.timed("look again"):
-            for row, one in islice(best.values(), _MOST_TEXTS):
+            for name, (row, one) in islice(best.items(), _MOST_TEXTS):
+                if one.matches < _LEAST_OF_TEXT:
+                    break
+                picture = np.asarray(cuts.cut(one.quad))
                 height = float(side_lengths(one.quad)[[1, 3]].mean())
-                if self._gallery.shows_text(row, np.asarray(cuts.cut(one.quad)), height):
-                    shown.append((row, one.quad))
-        return shown[0] if len(shown) == 1 else None
+                if self._gallery.shows_text(row, picture, height):
+                    # Where this one lies, no other may have the same text.
+                    others = [other for key, (other, _) in best.items() if key != name]
+                    alike = any(
+                        self._gallery.shows_text(other, picture, height) for other in others
+                    )
+                    return None if alike else (row, one.quad)
+        return None
 
     def _as_placed(self, cuts: Cuts, row: int, quad: Quad, most: int) -> Card:
         """The card in a quad, with the face that was placed there as its first hit."""

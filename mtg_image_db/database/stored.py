@@ -39,7 +39,8 @@ class StoredGallery(ABC):
     manifest
         What built the generation, and how.
     cache
-        The image cache with the images of its faces, to tell printings apart; None for none.
+        The image cache with the images of its faces, to tell printings apart, and to name cards
+        of which the picture is covered; None for none.
     name, place
         The name of the generation; where it is, for people.
     narrowed
@@ -93,7 +94,7 @@ class StoredGallery(ABC):
         return None
 
     def shows_text(self, row: int, card: Pixels, height: float) -> bool:
-        """Whether a card surely shows the text box of a face; no, if its image is not at hand."""
+        """Whether a card shows nearly the text of a face; no, if its image is not at hand."""
         # Needs OpenCV, which `info` and the like do without.
         from mtg_image_db.reading.likeness import shows_text
 

@@ -30,8 +30,9 @@ _SAME_TITLE = 0.6
 outlines of one card read it, they were up to 0.5 apart; two cards of one name in a fan, from 0.9 on
 (27 pairs in 80 photos of fans)."""
 _MOST_ARTWORKS = 50
-"""Of a card that only its title names, the printings of at most so many images are candidates, the
-most similar ones. By hand: only basic lands have more, and each takes half a millisecond."""
+"""Of a card that only its title or its text names, the printings of at most so many images are
+candidates, the most similar ones. By hand: only basic lands have more, and each takes half a
+millisecond."""
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ class Gallery(Protocol):
         """The faces with the most votes from a photo's descriptors [n, 128]."""
 
     def shows_text(self, row: int, card: Pixels, height: float) -> bool:
-        """Whether a card surely shows the text box of a face; no, if its image is not at hand.
+        """Whether a card shows nearly the text of a face; no, if its image is not at hand.
 
         Parameters
         ----------

@@ -109,6 +109,17 @@ def test_a_card_on_a_table_is_named_whichever_way_it_lies(
     assert np.abs(quad_of(answer) - corners).max() < 12
 
 
+@pytest.mark.parametrize("live", [False, True])
+@pytest.mark.parametrize("degrees", [0, 90, 205])
+def test_a_split_card_is_one_card_though_it_looks_like_two(
+    database: Database, degrees: float, *, live: bool
+) -> None:
+    [split] = [card for card in KNOWN if card.card["layout"] == "split"]
+    photo = Image.fromarray(place(table(), split, box(600, 450, 500, degrees)))
+    [answer] = database.recognise(photo, live=live).cards
+    assert (name_of(answer), answer.verdict) == (split.card["name"], "confident")
+
+
 def test_what_was_recognised_can_be_cut_out(database: Database) -> None:
     corners = box(1700, 900, 700, 4)
     stream = io.BytesIO()

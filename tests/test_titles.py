@@ -237,6 +237,16 @@ def test_a_title_is_found_where_corners_are_off(
     assert sum(right) >= len(cards) - 1
 
 
+def test_a_title_that_is_read_surely_is_not_looked_for_elsewhere(
+    table: tuple[NDArray[np.uint8], list[NDArray[np.float32]]],
+) -> None:
+    readings = read_titles(*table, names())
+    sure = [at for at, one in enumerate(readings) if len(one.text) > 5 and one.log_text >= -1]
+    assert sure
+    for at in sure:
+        assert np.allclose(readings[at].quad, title_corners(table[1][at]))
+
+
 def test_a_reading_says_where_the_title_stands(
     table: tuple[NDArray[np.uint8], list[NDArray[np.float32]]],
 ) -> None:

@@ -104,16 +104,19 @@ class PrintingReader:
         """
         if self._gallery.cache is None:
             return None
-        detected = self._decoded(quad)
-        quads = [detected]
-        if _height_of(detected) >= _LEGIBLE:
-            quads.append(at_edges(self._pixels, detected))
-        for corners in quads:
+        corners = self._decoded(quad)
+        for better in (False, True):
+            if better and _height_of(corners) < _LEGIBLE:
+                break
+            corners = at_edges(self._pixels, corners) if better else corners
             said = read_surely(self._read(corners, LINES))
-            for row in self._gallery.rows_that_say(*said) if said else ():
+            rows = self._gallery.rows_that_say(*said) if said else ()
+            for row in rows:
                 scan = self._gallery.image(self._gallery.face(row).face_id)
                 if scan is not None and shows(self._upright(corners), scan, _height_of(corners)):
                     return row, self._in_photo(corners)
+            if said and not rows:
+                break  # the database lacks it
         return None
 
     def _seen(self, corners: Quad, candidates: Sequence[Printing]) -> Seen:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mtg_image_db.reading.title_likelihood import COVER, NOTHING, encoded, log_likelihoods
 from mtg_image_db.reading.title_reader import COVERED, best_text, title_net
 from mtg_image_db.reading.title_strip import cut_title, title_corners
+from mtg_image_db.system.cores import in_order, usable_cores
 
 if TYPE_CHECKING:
     from mtg_image_db.pictures.opening import Pixels
@@ -35,6 +36,10 @@ _LEAST_LETTERS = 6
 """So many letters must have been read, or exactly those of a shorter title: in a small database,
 the first letter may tell all names apart, and "g ohar", of Izzet Charm, was taken for Char. By
 hand."""
+_SURELY_READ = -1.0
+"""A text of six letters and more that is at least so likely, in nats, stands where it was looked
+for, though no name resembles it. Of 166 titles in 177 photos that were not `confident`, 124 had
+this likelihood. Nine could be named a little higher or lower; the surest of these had -2.3."""
 _MOST_MARGIN = 100.0
 """Margin of a name that no other resembles, in nats."""
 
@@ -58,6 +63,8 @@ class TitleReading:
     gap
         By how much the name is less likely than `text`. It is large where the database lacks the
         name.
+    log_text
+        The log-likelihood of `text`.
     text
         The letters as they are read, whatever they spell; `…` where something covers them.
     quad
@@ -70,6 +77,7 @@ class TitleReading:
     log_likelihood: float
     margin: float
     gap: float
+    log_text: float
     text: str
     quad: NDArray[np.float32]
 
@@ -102,7 +110,7 @@ def read_titles(
     both = zip(_letters(photo, places), places, strict=True)
     readings = [read_title(logs, place, names) for logs, place in both]
     # A title that is not read where it should be may stand a little higher or lower.
-    unread = [row for row, one in enumerate(readings) if one.verdict != "confident"]
+    unread = [row for row, one in enumerate(readings) if not _is_read(one)]
     beside = [title_corners(quads[row], lower) for row in unread for lower in _LOWER[1:]]
     again = list(zip(_letters(photo, beside), beside, strict=True))
     for at, row in enumerate(unread):
@@ -123,6 +131,12 @@ def read_titles(
     return readings
 
 
+def _is_read(one: TitleReading) -> bool:
+    """Whether a title was read where it should be, even if the database lacks it."""
+    surely = len(one.text) >= _LEAST_LETTERS and one.log_text >= _SURELY_READ
+    return one.verdict == "confident" or surely
+
+
 def _sureness(one: TitleReading) -> tuple[int, float]:
     return ("none", "likely", "confident").index(one.verdict), one.margin - one.gap
 
@@ -135,9 +149,13 @@ def _near(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
 
 def _letters(photo: Pixels, places: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
     """The letters' log-probabilities along each title."""
-    if not places:
-        return []
-    return list(title_net().read([cut_title(photo, place) for place in places]))
+
+    def read(part: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        return title_net().read([cut_title(photo, place) for place in part])
+
+    size = max(1, math.ceil(len(places) / usable_cores()))
+    parts = [places[start : start + size] for start in range(0, len(places), size)]
+    return [logs for _, some in in_order(read, parts, len(parts)) for logs in some]
 
 
 def read_title(
@@ -154,14 +172,15 @@ def read_title(
     codes[-1, : len(text)] = own
     *each, free = log_likelihoods(logs, codes, np.append(names.lengths[rows], length))
     scores = np.array(each)
+    log_text = float(free) + text.count(COVERED) * math.log(COVER)
     if not np.isfinite(scores).any():
-        return TitleReading("", "", "none", -np.inf, 0.0, np.inf, text, quad)
+        return TitleReading("", "", "none", -np.inf, 0.0, np.inf, log_text, text, quad)
     order = np.argsort(-scores)
     best = rows[order[0]]
     score = float(scores[order[0]])
     others = [scores[at] for at in order if names.names[rows[at]] != names.names[best]]
     margin = min(_MOST_MARGIN, score - float(max(others, default=-np.inf)))
-    gap = float(free) + text.count(COVERED) * math.log(COVER) - score
+    gap = log_text - score
     title = names.titles[best]
     letters = len(text.replace(COVERED, ""))
     enough = letters >= _LEAST_LETTERS if len(title) >= _LEAST_LETTERS else text == title
@@ -172,6 +191,7 @@ def read_title(
         log_likelihood=score,
         margin=margin,
         gap=gap,
+        log_text=log_text,
         text=text,
         quad=quad,
     )

@@ -171,12 +171,16 @@ class Recogniser:
             stronger = whole.verdict != "none" and all(is_weaker(one, whole) for one in findings)
             if cuts.is_filled_by(whole.quad) and (whole.verdict == "confident" or stronger):
                 findings = [whole]
-        findings = distinct([*findings, *self._split_cards(cuts, findings, most)])
+        looks_again = find and not live and self._gallery.can_vote
+        if not looks_again:
+            # A second look finds a split card by the features of either half.
+            findings += self._split_cards(cuts, findings, most)
+        findings = distinct(findings)
         if find and any(finding.verdict == "none" for finding in findings):
             outlined = self._outlined(cuts, findings, most)
             findings = with_outlines(findings if quads else [], outlined) or findings
             quads = quads or [one.quad for one in outlined]
-        if find and not live and self._gallery.can_vote:
+        if looks_again:
             # If no card was surely seen, the photo may show some that the network does not see.
             sure = any(one.probability >= SURE for one in detected)
             findings = self._looked_again(cuts, findings, most, whole=not sure)
@@ -199,7 +203,7 @@ class Recogniser:
     def _cards(self, cuts: Cuts, quads: Sequence[Quad], most: int) -> list[Card]:
         """Cut out and encode cards, all at once."""
         with self._examiner.timed("cut out"):
-            pictures = [cuts.cut(quad) for quad in quads]
+            pictures = [picture for _, picture in in_order(cuts.cut, quads, len(quads))]
         return self._examiner.cards(quads, pictures, most)
 
     def _checked(self, cuts: Cuts, card: Card) -> Finding:

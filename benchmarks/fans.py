@@ -115,7 +115,7 @@ def count(tally: Tally, database: Database, shared: Path, photo: str, names: lis
             if left[name]:
                 left[name] -= 1
                 tally.named[verdict] += 1
-                tally.by_title += answer.points == 0
+                tally.by_title += answer.by_title
             elif name not in there:
                 tally.wrong[verdict] += 1
                 print(f"{photo}: {verdict} {answer.face.name}, {answer.points} points", flush=True)

@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "encoders": "errors system pictures",
     "index": "errors system encoders",
     "recognise": "errors system pictures encoders",
-    "reading": "errors scryfall pictures encoders",
+    "reading": "errors system scryfall pictures encoders",
     "postgres": "errors system scryfall index",
     "database": "errors system scryfall pictures download encoders index recognise reading "
     "postgres",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from mtg_image_db.database.database import Database
 from mtg_image_db.database.titles import Titles
 from mtg_image_db.demo.cards import SampleCard, sample_cards
 from mtg_image_db.errors import EncoderError
+from mtg_image_db.reading import titles
 from mtg_image_db.reading.title_likelihood import log_likelihoods
 from mtg_image_db.reading.title_names import TitleNames, titles_of
 from mtg_image_db.reading.title_reader import CODES, COVERED, TitleNet, best_text
@@ -238,13 +240,24 @@ def test_a_title_is_found_where_corners_are_off(
 
 
 def test_a_title_that_is_read_surely_is_not_looked_for_elsewhere(
-    table: tuple[NDArray[np.uint8], list[NDArray[np.float32]]],
+    table: tuple[NDArray[np.uint8], list[NDArray[np.float32]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    readings = read_titles(*table, names())
-    sure = [at for at, one in enumerate(readings) if len(one.text) > 5 and one.log_text >= -1]
-    assert sure
-    for at in sure:
-        assert np.allclose(readings[at].quad, title_corners(table[1][at]))
+    net, asked = TitleNet(), 0
+
+    class Counting:
+        def read(self, strips: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+            nonlocal asked
+            asked += len(strips)
+            return net.read(strips)
+
+    photo, quads = table
+    strips = [cut_title(photo, title_corners(quad)) for quad in quads]
+    first = [read_title(logs, quads[0], names()) for logs in net.read(strips)]
+    sure = sum(len(one.text) > 5 and one.log_text >= -1 for one in first)
+    assert 0 < sure < len(quads)
+    monkeypatch.setattr(titles, "title_net", Counting)
+    assert {one.verdict for one in read_titles(photo, quads, names())} == {"none"}
+    assert asked == len(quads) + 2 * (len(quads) - sure)
 
 
 def test_a_reading_says_where_the_title_stands(

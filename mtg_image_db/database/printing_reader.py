@@ -110,13 +110,10 @@ class PrintingReader:
                 break
             corners = at_edges(self._pixels, corners) if better else corners
             said = read_surely(self._read(corners, LINES))
-            rows = self._gallery.rows_that_say(*said) if said else ()
-            for row in rows:
+            for row in self._gallery.rows_that_say(*said) if said else ():
                 scan = self._gallery.image(self._gallery.face(row).face_id)
                 if scan is not None and shows(self._upright(corners), scan, _height_of(corners)):
                     return row, self._in_photo(corners)
-            if said and not rows:
-                break  # the database lacks it
         return None
 
     def _seen(self, corners: Quad, candidates: Sequence[Printing]) -> Seen:

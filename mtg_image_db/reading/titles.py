@@ -38,8 +38,9 @@ the first letter may tell all names apart, and "g ohar", of Izzet Charm, was tak
 hand."""
 _SURELY_READ = -1.0
 """A text of six letters and more that is at least so likely, in nats, stands where it was looked
-for, though no name resembles it. Of 166 titles in 177 photos that were not `confident`, 124 had
-this likelihood. Nine could be named a little higher or lower; the surest of these had -2.3."""
+for, though no name resembles it. Of 166 such texts in 177 photos that were not `confident`, 124
+had at least this likelihood. Nine could be named a little higher or lower; the surest of these had
+-2.3 (docs/decisions.md)."""
 _MOST_MARGIN = 100.0
 """Margin of a name that no other resembles, in nats."""
 
@@ -149,11 +150,15 @@ def _near(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
 
 def _letters(photo: Pixels, places: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
     """The letters' log-probabilities along each title."""
+    if not places:
+        return []
+    # Here, so that threads do not load it side by side.
+    net = title_net()
 
     def read(part: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        return title_net().read([cut_title(photo, place) for place in part])
+        return net.read([cut_title(photo, place) for place in part])
 
-    size = max(1, math.ceil(len(places) / usable_cores()))
+    size = math.ceil(len(places) / usable_cores())
     parts = [places[start : start + size] for start in range(0, len(places), size)]
     return [logs for _, some in in_order(read, parts, len(parts)) for logs in some]
 

@@ -172,8 +172,8 @@ class Recogniser:
             if cuts.is_filled_by(whole.quad) and (whole.verdict == "confident" or stronger):
                 findings = [whole]
         looks_again = find and not live and self._gallery.can_vote
+        # A second look finds a split card by the features of either half.
         if not looks_again:
-            # A second look finds a split card by the features of either half.
             findings += self._split_cards(cuts, findings, most)
         findings = distinct(findings)
         if find and any(finding.verdict == "none" for finding in findings):

@@ -243,13 +243,18 @@ def _agreed(
 ) -> NDArray[np.float32]:
     """Corners [n, 4, 2] as the mean of what cells say that lie at spots [m, 2] near them."""
     better: NDArray[np.float32] = found.copy()
+    middles = quads.mean(axis=1)
     for number, card in enumerate(found):
         side = float(np.hypot(*(card - np.roll(card, -1, axis=0)).T).mean()) + 1e-6
-        off = np.linalg.norm(quads - card, axis=2).mean(axis=1) / side
+        # Of quads whose corners lie near, the middles lie at least as near, up to rounding. The
+        # others need no closer look: a page of nine is decoded in 10 instead of 17 ms.
+        near = np.hypot(*(middles - card.mean(axis=0)).T) < 2.1 * _AGREE * side
+        some, places = quads[near], spots[near]
+        off = np.linalg.norm(some - card, axis=2).mean(axis=1) / side
         same = off < 2 * _AGREE
-        far = np.linalg.norm(spots[same][:, None] - card, axis=2) / side  # [cells, corners]
+        far = np.linalg.norm(places[same][:, None] - card, axis=2) / side  # [cells, corners]
         weights = np.exp(-0.5 * ((off[same, None] / _AGREE) ** 2 + (far / _BESIDE) ** 2)) + 1e-9
         if len(weights):
-            total = (weights[..., None] * quads[same]).sum(axis=0)
+            total = (weights[..., None] * some[same]).sum(axis=0)
             better[number] = total / weights.sum(axis=0)[:, None]
     return better

@@ -24,11 +24,10 @@ _SURELY_SEEN = 0.01
 """Probability of `COVERED` up to which no letters are taken for hidden. By hand."""
 _SURELY_BLANK = 0.9995
 """Probability of the blank from which on nothing else is considered. By hand."""
-
 _RESCALED = 4
-"""Probabilities are divided by their sum so often, in places: without that they would be too small
-for their type. To divide takes nearly as long as all else. A name that has less than 1e-38 after
-four places is not the one that is written there. By hand."""
+"""At every fourth place, probabilities are divided by their sum, so that they do not get too small
+for their type. At each place, that would take nearly as long as all else. A name that has less than
+1e-38 after four places is not the one that is written there. By hand."""
 
 
 def encoded(texts: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
